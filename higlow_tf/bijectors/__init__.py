@@ -1,0 +1,27 @@
+"""TFP bijectors of the flow; forward is latent -> map, inverse is map -> latent."""
+
+from higlow_tf.bijectors.act_norm import ActNorm
+from higlow_tf.bijectors.affine_injector import AffineInjector
+from higlow_tf.bijectors.conditional_affine_coupling import ConditionalAffineCoupling
+from higlow_tf.bijectors.conditional_chain import ConditionalChain
+from higlow_tf.bijectors.invertible_conv1x1 import Conv1x1Kernel, InvertibleConv1x1
+from higlow_tf.bijectors.map_preprocessing import Exp10, MapPreprocessing
+from higlow_tf.bijectors.multiscale import Multiscale
+from higlow_tf.bijectors.one_pass import OnePassBijector
+from higlow_tf.bijectors.repeated_steps import RepeatedSteps
+from higlow_tf.bijectors.squeeze import Squeeze
+
+__all__ = [
+    "ActNorm",
+    "AffineInjector",
+    "ConditionalAffineCoupling",
+    "ConditionalChain",
+    "Conv1x1Kernel",
+    "Exp10",
+    "InvertibleConv1x1",
+    "MapPreprocessing",
+    "Multiscale",
+    "OnePassBijector",
+    "RepeatedSteps",
+    "Squeeze",
+]

@@ -1,0 +1,291 @@
+"""Maps with the parameters of the simulations that they come from."""
+
+import copy
+import functools
+import hashlib
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from higlow_tf.data.checks import (
+    as_float32_maps,
+    as_simulation,
+    as_theta,
+    check_pixels,
+    check_simulations,
+    count_zeros,
+    number_distinct_rows,
+    numeric_array,
+    per_map,
+    read_only,
+)
+from higlow_tf.data.parameters import ParameterSpace
+from higlow_tf.data.splits import split_simulations
+from higlow_tf.errors import InputError
+
+__all__ = ["HIMapDataset"]
+
+_DEFAULT_PARAMETERS = ("Omega_m", "sigma_8")
+_MIN_SIMULATIONS_TO_SPLIT = 10
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class HIMapDataset:
+    """Maps in physical units, one row of parameters a map, and the simulation that each map belongs to.
+
+    Everything is checked once, when the dataset is made, and read-only after. Maps that are memory-mapped float32 stay
+    on disk; a selection of them is copied into memory.
+
+    Args:
+        maps: `[N, H, H]` or `[N, H, H, C]`, any integer or real type; kept as float32.
+        theta: Parameters in physical units, `[N, P]`; constant within a simulation.
+        parameters: `ParameterSpace` of the P columns.
+        simulation: Index of the simulation of each map, integers `[N]`.
+        box_size_mpc_h: Side of the (periodic) map.
+        redshift: Redshift, or None if not known.
+        units: Units of the pixels.
+        suite: Name of the suite of simulations, or None.
+        set_name: Name of its set ("LH", "CV", ...), or None.
+        field: Name of the field ("HI"), or None.
+        other_parameters: Further numbers of each map, name -> `[N]`.
+        source: Names of the files that were read.
+        zero_floor: The floor that replaced zeros, or None (see `ZeroFloor`).
+        floored_by_map: Number of pixels of each map that were zero and got a floor, `[N]`.
+
+    Raises:
+        InputError: If shapes, types or values are not as above; if pixels are not finite, negative, or all equal
+            within a map.
+
+    Warns:
+        InputWarning: If two simulations have the same parameters (a split may then part copies of one simulation).
+    """
+
+    maps: np.ndarray
+    theta: np.ndarray
+    parameters: ParameterSpace
+    simulation: np.ndarray
+    box_size_mpc_h: float = 25.0
+    redshift: float | None = None
+    units: str = "(Msun/h)/(Mpc/h)^2"
+    suite: str | None = None
+    set_name: str | None = None
+    field: str | None = None
+    other_parameters: dict | None = None
+    source: tuple = ()
+    zero_floor: float | None = None
+    floored_by_map: np.ndarray | None = None
+
+    def __post_init__(self):
+        maps_name = self.source[0] if self.source else "maps"
+        theta_name = self.source[1] if len(self.source) > 1 else "theta"
+        maps = as_float32_maps(self.maps, maps_name)
+        theta = as_theta(self.theta, theta_name, self.parameters, len(maps))
+        simulation = as_simulation(self.simulation, len(maps))
+        others = {name: per_map(column, name, len(maps)) for name, column in (self.other_parameters or {}).items()}
+        floored = np.zeros(len(maps), np.int64) if self.floored_by_map is None else self.floored_by_map
+        floored = per_map(floored, "floored_by_map", len(maps))
+        if not (math.isfinite(self.box_size_mpc_h) and self.box_size_mpc_h > 0):
+            raise InputError(f"box_size_mpc_h must be positive and finite. Received: {self.box_size_mpc_h}.")
+        if self.redshift is not None and not (math.isfinite(self.redshift) and self.redshift >= 0):
+            raise InputError(f"redshift must be None or a number from 0 up. Received: {self.redshift}.")
+        check_pixels(maps, maps_name)
+        check_simulations(theta, simulation, others, theta_name, warn_of_copies=self.set_name != "CV")
+        self._set(maps=maps, theta=read_only(theta), simulation=read_only(simulation), source=tuple(self.source))
+        self._set(other_parameters={name: read_only(column) for name, column in others.items()})
+        self._set(floored_by_map=read_only(floored))
+
+    @classmethod
+    def from_arrays(
+        cls,
+        maps,
+        theta,
+        *,
+        parameters=None,
+        simulation=None,
+        box_size_mpc_h=25.0,
+        redshift=None,
+        **metadata,
+    ):
+        """Makes a dataset from arrays (NumPy or TensorFlow).
+
+        Args:
+            maps: `[N, H, H]` or `[N, H, H, C]`, surface densities (not their logarithm).
+            theta: One row a map, `[N, P]`.
+            parameters: `ParameterSpace`, or names of the CAMELS registry and `ParameterSpec`s, in the order of the
+                columns. With P = 2 the default is Omega_m, sigma_8; otherwise they must be given.
+            simulation: Integers `[N]`. None: each distinct row of `theta` is one simulation, numbered in the order of
+                first appearance.
+            box_size_mpc_h: Side of the map.
+            redshift: Redshift, or None if not known.
+            **metadata: The other arguments of the class, by name.
+
+        Returns:
+            `HIMapDataset`.
+
+        Raises:
+            InputError: As the class, and if the parameters are not named although P is not 2.
+        """
+        theta = numeric_array(theta, "theta")
+        if parameters is None:
+            if theta.ndim == 2 and theta.shape[1] != len(_DEFAULT_PARAMETERS):
+                raise InputError(
+                    f"parameters must name the columns of theta unless they are {' and '.join(_DEFAULT_PARAMETERS)}. "
+                    f"Received: {theta.shape[1]} columns."
+                )
+            parameters = _DEFAULT_PARAMETERS
+        if not isinstance(parameters, ParameterSpace):
+            parameters = ParameterSpace.from_names(parameters)
+        if simulation is None and theta.ndim == 2:
+            simulation = number_distinct_rows(theta)
+        return cls(
+            maps=maps,
+            theta=theta,
+            parameters=parameters,
+            simulation=simulation,
+            box_size_mpc_h=box_size_mpc_h,
+            redshift=redshift,
+            **metadata,
+        )
+
+    def __repr__(self):
+        return (
+            f"HIMapDataset({self.num_maps} maps {self.maps.shape[1:]} of {self.num_simulations} simulations, "
+            f"parameters={list(self.parameters.names)}, suite={self.suite}, redshift={self.redshift})"
+        )
+
+    def __len__(self):
+        return self.num_maps
+
+    @property
+    def num_maps(self):
+        return len(self.maps)
+
+    @property
+    def map_size(self):
+        """Pixels along a side, H."""
+        return self.maps.shape[1]
+
+    @property
+    def num_channels(self):
+        return self.maps.shape[3] if self.maps.ndim == 4 else 1
+
+    @functools.cached_property
+    def simulation_indices(self):
+        """The simulations of this dataset, sorted, `[S]`."""
+        return read_only(np.unique(self.simulation))
+
+    @property
+    def num_simulations(self):
+        return len(self.simulation_indices)
+
+    @property
+    def theta_by_simulation(self):
+        """Parameters of each simulation in the order of `simulation_indices`, `[S, P]`."""
+        return self.theta[np.unique(self.simulation, return_index=True)[1]]
+
+    @functools.cached_property
+    def zero_pixels(self):
+        """Number of pixels that are exactly zero; log10 maps need a `ZeroFloor` first."""
+        return count_zeros(self.maps)
+
+    @property
+    def floored_pixels(self):
+        """Number of pixels that were zero and got a floor."""
+        return int(self.floored_by_map.sum())
+
+    def outside_prior(self):
+        """Which maps have parameters outside their prior, bool `[N]`."""
+        return self.parameters.outside(self.theta)
+
+    def select(self, map_indices):
+        """The maps with these indices (or under this bool mask), in this order."""
+        index = np.asarray(map_indices)
+        if index.ndim != 1 or not len(index) or index.dtype.kind not in "iub":
+            raise InputError(f"map_indices must be one or more integers or a mask [N]. Received: {map_indices!r:.80}.")
+        if index.dtype.kind == "b" and (len(index) != self.num_maps or not index.any()):
+            raise InputError(
+                f"A mask must choose among all {self.num_maps} maps. Received: {index.sum()} of {len(index)}."
+            )
+        if index.dtype.kind != "b" and not (-self.num_maps <= index.min() and index.max() < self.num_maps):
+            raise InputError(f"map_indices must lie below {self.num_maps}. Received: {index.min()} to {index.max()}.")
+        return self._changed(
+            maps=self.maps[index],
+            theta=self.theta[index],
+            simulation=self.simulation[index],
+            other_parameters={name: read_only(column[index]) for name, column in self.other_parameters.items()},
+            floored_by_map=self.floored_by_map[index],
+        )
+
+    def select_simulations(self, simulations):
+        """All maps of these simulations, in the order of this dataset."""
+        missing = np.setdiff1d(simulations, self.simulation_indices)
+        if len(missing):
+            raise InputError(
+                f"Every simulation must be one of the {self.num_simulations} of this dataset. Received: "
+                f"{len(missing)} others, the first is {missing[0]}."
+            )
+        return self.select(np.flatnonzero(np.isin(self.simulation, simulations)))
+
+    def split_by_simulation(self, fractions=(0.7, 0.1, 0.2), seed=0):
+        """Splits into datasets that share no simulation, each spread over the first two parameters.
+
+        Args:
+            fractions: Share of the simulations of each dataset; they sum to one.
+            seed: Seed of the split.
+
+        Returns:
+            One `HIMapDataset` a fraction (train, validation, test).
+
+        Raises:
+            InputError: If there are fewer than 10 simulations, or a subset would be empty.
+        """
+        if self.num_simulations < _MIN_SIMULATIONS_TO_SPLIT:
+            raise InputError(
+                f"A split needs at least {_MIN_SIMULATIONS_TO_SPLIT} simulations. Received: {self.num_simulations}."
+            )
+        rows = split_simulations(self.theta_by_simulation, fractions, seed)
+        return [self.select_simulations(self.simulation_indices[subset]) for subset in rows]
+
+    def map_hashes(self):
+        """The content of each map: blake2b (8 bytes) of its little-endian float32 pixels, as hex strings."""
+        return [
+            hashlib.blake2b(np.ascontiguousarray(one_map, dtype="<f4").tobytes(), digest_size=8).hexdigest()
+            for one_map in self.maps
+        ]
+
+    def content_hash(self):
+        """One hex string for all maps and parameters in their order; file names and metadata do not count."""
+        digest = hashlib.blake2b("".join(self.map_hashes()).encode(), digest_size=16)
+        digest.update(np.ascontiguousarray(self.theta, dtype="<f8").tobytes())
+        return digest.hexdigest()
+
+    def with_floored_maps(self, maps, *, zero_floor, floored_by_map):
+        """This dataset with positive maps in place of its own; `ZeroFloor.apply` is the way to call it."""
+        maps = as_float32_maps(maps, "maps")
+        check_pixels(maps, "maps")
+        return self._changed(maps=maps, zero_floor=float(zero_floor), floored_by_map=floored_by_map)
+
+    def to_tf(self, batch_size=64, **options):
+        """Batches `(theta, maps)` for training; the options are those of `higlow_tf.data.pipeline.to_tf`."""
+        from higlow_tf.data import pipeline
+
+        return pipeline.to_tf(self, batch_size, **options)
+
+    def to_tf_evaluation(self, batch_size=64, *, dtype="float32"):
+        """Batches `(theta, maps, sample_weight)` of equal size, see `higlow_tf.data.pipeline.to_tf_evaluation`."""
+        from higlow_tf.data import pipeline
+
+        return pipeline.to_tf_evaluation(self, batch_size, dtype=dtype)
+
+    def _changed(self, **changes):
+        """A copy with other arrays that are known to be right: nothing is checked (or warned of) twice."""
+        changed = copy.copy(self)
+        for name in ("simulation_indices", "zero_pixels"):
+            changed.__dict__.pop(name, None)
+        changed._set(**{k: read_only(v) if isinstance(v, np.ndarray) else v for k, v in changes.items()})
+        return changed
+
+    def _set(self, **fields):
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)

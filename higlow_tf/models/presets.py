@@ -1,0 +1,65 @@
+"""Architectures by name. Data, not code: each is the keyword arguments of `ConditionalGlow`."""
+
+import difflib
+
+from higlow_tf.errors import InputError
+
+__all__ = ["PRESETS", "preset"]
+
+PRESETS = {
+    # The paper's text (arXiv 2211.12724): 64x64, 6 blocks of 20 steps, width 16, an injector with one number a map,
+    # zero padding, base N(0, I). Where the text is silent: the coupling network is 3x3 - 1x1 - 3x3, the injector's
+    # perceptron has 16 hidden units, and the last block has no split (its 128 latents of one pixel all leave).
+    "paper": {
+        "map_size": 64,
+        "num_levels": 6,
+        "num_steps_per_level": 20,
+        "width": 16,
+        "injector": "scalar",
+        "padding": "zero",
+        "use_split_prior": False,
+    },
+    # For a GPU: deeper and wider than `compact`, with everything that `compact` was measured to gain from.
+    "higlow": {
+        "map_size": 64,
+        "num_levels": 5,
+        "num_steps_per_level": 16,
+        "width": 128,
+        "injector": "channel",
+        "padding": "periodic",
+        "use_split_prior": True,
+    },
+    # For two CPU cores and minutes.
+    "compact": {
+        "map_size": 64,
+        "num_levels": 4,
+        "num_steps_per_level": 8,
+        "width": 32,
+        "injector": "channel",
+        "padding": "periodic",
+        "use_split_prior": True,
+    },
+    # For tests.
+    "tiny": {
+        "map_size": 16,
+        "num_levels": 2,
+        "num_steps_per_level": 2,
+        "width": 8,
+        "injector": "channel",
+        "padding": "periodic",
+        "use_split_prior": True,
+    },
+}
+
+
+def preset(name):
+    """Keyword arguments of a preset.
+
+    Raises:
+        InputError: If there is no preset of that name.
+    """
+    if name not in PRESETS:
+        nearest = difflib.get_close_matches(str(name), PRESETS, n=1)
+        hint = f" (did you mean {nearest[0]!r}?)" if nearest else ""
+        raise InputError(f"Expected one of the presets {', '.join(PRESETS)}{hint}. Received: {name!r}.")
+    return dict(PRESETS[name])

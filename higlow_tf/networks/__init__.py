@@ -1,0 +1,21 @@
+"""Keras layers that own every weight of the flow, stacked over the steps of a level."""
+
+from higlow_tf.networks.act_norm_weights import StackedActNormWeights
+from higlow_tf.networks.convolution import PADDINGS, conv1x1, conv3x3
+from higlow_tf.networks.coupling_network import StackedCouplingNetwork, apply_coupling_network
+from higlow_tf.networks.injector_network import StackedInjectorNetwork
+from higlow_tf.networks.lu_matrix import StackedLUMatrix
+from higlow_tf.networks.soft_clamp import soft_clamp, soft_clamp_inverse
+
+__all__ = [
+    "PADDINGS",
+    "StackedActNormWeights",
+    "StackedCouplingNetwork",
+    "StackedInjectorNetwork",
+    "StackedLUMatrix",
+    "apply_coupling_network",
+    "conv1x1",
+    "conv3x3",
+    "soft_clamp",
+    "soft_clamp_inverse",
+]

@@ -1,0 +1,97 @@
+"""LU factors of the 1x1 convolutions, for all steps of a level at once."""
+
+import keras
+import numpy as np
+import scipy.linalg
+import tensorflow as tf
+
+from higlow_tf.networks.soft_clamp import soft_clamp
+
+__all__ = ["StackedLUMatrix"]
+
+
+class StackedLUMatrix(keras.layers.Layer):
+    """K invertible matrices W**-1 = P L (U + diag(s)), stored by their factors.
+
+    Math:
+        s = sign * exp(log_start + soft_clamp(raw_log_s))
+        log|det W**-1| = sum(log|s|)
+
+    The matrix that is parametrised is the one that the density applies, so that training inverts nothing; sampling
+    inverts all K at once. The start is a rotation; the bound holds for the change of log|s| from there.
+
+    Args:
+        num_steps: K.
+        channels: C.
+        max_log_scale: Bound of the change of each log|s|.
+        seed: Seed of the random rotations of the start.
+
+    Call arguments:
+        direction: "inverse" (density) or "forward" (sampling).
+
+    Output shape:
+        Dict with log_abs_det (of W) `[K]` and, by direction, inverse_weight or weight `[K, C, C]`.
+
+    Weights:
+        lu (strict triangles of L and U) and raw_log_s: trainable. permutation, sign, log_start: fixed with the start.
+
+    References:
+        [1] Kingma & Dhariwal. Glow. NeurIPS 2018. https://arxiv.org/abs/1807.03039
+    """
+
+    def __init__(self, num_steps, channels, *, max_log_scale=1.0, seed=0, **kwargs):
+        super().__init__(**kwargs)
+        self.num_steps = num_steps
+        self.channels = channels
+        self.max_log_scale = max_log_scale
+        self.seed = seed
+
+    def build(self, input_shape=None):
+        k, c = self.num_steps, self.channels
+        self.lu = self.add_weight(name="lu", shape=(k, c, c), initializer="zeros")
+        self.raw_log_s = self.add_weight(name="raw_log_s", shape=(k, c), initializer="zeros")
+        self.permutation = self.add_weight(
+            name="permutation", shape=(k, c), initializer="zeros", dtype="int32", trainable=False
+        )
+        self.sign = self.add_weight(name="sign", shape=(k, c), initializer="ones", trainable=False)
+        self.log_start = self.add_weight(name="log_start", shape=(k, c), initializer="zeros", trainable=False)
+        self.start_at(self.random_rotations())
+
+    def random_rotations(self):
+        """`[K, C, C]` random orthogonal matrices of this layer's seed."""
+        rng = np.random.default_rng(self.seed)
+        return np.stack([np.linalg.qr(rng.standard_normal((self.channels, self.channels)))[0] for _ in range(self.num_steps)])
+
+    def start_at(self, matrices):
+        """Sets all factors so that W**-1 equals the given invertible matrices `[K, C, C]`."""
+        permutations, lu, diagonals = [], [], []
+        for matrix in np.asarray(matrices, dtype=np.float64):
+            rows, lower, upper = scipy.linalg.lu(matrix, p_indices=True)
+            permutations.append(rows)
+            lu.append(np.tril(lower, -1) + np.triu(upper, 1))
+            diagonals.append(np.diag(upper))
+        self.permutation.assign(np.stack(permutations).astype("int32"))
+        self.lu.assign(np.stack(lu))
+        self.sign.assign(np.sign(diagonals))
+        self.log_start.assign(np.log(np.abs(diagonals)))
+        self.raw_log_s.assign(np.zeros_like(diagonals))
+
+    def call(self, direction):
+        lu = tf.convert_to_tensor(self.lu)
+        log_s = self.log_start.value + soft_clamp(self.raw_log_s.value, self.max_log_scale)
+        lower = tf.linalg.set_diag(tf.linalg.band_part(lu, -1, 0), tf.ones_like(log_s))
+        upper = tf.linalg.set_diag(tf.linalg.band_part(lu, 0, -1), self.sign.value * tf.exp(log_s))
+        inverse_weight = tf.gather(lower @ upper, self.permutation.value, batch_dims=1)
+        log_abs_det = -tf.reduce_sum(log_s, axis=-1)
+        if direction == "inverse":
+            return {"log_abs_det": log_abs_det, "inverse_weight": inverse_weight}
+        return {"log_abs_det": log_abs_det, "weight": tf.linalg.inv(inverse_weight)}
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_steps": self.num_steps,
+            "channels": self.channels,
+            "max_log_scale": self.max_log_scale,
+            "seed": self.seed,
+        }

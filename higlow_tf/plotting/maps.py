@@ -1,0 +1,102 @@
+"""Simulated maps above, generated maps below."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from numpy.typing import ArrayLike
+
+from higlow_tf.errors import InputError
+from higlow_tf.plotting.style import STYLE, Style
+
+__all__ = ["plot_map_panel"]
+
+# The colours span these percentiles of the real pixels: a few extreme pixels would leave the rest in one colour.
+_COLOUR_PERCENTILES = (0.5, 99.8)
+
+
+def plot_map_panel(
+    axes: np.ndarray,
+    real_maps: ArrayLike,
+    generated_maps: ArrayLike,
+    theta: ArrayLike | None = None,
+    *,
+    parameter_labels: Sequence[str] = (r"\Omega_\mathrm{m}", r"\sigma_8"),
+    box_size_mpc_h: float = 25.0,
+    units: str = r"$(M_\odot/h)\,/\,(\mathrm{Mpc}/h)^2$",
+    style: Style = STYLE,
+) -> np.ndarray:
+    """Draws real maps in the first row and generated maps in the second, in one colour scale of log10.
+
+    The scale is set by the real maps alone; the ends of the colour bar are pointed where pixels lie beyond it. Pixels
+    that are not positive and finite are left grey.
+
+    Args:
+        axes: Axes `[2, R]` of one figure, for example of `STYLE.new_figure(2, R, size_in=(2 * R, 4.2))`.
+        real_maps, generated_maps: `[R, n, n]`, physical units.
+        theta: Parameters of each column `[R, P]`, written above it.
+        parameter_labels: LaTeX labels of the `P` parameters, without dollar signs.
+        box_size_mpc_h: Side of the box, Mpc/h.
+        units: Unit of a pixel, for the colour bar.
+        style: Style of the figure.
+
+    Returns:
+        `axes`.
+
+    Raises:
+        InputError: If the axes, maps and parameters do not belong together, or no real pixel is positive.
+    """
+    real_maps, generated_maps = np.asarray(real_maps), np.asarray(generated_maps)
+    axes = np.asarray(axes)
+    if real_maps.ndim != 3 or real_maps.shape != generated_maps.shape or axes.shape != (2, len(real_maps)):
+        raise InputError(
+            "axes, real_maps, generated_maps: expected [2, R], [R, n, n] and [R, n, n]. "
+            f"Received: {axes.shape}, {real_maps.shape} and {generated_maps.shape}."
+        )
+    titles = _titles(theta, len(real_maps), parameter_labels)
+    pixels = np.ma.stack([_log10_positive(real_maps), _log10_positive(generated_maps)])
+    if pixels[0].mask.all():
+        raise InputError("real_maps: expected positive pixels. Received: none.")
+    low, high = np.percentile(pixels[0].compressed(), _COLOUR_PERCENTILES)
+    norm = Normalize(low, high if high > low else low + 1.0)
+    ends = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
+    with style.context():
+        for row, name in enumerate(("simulated", "generated")):
+            for column, title in enumerate(titles):
+                ax: Axes = axes[row, column]
+                image = ax.imshow(
+                    pixels[row][column].T,
+                    norm=norm,
+                    cmap=style.map_colours,
+                    origin="lower",
+                    extent=(0, box_size_mpc_h, 0, box_size_mpc_h),
+                    interpolation="nearest",
+                )
+                ax.set_facecolor("0.7")
+                ax.tick_params(labelbottom=row == 1, labelleft=column == 0)
+                if row == 0:
+                    ax.set_title(title)
+                else:
+                    ax.set_xlabel(r"$x$  [Mpc/$h$]")
+                if column == 0:
+                    ax.set_ylabel(f"{name}\n" + r"$y$  [Mpc/$h$]")
+        beyond = (bool(pixels.min() < norm.vmin), bool(pixels.max() > norm.vmax))
+        axes[0, 0].figure.colorbar(
+            image, ax=list(axes.flat), label=rf"$\log_{{10}}$ HI surface density  [{units}]", extend=ends[beyond]
+        )
+    return axes
+
+
+def _titles(theta: ArrayLike | None, num_columns: int, labels: Sequence[str]) -> list[str]:
+    if theta is None:
+        return [""] * num_columns
+    theta = np.asarray(theta)
+    if theta.shape != (num_columns, len(labels)):
+        raise InputError(f"theta: expected one row a map, shape {(num_columns, len(labels))}. Received: {theta.shape}.")
+    return ["\n".join(f"${label} = {value:#.3g}$" for label, value in zip(labels, row, strict=True)) for row in theta]
+
+
+def _log10_positive(maps: np.ndarray) -> np.ma.MaskedArray:
+    is_good = np.isfinite(maps) & (maps > 0)
+    return np.ma.masked_array(np.log10(np.where(is_good, maps, 1.0)), ~is_good)

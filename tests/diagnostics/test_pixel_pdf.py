@@ -1,0 +1,88 @@
+"""Pixel distributions: closed form, errors, floor, extremes."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from higlow_tf.diagnostics import pixel_pdf
+from higlow_tf.errors import InputError, InputWarning
+
+
+def maps_of(num_maps, seed, mean=6.5, sd=0.4, num_pixels=16):
+    return 10 ** (mean + sd * np.random.default_rng(seed).normal(size=(num_maps, num_pixels, num_pixels)))
+
+
+def measure(real, generated, **options):
+    return pixel_pdf(real, np.arange(len(real)), generated, -1 - np.arange(len(generated)), **options)
+
+
+def test_gaussian_pixels_have_a_gaussian_density():
+    pdf = measure(maps_of(200, seed=0), maps_of(200, seed=1))
+    edges = np.stack([pdf.log10_hi - 0.05, pdf.log10_hi + 0.05])
+    expected = np.diff(stats.norm(6.5, 0.4).cdf(edges), axis=0)[0] / 0.1
+    error = np.sqrt(expected / (0.1 * 200 * 16**2))  # Poisson
+    for density in (pdf.real_density, pdf.generated_density):
+        assert np.all(np.abs(density - expected) < 5 * error)
+    assert np.sum(pdf.real_density) * pdf.bin_width_dex == pytest.approx(1.0, abs=0.01)  # rare bins are dropped
+
+
+def test_errors_and_floor_of_equal_generators():
+    pdf = measure(maps_of(100, seed=2), maps_of(100, seed=3))
+    is_common = pdf.real_density > 0.02  # at least 50 pixels, so that ratios are nearly Gaussian
+    pull2 = np.mean(((pdf.ratio - 1) / pdf.ratio_error)[is_common] ** 2)
+    assert 0.4 < pull2 < 2.0  # about 23 bins: scatter of 0.3
+    assert np.mean(np.abs(pdf.ratio - 1)[is_common] / pdf.ratio_floor[is_common]) == pytest.approx(1.0, abs=0.5)
+
+
+def test_a_shifted_generator_is_seen():
+    pdf = measure(maps_of(100, seed=4), maps_of(100, seed=5, mean=6.55))
+    is_left = (pdf.log10_hi > 5.8) & (pdf.log10_hi < 6.2)
+    assert np.all(1 - pdf.ratio[is_left] > 2 * pdf.ratio_floor[is_left])
+    assert np.all(1 - pdf.ratio[is_left] > 4 * pdf.ratio_error[is_left])
+
+
+def test_same_simulations_are_resampled_together():
+    maps = maps_of(10, seed=6)
+    pdf = pixel_pdf(maps, np.arange(10), maps, np.arange(10))
+    assert np.array_equal(pdf.ratio, np.ones_like(pdf.ratio))
+    assert pdf.ratio_error == pytest.approx(0.0, abs=1e-12)
+
+
+def test_a_stray_pixel_moves_no_bin_and_is_reported():
+    real, generated = maps_of(10, seed=7), maps_of(10, seed=8)
+    before = measure(real, np.clip(generated, real.min(), real.max()))
+    generated = np.clip(generated, real.min(), real.max())
+    generated[0, 0, 0], generated[1, 0, 0] = 1e13, 1e-3
+    after = measure(real, generated)
+    assert np.array_equal(before.log10_hi, after.log10_hi)
+    assert before.generated_fraction_outside == 0
+    assert after.generated_fraction_outside == pytest.approx(2 / generated.size)
+    assert after.generated_extremes_log10_hi == pytest.approx((-3.0, 13.0))
+    assert after.real_extremes_log10_hi == pytest.approx((np.log10(real.min()), np.log10(real.max())))
+
+
+def test_too_few_simulations_have_no_error_bar():
+    with pytest.warns(InputWarning, match=r"pixel_pdf: no error bar.*Received: 3"):
+        pdf = measure(maps_of(3, seed=0), maps_of(3, seed=1))
+    assert pdf.ratio_error is None and pdf.ratio_floor is None
+    assert len(pdf.ratio) > 10
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"bin_width_dex": 0.0}, r"bin_width_dex: .*Received: 0\.0"),
+        ({"generated_maps": np.zeros((8, 4, 4))}, r"generated_maps: expected positive pixels\. Received: 128"),
+        ({"real_simulation": np.arange(7)}, r"real_simulation: .*Received: \(7,\)"),
+        ({"real_maps": np.ones((8, 4, 4)) * 10.0 ** np.arange(8)[:, None, None]}, r"no bin that four of them share"),
+    ],
+)
+def test_wrong_input(change, message):
+    arguments = {
+        "real_maps": maps_of(8, seed=0, num_pixels=4),
+        "real_simulation": np.arange(8),
+        "generated_maps": maps_of(8, seed=1, num_pixels=4),
+        "generated_simulation": np.arange(8),
+    }
+    with pytest.raises(InputError, match=message):
+        pixel_pdf(**(arguments | change))
