@@ -56,7 +56,7 @@ def load_cmd(maps_file, params_file, parameters=("Omega_m", "sigma_8"), *, box_s
         InputError: If a file is missing or damaged, or does not hold what is described above.
 
     References:
-        [1] Villaescusa-Navarro et al. The CAMELS Multifield Dataset. ApJS 259, 61 (2022), arXiv:2109.10915. MIT licence.
+        [1] Villaescusa-Navarro et al. The CAMELS Multifield Dataset. ApJS 259, 61, arXiv:2109.10915. MIT licence.
     """
     maps_file, params_file = Path(maps_file), Path(params_file)
     maps_name, table_name = _parse(_MAPS_NAMES, maps_file.name), _parse(_TABLE_NAMES, params_file.name)

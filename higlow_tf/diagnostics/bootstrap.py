@@ -18,6 +18,9 @@ NUM_BOOTSTRAP = 200
 
 _NUM_HALVINGS = 100
 
+# Streams of their own: with a plain generator, data drawn from the same seed would be correlated with the resamples.
+_BOOTSTRAP_STREAM, _HALVING_STREAM = 0x626F6F74, 0x68616C66
+
 
 def sums_by_simulation(
     values: Float[np.ndarray, "N F"], simulation: np.ndarray
@@ -72,7 +75,7 @@ def bootstrap_error(
             stacklevel=3,
         )
         return None
-    rng = np.random.default_rng(seed)
+    rng = _generator(seed, _BOOTSTRAP_STREAM)
     sizes = [len(groups[0])] if is_paired else [len(sums) for sums in groups]
     weights = [rng.multinomial(size, np.full(size, 1 / size), size=num_bootstrap) for size in sizes]
     has_scatter = np.all([np.count_nonzero(w, axis=1) > 1 for w in weights], axis=0)
@@ -105,8 +108,12 @@ def halving_floor(
     if num_simulations < MIN_SIMULATIONS:
         return None
     half = num_simulations // 2
-    rng = np.random.default_rng(seed)
+    rng = _generator(seed, _HALVING_STREAM)
     in_half = rng.permuted(np.tile(np.arange(num_simulations) < half, (_NUM_HALVINGS, 1)), axis=1).astype(np.float64)
     deviations = np.abs(deviation(in_half @ sums, (1 - in_half) @ sums))
     noise = 1 / num_simulations + 1 / num_generated_simulations
     return deviations.mean(axis=0) * np.sqrt(noise / (1 / half + 1 / (num_simulations - half)))
+
+
+def _generator(seed: int, stream: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(stream,)))

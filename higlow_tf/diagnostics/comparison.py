@@ -1,7 +1,6 @@
 """Power spectra of generated maps against those of simulated maps."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -58,7 +57,7 @@ def compare_power(
     generated_simulation: ArrayLike,
     box_size_mpc_h: float,
     *,
-    field: Literal["log10", "overdensity"] = "log10",
+    field: str = "log10",
     num_bootstrap: int = NUM_BOOTSTRAP,
     seed: int = 0,
 ) -> PowerComparison:
@@ -85,7 +84,7 @@ def compare_power(
         real_maps, generated_maps: `[N, n, n]` and `[M, n, n]`.
         real_simulation, generated_simulation: Simulation of each map, `[N]` and `[M]`.
         box_size_mpc_h: Side of the box, Mpc/h.
-        field: Which field of the maps is measured.
+        field: "log10" or "overdensity": which field of the maps is measured.
         num_bootstrap: Number of resamples.
         seed: Seed of the resamples and halvings.
 

@@ -5,8 +5,11 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from numbers import Integral
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from higlow_tf.diagnostics.whole_file import write_whole
 from higlow_tf.errors import InputError
@@ -27,10 +30,10 @@ class Metric:
         n_simulations: How many simulations stand behind it.
     """
 
-    value: float | None
+    value: float | int | None
     error: float | None = None
     floor: float | None = None
-    n_simulations: int | None = None
+    n_simulations: int | np.integer | None = None
 
 
 def write_metrics(path: str | os.PathLike[str], metrics: Mapping[str, Metric], *, overwrite: bool = False) -> Path:
@@ -89,7 +92,7 @@ def read_metrics(path: str | os.PathLike[str]) -> dict[str, Metric]:
     return {name: Metric(**entry) for name, entry in content.items()}
 
 
-def _finite_or_none(number: float | int | None) -> float | int | None:
+def _finite_or_none(number: float | int | np.integer | None) -> float | int | None:
     if number is None or not math.isfinite(number):
         return None
-    return int(number) if isinstance(number, int) else float(number)
+    return int(number) if isinstance(number, Integral) else float(number)

@@ -1,10 +1,10 @@
 """The course of a training run."""
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
 
 from higlow_tf.errors import InputError
 from higlow_tf.plotting.style import STYLE, Style
@@ -19,9 +19,9 @@ _SETTLED_AFTER = 0.1
 
 def plot_loss(
     ax: Axes,
-    history: Mapping[str, Sequence[float]],
+    history: Mapping[str, ArrayLike],
     *,
-    against: Literal["epoch", "wall_minutes"] = "epoch",
+    against: str = "epoch",
     style: Style = STYLE,
 ) -> Axes:
     """Draws training and validation loss, nats per pixel of the log10 map.
@@ -43,7 +43,7 @@ def plot_loss(
     if against not in _AXIS_LABELS:
         raise InputError(f'against: expected "epoch" or "wall_minutes". Received: {against!r}.')
     columns = {name: np.asarray(values, np.float64) for name, values in history.items()}
-    num_rows = len(columns.get("loss", ()))
+    num_rows = columns["loss"].size if "loss" in columns else 0
     if against == "epoch":
         columns.setdefault("epoch", np.arange(1.0, num_rows + 1))
     used = ["loss", against] + ["val_loss"] * ("val_loss" in columns)

@@ -30,7 +30,7 @@ def plot_map_panel(
     """Draws real maps in the first row and generated maps in the second, in one colour scale of log10.
 
     The scale is set by the real maps alone; the ends of the colour bar are pointed where pixels lie beyond it. Pixels
-    that are not positive and finite are left grey.
+    that are not positive and finite are left grey. The first axis of a map runs upwards, as in the pictures of CMD.
 
     Args:
         axes: Axes `[2, R]` of one figure, for example of `STYLE.new_figure(2, R, size_in=(2 * R, 4.2))`.
@@ -66,7 +66,7 @@ def plot_map_panel(
             for column, title in enumerate(titles):
                 ax: Axes = axes[row, column]
                 image = ax.imshow(
-                    pixels[row][column].T,
+                    pixels[row][column],
                     norm=norm,
                     cmap=style.map_colours,
                     origin="lower",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 
 from higlow_tf.diagnostics.pixel_pdf import PixelPDF
@@ -11,7 +12,9 @@ from higlow_tf.plotting.style import STYLE, Style
 __all__ = ["plot_pixel_pdf"]
 
 
-def plot_pixel_pdf(axes: Sequence[Axes], pdf: PixelPDF, *, style: Style = STYLE) -> Sequence[Axes]:
+def plot_pixel_pdf(
+    axes: Sequence[Axes] | np.ndarray, pdf: PixelPDF, *, style: Style = STYLE
+) -> Sequence[Axes] | np.ndarray:
     """Draws the densities of log10 pixels, and below them their ratio.
 
     Above: the densities of both, with dotted lines at the smallest and largest pixel of each. Below: ratio with

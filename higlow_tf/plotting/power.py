@@ -18,7 +18,9 @@ _FIELD_LABELS = {"log10": r"\log_{10}\mathrm{HI}", "overdensity": r"\delta_\math
 _OFFSET = 1.012
 
 
-def plot_power(axes: Sequence[Axes], comparison: PowerComparison, *, style: Style = STYLE) -> Sequence[Axes]:
+def plot_power(
+    axes: Sequence[Axes] | np.ndarray, comparison: PowerComparison, *, style: Style = STYLE
+) -> Sequence[Axes] | np.ndarray:
     """Draws P(k) with its scatter over maps, and below it the ratios to the real maps.
 
     Above: mean (line) and mean -+ one standard deviation over the maps (band for real, thin lines for generated).

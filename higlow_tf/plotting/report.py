@@ -3,6 +3,7 @@
 import base64
 import io
 import os
+import struct
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -68,11 +69,13 @@ class Report:
         """
         if not alt.strip():
             raise InputError(f"alt: expected a text that says what the picture shows. Received: {alt!r}.")
-        width, height = (round(inches * _DOTS_PER_INCH) for inches in figure.get_size_inches())
         picture = io.BytesIO()
         figure.savefig(picture, format="png", dpi=_DOTS_PER_INCH, facecolor="white")
         figure.clear()
-        data = base64.b64encode(picture.getvalue()).decode("ascii")
+        png = picture.getvalue()
+        # A PNG begins with 8 bytes of signature and 8 of its first chunk's head; then its size.
+        width, height = struct.unpack(">II", png[16:24])
+        data = base64.b64encode(png).decode("ascii")
         self._parts.append(
             f'<figure><img src="data:image/png;base64,{data}" alt="{_text(alt)}" width="{width}" height="{height}">'
             f"<figcaption>{_text(caption)}</figcaption></figure>"

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib
-import numpy as np
 from matplotlib.figure import Figure
 
 __all__ = ["STYLE", "Style"]
@@ -15,13 +15,12 @@ __all__ = ["STYLE", "Style"]
 class Style:
     """How figures look.
 
-    The colours are from the palettes of Okabe and Ito and of Tol, which people with any colour vision tell apart; line
-    styles and markers differ as well, so that nothing depends on colour alone. Settings reach matplotlib inside
-    `context` only: a user's own settings, backend and open figures stay as they are.
+    The colours are those of Okabe and Ito, which people with any colour vision tell apart; line styles and markers
+    differ as well, so that nothing depends on colour alone. Settings reach matplotlib inside `context` only: a user's
+    own settings, backend and open figures stay as they are.
 
     Attributes:
-        real, generated: Colours of simulated maps and of the model.
-        exact: Colour of what is known exactly.
+        real, generated: Colours of the simulations or the exact result, and of the model.
         scatter: Colour of the ratio of standard deviations.
         floor: Colour of the real-against-real band.
         map_colours: Colour map of the maps.
@@ -34,8 +33,7 @@ class Style:
 
     real: str = "#0072B2"
     generated: str = "#D55E00"
-    exact: str = "#009E73"
-    scatter: str = "#AA4499"
+    scatter: str = "#CC79A7"
     floor: str = "#BBBBBB"
     map_colours: str = "viridis"
     font_size: float = 10.0
@@ -70,7 +68,7 @@ class Style:
         size_in: tuple[float, float] = (6.4, 4.2),
         height_ratios: Sequence[float] | None = None,
         share_x: bool = False,
-    ) -> tuple[Figure, np.ndarray]:
+    ) -> tuple[Figure, Any]:
         """Makes a figure outside of pyplot, whose parts never overlap and whose maps leave no gaps.
 
         Args:

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from higlow_tf.data import CAMELS_PARAMETERS, HIMapDataset, ParameterSpec
-from higlow_tf.data import checks
+from higlow_tf.data import CAMELS_PARAMETERS, HIMapDataset, ParameterSpec, checks
 from higlow_tf.errors import InputError, InputWarning
 
 THETA = np.array([[0.2, 0.7], [0.2, 0.7], [0.4, 0.9], [0.4, 0.9]])
@@ -173,7 +172,7 @@ def test_select_refuses_what_is_no_choice(make_dataset, index):
 
 
 def test_unknown_simulations_are_refused(make_dataset):
-    with pytest.raises(InputError, match="12 of this dataset.*2 others, the first is 40"):
+    with pytest.raises(InputError, match=r"12 of this dataset.*2 others, the first is 40"):
         make_dataset().select_simulations([0, 40, 41])
 
 
@@ -184,7 +183,7 @@ def test_splits_share_no_simulation_and_lose_no_map(make_dataset, num_simulation
     subsets = data.split_by_simulation((0.6, 0.2, 0.2), seed=seed)
     simulations = np.concatenate([subset.simulation_indices for subset in subsets])
     np.testing.assert_array_equal(np.sort(simulations), np.arange(num_simulations))
-    assert sorted(sum((subset.map_hashes() for subset in subsets), [])) == sorted(data.map_hashes())
+    assert sorted(h for subset in subsets for h in subset.map_hashes()) == sorted(data.map_hashes())
 
 
 def test_split_keeps_labels_with_maps_and_needs_ten_simulations(make_dataset):

@@ -35,10 +35,21 @@ def test_errors_and_floor_of_equal_generators():
 
 
 def test_a_shifted_generator_is_seen():
-    pdf = measure(maps_of(100, seed=4), maps_of(100, seed=5, mean=6.55))
+    pdf = measure(maps_of(100, seed=4), maps_of(100, seed=5, mean=6.6))
     is_left = (pdf.log10_hi > 5.8) & (pdf.log10_hi < 6.2)
     assert np.all(1 - pdf.ratio[is_left] > 2 * pdf.ratio_floor[is_left])
     assert np.all(1 - pdf.ratio[is_left] > 4 * pdf.ratio_error[is_left])
+
+
+def test_error_of_a_ratio_far_from_one():
+    pdf = measure(maps_of(200, seed=9), maps_of(200, seed=10, mean=6.9))
+    real_counts = pdf.real_density * 0.1 * 200 * 16**2
+    is_tested = (real_counts > 300) & (pdf.ratio > 2)
+    # Poisson in both: relative variance 1 / (ratio * counts) + 1 / counts.
+    analytic = np.sqrt((pdf.ratio + pdf.ratio**2) / real_counts)[is_tested]
+    # A bin's error scatters by 7 % (200 simulations, 200 resamples), and there are several.
+    assert is_tested.sum() >= 4
+    assert np.mean(pdf.ratio_error[is_tested] / analytic) == pytest.approx(1.0, abs=0.15)
 
 
 def test_same_simulations_are_resampled_together():
@@ -64,7 +75,8 @@ def test_a_stray_pixel_moves_no_bin_and_is_reported():
 def test_too_few_simulations_have_no_error_bar():
     with pytest.warns(InputWarning, match=r"pixel_pdf: no error bar.*Received: 3"):
         pdf = measure(maps_of(3, seed=0), maps_of(3, seed=1))
-    assert pdf.ratio_error is None and pdf.ratio_floor is None
+    assert pdf.ratio_error is None
+    assert pdf.ratio_floor is None
     assert len(pdf.ratio) > 10
 
 

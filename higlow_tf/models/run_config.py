@@ -1,0 +1,102 @@
+"""What a training run is told, checked before anything is computed."""
+
+import difflib
+from pathlib import Path
+from typing import Literal
+
+import pydantic
+import yaml
+
+from higlow_tf.errors import InputError
+from higlow_tf.files import whole_path
+
+__all__ = ["DataConfig", "RunConfig", "TrainingConfig", "read_run_config", "write_run_config"]
+
+
+class _Section(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+
+class DataConfig(_Section):
+    """Files, parameters and the split by simulation."""
+
+    maps: Path
+    params: Path
+    parameters: list[str] = ["Omega_m", "sigma_8"]
+    box_size_mpc_h: pydantic.PositiveFloat = 25.0
+    split_fractions: tuple[float, float, float] = (0.7, 0.1, 0.2)
+    split_seed: pydantic.NonNegativeInt = 0
+
+
+class TrainingConfig(_Section):
+    """The recipe. The learning rate rises over the warm-up and falls as a half cosine to its final fraction."""
+
+    epochs: pydantic.PositiveInt = 200
+    max_minutes: pydantic.PositiveFloat | None = None
+    batch_size: pydantic.PositiveInt = 64
+    learning_rate: pydantic.PositiveFloat = 2e-3
+    final_learning_rate_fraction: pydantic.NonNegativeFloat = 0.02
+    warmup_steps: pydantic.NonNegativeInt = 100
+    clip_norm: pydantic.PositiveFloat | None = 1.0
+    weight_decay: pydantic.NonNegativeFloat = 0.0
+    average_momentum: float = pydantic.Field(0.998, ge=0.0, lt=1.0)
+    early_stopping_epochs: pydantic.PositiveInt = 30
+    augment: bool = True
+    seed: pydantic.NonNegativeInt = 0
+    jit_compile: bool = True
+    deterministic: bool = False
+
+
+class RunConfig(_Section):
+    """A run: data, model and recipe."""
+
+    data: DataConfig
+    preset: str = "compact"
+    model: dict = {}
+    training: TrainingConfig = TrainingConfig()
+    format_version: Literal[1] = 1
+
+
+def read_run_config(path):
+    """Reads a YAML configuration.
+
+    Raises:
+        InputError: If the file is missing, is not YAML, or has a key or a value that does not exist, with the nearest.
+    """
+    path = Path(path)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: expected a configuration file. Received: {error.strerror}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: expected YAML. Received: {str(error).splitlines()[0]}.") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected a mapping with data, preset, model, training. Received: {type(content).__name__}.")
+    return parse_run_config(content, path)
+
+
+def parse_run_config(content, path):
+    """Checks a dict; `path` names its source in errors."""
+    try:
+        return RunConfig.model_validate(content)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            known = _keys_beside(first["loc"])
+            nearest = difflib.get_close_matches(str(first["loc"][-1]), known, n=1, cutoff=0.0)
+            raise InputError(f"{path}: expected a known key (did you mean {nearest[0]}?). Received: {where}.") from None
+        raise InputError(f"{path}: {where}: {first['msg']}. Received: {first['input']!r}.") from None
+
+
+def write_run_config(config, path):
+    """Writes a configuration as YAML, whole or not at all."""
+    with whole_path(path) as part:
+        part.write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
+
+
+def _keys_beside(location):
+    model = RunConfig
+    for part in location[:-1]:
+        model = model.model_fields[part].annotation
+    return list(model.model_fields)

@@ -1,0 +1,125 @@
+"""A run's folder: what is written when, and how it is read back."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+
+from higlow_tf.errors import InputError
+from higlow_tf.files import whole_path
+from higlow_tf.models.run_config import RunConfig, read_run_config, write_run_config
+from higlow_tf.models.saving import FORMAT_VERSION, check_format_version, versions, write_json, write_model
+
+__all__ = ["RunDirectory"]
+
+_CHECKPOINT = "last.npz"
+
+
+class RunDirectory:
+    """Files:
+
+        config.yaml, split.json, versions.json, format_version: before training.
+        checkpoints/last.npz: after every epoch, all that a bit-exact continuation needs.
+        model.keras: at every best validation epoch, with averaged weights.
+        history.csv: after every epoch.
+
+    Each appears whole or not at all.
+
+    Args:
+        path: The folder.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+
+    @property
+    def checkpoint_path(self):
+        """The last checkpoint."""
+        return self.path / "checkpoints" / _CHECKPOINT
+
+    @property
+    def model_path(self):
+        """The best model."""
+        return self.path / "model.keras"
+
+    def create(self, config: RunConfig, split_record):
+        """Starts a new run; the folder must not exist, or be empty."""
+        if self.path.exists() and any(self.path.iterdir()):
+            raise InputError(f"{self.path}: expected a new folder (or --resume, or --overwrite). Received: a folder with files.")
+        write_json(split_record, self.path / "split.json")
+        write_json(versions(), self.path / "versions.json")
+        with whole_path(self.path / "format_version") as part:
+            part.write_text(f"{FORMAT_VERSION}\n")
+        write_run_config(config, self.path / "config.yaml")
+
+    def open(self):
+        """Reads the configuration and the split record of an existing run.
+
+        Raises:
+            InputError: If this is not a run, or a newer version has written it.
+        """
+        check_format_version(self.path)
+        config_path = self.path / "config.yaml"
+        if not config_path.exists():
+            raise InputError(f"{self.path}: expected a run, a folder with config.yaml. Received: no such file.")
+        return read_run_config(config_path), json.loads((self.path / "split.json").read_text())
+
+    def read_history(self):
+        """Columns of history.csv as float arrays; empty if nothing was written yet."""
+        path = self.path / "history.csv"
+        if not path.exists():
+            return {}
+        rows = list(csv.DictReader(path.read_text().splitlines()))
+        return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]} if rows else {}
+
+    def write_history(self, rows):
+        """Writes one line an epoch from dicts with the same keys."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+        with whole_path(self.path / "history.csv") as part:
+            part.write_text(text.getvalue())
+
+    def write_model(self, model):
+        """Writes the best model so far."""
+        write_model(model, self.model_path)
+
+    def write_checkpoint(self, model, average, state):
+        """Writes weights, optimizer state, average, and a JSON-compatible state."""
+        arrays = {
+            **_numbered("weight", [np.array(v) for v in model.weights]),
+            **_numbered("optimizer", [np.array(v) for v in model.optimizer.variables]),
+            **_numbered("average", average.get_state()),
+        }
+        with whole_path(self.checkpoint_path) as part, open(part, "wb") as file:
+            np.savez(file, state=json.dumps(state), **arrays)
+
+    def restore_checkpoint(self, model, average):
+        """Sets a compiled model and its average to the last checkpoint, and returns the state."""
+        try:
+            with np.load(self.checkpoint_path, allow_pickle=False) as file:
+                _assign(model.weights, _in_order("weight", file))
+                model.optimizer.build(model.trainable_variables)
+                _assign(model.optimizer.variables, _in_order("optimizer", file))
+                average.set_state(_in_order("average", file))
+                return json.loads(str(file["state"]))
+        except FileNotFoundError:
+            raise InputError(f"{self.checkpoint_path}: expected a checkpoint to continue from. Received: no such file.") from None
+        except (ValueError, OSError, KeyError) as error:
+            raise InputError(f"{self.checkpoint_path}: expected a whole checkpoint of this model. Received: {error}.") from error
+
+
+def _numbered(name, arrays):
+    return {f"{name}_{index:04d}": array for index, array in enumerate(arrays)}
+
+
+def _in_order(name, file):
+    return [file[key] for key in sorted(file.files) if key.startswith(f"{name}_")]
+
+
+def _assign(variables, values):
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

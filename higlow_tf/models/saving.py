@@ -1,0 +1,107 @@
+"""Saved models: a folder with the weights, the configuration and where they come from."""
+
+import json
+from importlib import metadata
+from pathlib import Path
+
+import keras
+
+from higlow_tf.errors import InputError
+from higlow_tf.files import whole_path
+from higlow_tf.models.conditional_glow import ConditionalGlow
+
+__all__ = ["FORMAT_VERSION", "check_format_version", "load_model", "save_model", "write_json", "write_model"]
+
+FORMAT_VERSION = 1
+_PACKAGES = ("higlow_tf", "tensorflow", "tensorflow-cpu", "tensorflow-probability", "keras", "numpy")
+
+
+def save_model(model, directory, *, split=None, overwrite=False):
+    """Saves a model so that `load_model` gives it back with everything it needs.
+
+    Files:
+        model.keras (weights, configuration, scalers), split.json (with `split`, or the split that the model was loaded
+        with), versions.json, format_version.
+
+    Args:
+        model: `ConditionalGlow`.
+        directory: New folder.
+        split: What the model was trained on, a dict as in a run's split.json; JSON-compatible.
+        overwrite: Whether an existing folder may be replaced.
+
+    Raises:
+        InputError: If the folder exists and `overwrite` is false, or cannot be written.
+    """
+    split = getattr(model, "split", None) if split is None else split
+    with whole_path(directory, overwrite) as part:
+        part.mkdir()
+        write_model(model, part / "model.keras")
+        write_json(versions(), part / "versions.json")
+        if split is not None:
+            write_json(split, part / "split.json")
+        (part / "format_version").write_text(f"{FORMAT_VERSION}\n")
+
+
+def load_model(directory):
+    """Loads what `save_model` or a training run has written.
+
+    A run's model is the one of its best validation epoch, with averaged weights.
+
+    Args:
+        directory: A folder of `save_model`, or a run.
+
+    Returns:
+        The model; its attribute `split` holds the content of split.json, or None.
+
+    Raises:
+        InputError: If there is no model, it is damaged, or a newer version has written it.
+    """
+    directory = Path(directory)
+    path = directory / "model.keras"
+    if not directory.is_dir():
+        raise InputError(f"{directory}: expected the folder of a model or a run. Received: no such folder.")
+    check_format_version(directory)
+    if not path.exists():
+        raise InputError(f"{path}: expected a model, which appears after the first epoch of a run. Received: no such file.")
+    try:
+        model = keras.saving.load_model(path, custom_objects={"ConditionalGlow": ConditionalGlow}, compile=False)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: expected a whole model file. Received: {str(error).splitlines()[0]}.") from error
+    split_file = directory / "split.json"
+    model.split = json.loads(split_file.read_text()) if split_file.exists() else None
+    return model
+
+
+def check_format_version(directory):
+    """Refuses a folder that a newer version of this package has written."""
+    path = Path(directory) / "format_version"
+    if path.exists():
+        text = path.read_text().strip()
+        if not text.isdigit() or int(text) > FORMAT_VERSION:
+            raise InputError(f"{path}: expected format version {FORMAT_VERSION} or older. Received: {text!r}.")
+
+
+def write_model(model, path):
+    """Writes the weights and configuration of a model, without its optimizer, whole or not at all."""
+    bare = type(model).from_config(model.get_config())
+    for target, source in zip(bare.weights, model.weights, strict=True):
+        target.assign(source.numpy())
+    with whole_path(path) as part:
+        bare.save(part)
+
+
+def write_json(content, path):
+    """Writes a JSON file, whole or not at all."""
+    with whole_path(path) as part:
+        part.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def versions():
+    """Versions of the packages that are installed of those that matter."""
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,173 @@
+"""Trains a model as a run that can be interrupted, continued and audited."""
+
+import math
+import time
+
+import keras
+import tensorflow as tf
+
+from higlow_tf.data import HIMapDataset, ParameterSpace, ZeroFloor, load_cmd
+from higlow_tf.errors import InputError
+from higlow_tf.models.callbacks import Clock, LearningRateByProgress, WeightAverage
+from higlow_tf.models.conditional_glow import ConditionalGlow
+from higlow_tf.models.run_directory import RunDirectory
+from higlow_tf.models.split_record import make_split_record, subset_of
+
+__all__ = ["default_strategy", "load_run_data", "train_run"]
+
+
+def load_run_data(config) -> HIMapDataset:
+    """The maps and parameters that a run's configuration names."""
+    data = config.data
+    return load_cmd(data.maps, data.params, tuple(data.parameters), box_size_mpc_h=data.box_size_mpc_h)
+
+
+def default_strategy():
+    """All GPUs that TensorFlow finds; without several, no distribution."""
+    gpus = tf.config.list_logical_devices("GPU")
+    return tf.distribute.MirroredStrategy() if len(gpus) > 1 else tf.distribute.get_strategy()
+
+
+def train_run(config, directory, *, resume=False, strategy=None, callbacks=()):
+    """Trains from the start, or continues a run from its last checkpoint.
+
+    Args:
+        config: `RunConfig`; ignored in favour of the run's own when `resume`, but for its `max_minutes` and `epochs`.
+        directory: Folder of the run.
+        resume: Whether to continue.
+        strategy: `tf.distribute.Strategy`, or None for `default_strategy`.
+        callbacks: More Keras callbacks, for a progress bar.
+
+    Returns:
+        The Keras history of this part of the run.
+
+    Raises:
+        InputError: If the data, the configuration or the folder cannot be used.
+    """
+    started = time.monotonic()
+    run = RunDirectory(directory)
+    record = None
+    if resume:
+        config, record = run.open()
+    if config.training.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    data = load_run_data(config)
+    if resume:
+        train, validation = subset_of(record, data, "train"), subset_of(record, data, "validation")
+    else:
+        train, validation, record = _split(config, data)
+    strategy = strategy or default_strategy()
+    training = config.training
+    steps_per_epoch = train.num_maps // training.batch_size
+    if not steps_per_epoch:
+        raise InputError(f"Expected at least one batch of {training.batch_size} training maps. Received: {train.num_maps}.")
+    with strategy.scope():
+        model = _build_model(config, train)
+        if not resume:
+            model.initialize(train)
+        optimizer = keras.optimizers.AdamW(
+            training.learning_rate, beta_2=0.99, weight_decay=training.weight_decay
+        )
+        model.compile(optimizer=optimizer, clip_norm=training.clip_norm, jit_compile=training.jit_compile)
+        average = WeightAverage(training.average_momentum)
+        average.set_model(model)
+    if resume:
+        state = run.restore_checkpoint(model, average)
+    else:
+        run.create(config, record)
+        state = {"epoch": 0, "elapsed_seconds": time.monotonic() - started, "best": None, "best_epoch": 0, "history": []}
+    clock = Clock(
+        training.epochs * steps_per_epoch,
+        None if training.max_minutes is None else 60.0 * training.max_minutes,
+        state["elapsed_seconds"],
+    )
+    batches = train.to_tf(training.batch_size, seed=training.seed, augment=training.augment)
+    keeper = RunKeeper(run, average, clock, state, batches.epoch_counter, training.early_stopping_epochs)
+    rate = LearningRateByProgress(
+        clock, training.learning_rate, training.final_learning_rate_fraction, training.warmup_steps
+    )
+    return model.fit(
+        batches,
+        validation_data=validation.to_tf_evaluation(training.batch_size),
+        initial_epoch=state["epoch"],
+        epochs=training.epochs,
+        shuffle=False,
+        verbose=0,
+        callbacks=[rate, average, keeper, *callbacks],
+    )
+
+
+class RunKeeper(keras.callbacks.Callback):
+    """Writes checkpoint, history and best model after every epoch, and stops a run that no longer improves.
+
+    Args:
+        run: `RunDirectory`.
+        average: `WeightAverage`.
+        clock: `Clock`.
+        state: State of the run, as in its checkpoint; changed in place.
+        epoch_counter: Of the training batches: tells them which epoch it is.
+        patience: Epochs without improvement after which to stop.
+    """
+
+    def __init__(self, run, average, clock, state, epoch_counter, patience):
+        super().__init__()
+        self._run = run
+        self._average = average
+        self._clock = clock
+        self._state = state
+        self._epoch_counter = epoch_counter
+        self._patience = patience
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch_counter.set(epoch)
+
+    def on_test_begin(self, logs=None):
+        self._test_start = time.monotonic()
+
+    def on_test_end(self, logs=None):
+        self._clock.reserved_seconds = time.monotonic() - self._test_start
+
+    def on_epoch_end(self, epoch, logs=None):
+        state, loss = self._state, logs["val_loss"]
+        is_best = math.isfinite(loss) and (state["best"] is None or loss < state["best"])
+        if is_best:
+            state["best"], state["best_epoch"] = float(loss), epoch
+            with self._average.applied():
+                self._run.write_model(self.model)
+        state["epoch"] = epoch + 1
+        state["elapsed_seconds"] = self._clock.elapsed_seconds
+        state["history"].append(
+            {
+                "epoch": epoch + 1,
+                "wall_minutes": round(self._clock.elapsed_seconds / 60.0, 4),
+                "loss": float(logs["loss"]),
+                "val_loss": float(loss),
+                "learning_rate": float(self.model.optimizer.learning_rate.numpy()),
+                "skipped_steps": int(logs["skipped_steps"]),
+            }
+        )
+        self._run.write_history(state["history"])
+        self._run.write_checkpoint(self.model, self._average, state)
+        if epoch - state["best_epoch"] >= self._patience or self._clock.is_over:
+            self.model.stop_training = True
+
+
+def _split(config, data):
+    """Splits, fits the floor on training maps, and records both."""
+    fractions, seed = config.data.split_fractions, config.data.split_seed
+    subsets = data.split_by_simulation(fractions, seed=seed)
+    floor = ZeroFloor.fit(subsets[0]) if data.zero_pixels else None
+    record = make_split_record(data, subsets, fractions=fractions, seed=seed, zero_floor=floor)
+    train, validation = (subset if floor is None else floor.apply(subset) for subset in subsets[:2])
+    return train, validation, record
+
+
+def _build_model(config, train):
+    space: ParameterSpace = train.parameters
+    try:
+        return ConditionalGlow.from_preset(
+            config.preset,
+            **{"map_size": train.map_size, "num_channels": train.num_channels, "parameters": space, **config.model},
+        )
+    except TypeError as error:
+        raise InputError(f"model: expected arguments of ConditionalGlow. Received: {error}.") from error

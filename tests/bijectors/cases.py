@@ -1,0 +1,350 @@
+"""One case for every bijector: how to build it with random weights, and the shapes of what it maps."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from higlow_tf import bijectors as hb
+from higlow_tf.models import ConditionalGlow, GlowLevel
+from higlow_tf.networks import (
+    StackedActNormWeights,
+    StackedCouplingNetwork,
+    StackedInjectorNetwork,
+    StackedLUMatrix,
+    apply_coupling_network,
+)
+
+__all__ = ["CASES", "BijectorCase", "Built", "CountedCalls", "inverted", "randomise", "stacked_steps"]
+
+EVENT = (4, 4, 4)
+CONDITION = (2,)
+CHANNELS, HALF = 4, 2
+NUM_STEPS = 2
+MAX_LOG_SCALE = 1.0
+# Large enough that no log-scale, shift or matrix is trivial; small enough that 1e-9 can be asked of a round trip.
+WEIGHT_SD = 0.2
+
+
+class CountedCalls:
+    """A callable that counts how often it is called."""
+
+    def __init__(self, function):
+        self.function = function
+        self.num_calls = 0
+
+    def __call__(self, *args, **kwargs):
+        self.num_calls += 1
+        return self.function(*args, **kwargs)
+
+
+@dataclass
+class Built:
+    """A bijector, its weights (`frozen`: those that no gradient need reach) and its network, where it has one."""
+
+    bijector: Any
+    weights: list = field(default_factory=list)
+    frozen: list = field(default_factory=list)
+    network: CountedCalls | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class BijectorCase:
+    """What the contract needs to know of a bijector.
+
+    Attributes:
+        kind: The class that the case stands for.
+        build: From the name of a dtype to `Built`, weights randomised.
+        latent_shape, map_shape: Shapes of one event on either side.
+        conditional_shape: Shape of one condition; None for an unconditional bijector.
+        is_permutation: Whether the entries are only moved.
+        positive: Which side, "latents" or "maps", must be positive; None for neither.
+        calls_per_pass: How often an eager pass evaluates the network.
+        is_jitted: Whether XLA compiles it in the test: it takes seconds for a whole model, which has its own test.
+    """
+
+    kind: type
+    build: Callable
+    latent_shape: tuple = EVENT
+    map_shape: tuple = EVENT
+    conditional_shape: tuple | None = None
+    is_permutation: bool = False
+    positive: str | None = None
+    calls_per_pass: int = 1
+    is_jitted: bool = True
+
+    @functools.cached_property
+    def _built(self):
+        return {}
+
+    def built(self, dtype):
+        """The bijector of a dtype, built once."""
+        if dtype not in self._built:
+            self._built[dtype] = self.build(dtype)
+        return self._built[dtype]
+
+
+def inverted(case):
+    """The case of `tfb.Invert` of a bijector: its sides are swapped."""
+
+    def build(dtype):
+        built = case.build(dtype)
+        return replace(built, bijector=tfp.bijectors.Invert(built.bijector))
+
+    return replace(
+        case,
+        build=build,
+        latent_shape=case.map_shape,
+        map_shape=case.latent_shape,
+        positive={"maps": "latents", "latents": "maps", None: None}[case.positive],
+    )
+
+
+def randomise(variables, seed=0, sd=WEIGHT_SD):
+    """Adds Gaussian noise to every variable, and returns the variables as TensorFlow's own."""
+    rng = np.random.default_rng(seed)
+    for variable in variables:
+        variable.assign(variable.numpy() + sd * rng.standard_normal(variable.shape))
+    return [getattr(variable, "value", variable) for variable in variables]
+
+
+def _randomised(layer, seed=0):
+    """A built layer and its variables: trainable ones, randomised, and the others."""
+    layer.build(None)
+    return layer, randomise(layer.trainable_variables, seed), [v.value for v in layer.non_trainable_variables]
+
+
+def _variable(values, dtype):
+    return tf.Variable(np.asarray(values), dtype=dtype)
+
+
+# ---- layers of one kind of weight
+
+
+def _coupling(padding):
+    def build(dtype):
+        network, weights, frozen = _randomised(StackedCouplingNetwork(1, HALF, HALF, 6, *CONDITION, dtype=dtype))
+
+        def shift_and_log_scale(a, conditional_input):
+            first = {key: value[0] for key, value in network(conditional_input).items()}
+            return apply_coupling_network(first, a, padding, MAX_LOG_SCALE)
+
+        counted = CountedCalls(shift_and_log_scale)
+        return Built(hb.ConditionalAffineCoupling(counted), weights, frozen, counted)
+
+    return build
+
+
+def _injector(num_outputs):
+    def build(dtype):
+        network, weights, frozen = _randomised(StackedInjectorNetwork(1, num_outputs, 5, *CONDITION, dtype=dtype))
+
+        def shift_and_log_scale(conditional_input):
+            output = network(conditional_input)
+            return output["shift"][0], output["log_scale"][0]
+
+        counted = CountedCalls(shift_and_log_scale)
+        return Built(hb.AffineInjector(counted), weights, frozen, counted)
+
+    return build
+
+
+def _conv1x1(given):
+    def build(dtype):
+        rotation = np.linalg.qr(np.random.default_rng(1).standard_normal((CHANNELS, CHANNELS)))[0]
+        matrix = _variable(rotation, dtype)
+        randomise([matrix])
+        sign = 1.0 if given == "weight" else -1.0
+
+        def kernel():
+            return hb.Conv1x1Kernel(sign * tf.linalg.slogdet(matrix)[1], **{given: tf.convert_to_tensor(matrix)})
+
+        counted = CountedCalls(kernel)
+        return Built(hb.InvertibleConv1x1(counted), [matrix], [], counted)
+
+    return build
+
+
+def _conv1x1_of_lu_matrix(dtype):
+    layer, weights, frozen = _randomised(StackedLUMatrix(1, CHANNELS, dtype=dtype))
+
+    def kernel():
+        return hb.Conv1x1Kernel(**{key: value[0] for key, value in layer(direction="inverse").items()})
+
+    counted = CountedCalls(kernel)
+    return Built(hb.InvertibleConv1x1(counted), weights, frozen, counted)
+
+
+def _act_norm(dtype):
+    layer, weights, frozen = _randomised(StackedActNormWeights(1, CHANNELS, dtype=dtype))
+
+    def constants():
+        output = layer()
+        return output["shift"][0], output["log_scale"][0]
+
+    counted = CountedCalls(constants)
+    return Built(hb.ActNorm(counted), weights, frozen, counted)
+
+
+def _map_preprocessing(dtype):
+    shift, log_scale = _variable(np.full(CHANNELS, 1.5), dtype), _variable(np.full(CHANNELS, -0.9), dtype)
+    weights = randomise([shift, log_scale])
+    counted = CountedCalls(lambda: (tf.convert_to_tensor(shift), tf.convert_to_tensor(log_scale)))
+    return Built(hb.MapPreprocessing(counted), weights, [], counted)
+
+
+# ---- compositions
+
+
+def _chain(dtype):
+    children = [_coupling("periodic")(dtype), _conv1x1("weight")(dtype), _injector(1)(dtype)]
+    weights = [weight for child in children for weight in child.weights]
+    return Built(hb.ConditionalChain([child.bijector for child in children]), weights, [], children[0].network)
+
+
+def stacked_steps(dtype, num_steps=NUM_STEPS):
+    """The ingredients of K Glow steps.
+
+    A step also uses the condition itself, so that its gradient must flow by the weights and directly.
+
+    Returns:
+        The tuple (make_step, stacked_weights_fn, weights, frozen, network).
+    """
+    layers = [
+        StackedCouplingNetwork(num_steps, HALF, HALF, 6, *CONDITION, dtype=dtype),
+        StackedLUMatrix(num_steps, CHANNELS, dtype=dtype),
+        StackedInjectorNetwork(num_steps, CHANNELS, 5, *CONDITION, dtype=dtype),
+    ]
+    weights, frozen = [], []
+    for seed, layer in enumerate(layers):
+        weights += _randomised(layer, seed)[1]
+        frozen += [variable.value for variable in layer.non_trainable_variables]
+    coupling, lu_matrix, injector = layers
+    network = CountedCalls(lambda a, step: apply_coupling_network(step, a, "periodic", MAX_LOG_SCALE))
+
+    def stacked_weights(conditional_input, direction):
+        return {
+            "coupling": coupling(conditional_input),
+            "conv": lu_matrix(direction=direction),
+            "injector": injector(conditional_input),
+        }
+
+    def make_step(weights):
+        def shift_and_log_scale(a, conditional_input):
+            shift, log_scale = network(a, weights["coupling"])
+            return shift + tf.reduce_sum(conditional_input, axis=1) * a, log_scale
+
+        return hb.ConditionalChain(
+            [
+                hb.ConditionalAffineCoupling(shift_and_log_scale),
+                hb.InvertibleConv1x1(lambda: hb.Conv1x1Kernel(**weights["conv"])),
+                hb.AffineInjector(lambda _: (weights["injector"]["shift"], weights["injector"]["log_scale"])),
+            ]
+        )
+
+    return make_step, stacked_weights, weights, frozen, network
+
+
+def _repeated_steps(dtype):
+    make_step, stacked_weights, weights, frozen, network = stacked_steps(dtype)
+    return Built(hb.RepeatedSteps(make_step, stacked_weights, NUM_STEPS), weights, frozen, network)
+
+
+def _multiscale(dtype):
+    fine, coarse = _injector(16)(dtype), _injector(32)(dtype)
+    levels = [hb.ConditionalChain([built.bijector, hb.Squeeze()]) for built in (fine, coarse)]
+    return Built(hb.Multiscale(levels, EVENT), fine.weights + coarse.weights, [], coarse.network)
+
+
+def _built_of_model(bijector, layer, network_layer):
+    """A model's bijector. What is counted are the calls of a layer that makes the weights of all steps, once a pass."""
+    counted = network_layer.call = CountedCalls(network_layer.call)
+    frozen = [variable.value for variable in layer.non_trainable_variables]
+    return Built(bijector, randomise(layer.trainable_variables), frozen, counted)
+
+
+def _make_level(dtype, is_last):
+    level = GlowLevel(
+        NUM_STEPS,
+        16,
+        6,
+        *CONDITION,
+        is_last=is_last,
+        injector="scalar" if is_last else "channel",
+        injector_width=5,
+        padding="zero" if is_last else "periodic",
+        use_split_prior=True,
+        use_act_norm=is_last,
+        max_log_scale=MAX_LOG_SCALE,
+        dtype=dtype,
+    )
+    level.build(None)
+    return level
+
+
+def _glow_level(is_last):
+    def build(dtype):
+        level = _make_level(dtype, is_last)
+        return _built_of_model(level.bijector, level, level.coupling_network)
+
+    return build
+
+
+def _split_prior(dtype):
+    level = _make_level(dtype, is_last=False)
+    split_prior = level.bijector.bijectors[0]
+    return _built_of_model(split_prior, level.end_network, level.end_network)
+
+
+def _conditional_glow(dtype):
+    model = ConditionalGlow.from_preset("tiny", map_size=4, num_channels=4, dtype=dtype)
+    return _built_of_model(model.bijector, model, model.levels[0].coupling_network)
+
+
+CASES = {
+    "Squeeze": BijectorCase(hb.Squeeze, lambda _: Built(hb.Squeeze()), latent_shape=(2, 2, 16), is_permutation=True),
+    "ActNorm": BijectorCase(hb.ActNorm, _act_norm),
+    "InvertibleConv1x1 of weight": BijectorCase(hb.InvertibleConv1x1, _conv1x1("weight")),
+    "InvertibleConv1x1 of inverse_weight": BijectorCase(hb.InvertibleConv1x1, _conv1x1("inverse_weight")),
+    "InvertibleConv1x1 of LU factors": BijectorCase(hb.InvertibleConv1x1, _conv1x1_of_lu_matrix),
+    "AffineInjector, scalar": BijectorCase(hb.AffineInjector, _injector(1), conditional_shape=CONDITION),
+    "AffineInjector, per channel": BijectorCase(hb.AffineInjector, _injector(CHANNELS), conditional_shape=CONDITION),
+    "ConditionalAffineCoupling, periodic": BijectorCase(
+        hb.ConditionalAffineCoupling, _coupling("periodic"), conditional_shape=CONDITION
+    ),
+    "ConditionalAffineCoupling, zero": BijectorCase(
+        hb.ConditionalAffineCoupling, _coupling("zero"), conditional_shape=CONDITION
+    ),
+    "split prior": BijectorCase(
+        hb.ConditionalAffineCoupling,
+        _split_prior,
+        latent_shape=(2, 2, 16),
+        map_shape=(2, 2, 16),
+        conditional_shape=CONDITION,
+    ),
+    "Exp10": BijectorCase(hb.Exp10, lambda _: Built(hb.Exp10()), positive="maps"),
+    "MapPreprocessing": BijectorCase(hb.MapPreprocessing, _map_preprocessing, positive="maps"),
+    "ConditionalChain": BijectorCase(hb.ConditionalChain, _chain, conditional_shape=CONDITION),
+    "RepeatedSteps": BijectorCase(
+        hb.RepeatedSteps, _repeated_steps, conditional_shape=CONDITION, calls_per_pass=NUM_STEPS
+    ),
+    "Multiscale": BijectorCase(hb.Multiscale, _multiscale, latent_shape=(64,), conditional_shape=CONDITION),
+    "GlowLevel": BijectorCase(
+        hb.ConditionalChain, _glow_level(False), latent_shape=(2, 2, 16), conditional_shape=CONDITION, is_jitted=False
+    ),
+    "GlowLevel, last": BijectorCase(
+        hb.ConditionalChain, _glow_level(True), latent_shape=(2, 2, 16), conditional_shape=CONDITION, is_jitted=False
+    ),
+    "ConditionalGlow": BijectorCase(
+        hb.ConditionalChain,
+        _conditional_glow,
+        latent_shape=(64,),
+        conditional_shape=CONDITION,
+        positive="maps",
+        is_jitted=False,
+    ),
+}

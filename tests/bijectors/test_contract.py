@@ -1,0 +1,34 @@
+"""Every bijector of the package against the contract."""
+
+import pytest
+from cases import CASES, inverted
+from contract import CHECKS, INVERT_CHECKS, applies
+
+import higlow_tf.bijectors
+
+# Not bijectors that could be run: the abstract base, and the tuple that a 1x1 convolution is given.
+WITHOUT_CASE = {"OnePassBijector", "Conv1x1Kernel"}
+
+INVERTED = {f"Invert({name})": inverted(case) for name, case in CASES.items()}
+RUNS = [(name, check) for name, case in CASES.items() for check in CHECKS if applies(check, case)]
+INVERT_RUNS = [(name, check) for name, case in INVERTED.items() for check in INVERT_CHECKS if applies(check, case)]
+
+
+@pytest.mark.parametrize(("name", "check"), RUNS, ids=lambda part: part.replace(" ", "-"))
+def test_keeps_the_contract(name, check):
+    CHECKS[check](CASES[name])
+
+
+@pytest.mark.parametrize(("name", "check"), INVERT_RUNS, ids=lambda part: part.replace(" ", "-"))
+def test_invert_keeps_the_contract(name, check):
+    CHECKS[check](INVERTED[name])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_case_builds_its_kind(name):
+    assert isinstance(CASES[name].built("float64").bijector, CASES[name].kind)
+
+
+def test_every_bijector_has_a_case():
+    covered = {case.kind.__name__ for case in CASES.values()}
+    assert covered == set(higlow_tf.bijectors.__all__) - WITHOUT_CASE

@@ -1,0 +1,39 @@
+"""What all tests share: quiet TensorFlow, two logical CPUs, a seeded generator, the shared data folder."""
+
+import os
+import warnings
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow reads it once, at its import
+
+with warnings.catch_warnings():
+    # The import of TFP warns of its own use of distutils; later imports find the module loaded and are silent.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import tensorflow_probability as tfp
+
+    tfp.bijectors  # noqa: B018 - the attribute access is what loads the package
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+SHARED_DATA = Path(os.environ.get("HIGLOW_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+# Two logical CPUs stand in for two GPUs under MirroredStrategy. It must be said before TensorFlow's runtime starts.
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+
+
+@pytest.fixture
+def rng():
+    """A NumPy generator that starts anew in every test."""
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """The folder of the shared data; tests that need it skip where it is missing."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the shared data folder is missing (set HIGLOW_SHARED_DATA)")
+    return SHARED_DATA

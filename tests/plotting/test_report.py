@@ -1,0 +1,128 @@
+"""The report: one file, escaped, whole or not there."""
+
+import base64
+import os
+import struct
+from html.parser import HTMLParser
+
+import pytest
+
+from higlow_tf.errors import InputError
+from higlow_tf.plotting import STYLE, Report
+
+VOID_TAGS = {"meta", "img", "br", "hr", "link", "input"}
+
+
+class Page(HTMLParser):
+    """Collects tags, attributes and text, and checks that tags close in order."""
+
+    def __init__(self, html):
+        super().__init__(convert_charrefs=True)
+        self.open, self.tags, self.text = [], [], []
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in VOID_TAGS:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.text.append(data.strip())
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def a_figure():
+    figure, ax = STYLE.new_figure(size_in=(2.0, 1.5))
+    ax.plot([0, 1], [0, 1])
+    return figure
+
+
+def a_report():
+    return (
+        Report("Demo <run>", "mock & maps")
+        .verdict([("Density", "-0.6", "nats per pixel"), ("Coverage", "66 %", "calibrated: 68 %")])
+        .section("Maps", "First <script>alert(1)</script>.\n\nSecond.")
+        .figure(a_figure(), "Caption <b>.", 'Alt "text"')
+        .table(["name", "value"], [["a", 1], ["b", 2.5]])
+        .provenance({"seed": 0, "hash": "ab" * 32})
+    )
+
+
+def test_page_is_well_formed_and_holds_everything_in_order():
+    page = Page(a_report().html())
+    text = [part for part in page.text if part]
+    for part in ("Demo <run>", "mock & maps", "First <script>alert(1)</script>.", "Second.", "Caption <b>.", "2.5"):
+        assert part in text
+    order = [text.index(part) for part in ("mock & maps", "Density", "Maps", "Caption <b>.", "name", "Provenance")]
+    assert order == sorted(order)
+    assert page.all("html")[0]["lang"] == "en"
+    assert any(meta.get("name") == "viewport" for meta in page.all("meta"))
+    assert len(page.all("h1")) == 1
+
+
+def test_picture_lies_inside_and_has_its_size_and_alternative_text():
+    (image,) = Page(a_report().html()).all("img")
+    head, data = image["src"].split(",")
+    assert head == "data:image/png;base64"
+    picture = base64.b64decode(data, validate=True)
+    assert picture.startswith(b"\x89PNG")
+    assert struct.unpack(">II", picture[16:24]) == (int(image["width"]), int(image["height"]))
+    assert image["alt"] == 'Alt "text"'
+
+
+def test_page_needs_nothing_else():
+    page = Page(a_report().html())
+    assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in page.tags}
+    assert all(attributes.get("src", "data:").startswith("data:") for _, attributes in page.tags)
+    html = a_report().html()
+    assert "http://" not in html
+    assert "https://" not in html
+    assert "@import" not in html
+    assert "url(" not in html
+
+
+def test_figure_is_emptied():
+    figure = a_figure()
+    Report("x").figure(figure, "caption", "alt")
+    assert figure.axes == []
+
+
+def test_braces_in_text_stay():
+    assert "{theta}" in Report("a {title}").section("{body}", "{theta} {{}}").html()
+
+
+def test_equal_content_gives_equal_pages():
+    assert a_report().html() == a_report().html()
+
+
+def test_write(tmp_path, monkeypatch):
+    path = a_report().write(tmp_path / "report.html")
+    assert path.read_text(encoding="utf-8") == a_report().html()
+    with pytest.raises(InputError, match=r"report\.html: expected a new file"):
+        Report("other").write(path)
+    Report("other").write(path, overwrite=True)
+    assert "other" in path.read_text(encoding="utf-8")
+
+    def full_disk(source, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        Report("third").write(path, overwrite=True)
+    assert "other" in path.read_text(encoding="utf-8")
+    assert os.listdir(tmp_path) == ["report.html"]
+
+
+def test_wrong_input():
+    with pytest.raises(InputError, match=r"alt: .*Received: ' '"):
+        Report("x").figure(a_figure(), "caption", " ")
+    with pytest.raises(InputError, match=r"rows: expected 2 cells a row\. Received: \[1\]"):
+        Report("x").table(["a", "b"], [[1, 2], [1]])
