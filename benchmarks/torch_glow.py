@@ -324,7 +324,9 @@ class TorchGlow(nn.Module):
         yield "map_shift", None, self.map_shift, _same
         yield "map_log_scale", None, self.map_log_scale, _same
         for index, level in enumerate(self.levels):
-            owners = [(k, owner, module) for k, step in enumerate(level.steps) for owner, module in step.named_children()]
+            owners = [
+                (k, owner, module) for k, step in enumerate(level.steps) for owner, module in step.named_children()
+            ]
             if level.end_network is not None:
                 owners.append((0, "end_network", level.end_network))
             for k, owner, module in owners:

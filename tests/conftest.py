@@ -7,11 +7,12 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow reads it once, at its import
 
 with warnings.catch_warnings():
-    # The import of TFP warns of its own use of distutils; later imports find the module loaded and are silent.
-    warnings.simplefilter("ignore", DeprecationWarning)
+    # TFP loads a package at its first attribute, and each such load warns (its use of distutils, TensorFloat-32).
+    warnings.simplefilter("ignore")
     import tensorflow_probability as tfp
 
-    tfp.bijectors  # noqa: B018 - the attribute access is what loads the package
+    for package in (tfp.bijectors, tfp.distributions, tfp.math, tfp.mcmc):
+        dir(package)
 
 import numpy as np
 import pytest

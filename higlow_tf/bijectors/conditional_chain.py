@@ -21,16 +21,24 @@ class ConditionalChain(OnePassBijector):
     Args:
         bijectors: The children, `OnePassBijector`s, in the order of the forward direction.
         name: Name of this bijector.
+        parameters: `dict(locals())` of the constructor of a subclass; None for the arguments above.
 
     Call arguments:
         conditional_input: Tensor `[..., P]`. Required if one child is conditional.
 
     Raises:
         TypeError: If `conditional_input` is missing.
+        ValueError: If there is no child.
+
+    Example:
+        >>> norm = ActNorm(lambda: (tf.constant([1.0]), tf.constant([0.0])))
+        >>> chain = ConditionalChain([Exp10(), norm])
+        >>> chain.forward(tf.ones([1, 1, 1])).numpy().ravel().round(3).tolist()
+        [11.0]
     """
 
-    def __init__(self, bijectors, name="conditional_chain"):
-        parameters = dict(locals())
+    def __init__(self, bijectors, name="conditional_chain", parameters=None):
+        parameters = dict(locals()) if parameters is None else parameters
         bijectors = tuple(bijectors)
         if not bijectors:
             raise ValueError("Expected at least one bijector. Received: none.")
@@ -69,4 +77,14 @@ class ConditionalChain(OnePassBijector):
     def _inverse_event_shape(self, shape):
         for bijector in reversed(self._bijectors):
             shape = bijector.inverse_event_shape(shape)
+        return shape
+
+    def _forward_event_shape_tensor(self, shape):
+        for bijector in self._bijectors:
+            shape = bijector.forward_event_shape_tensor(shape)
+        return shape
+
+    def _inverse_event_shape_tensor(self, shape):
+        for bijector in reversed(self._bijectors):
+            shape = bijector.inverse_event_shape_tensor(shape)
         return shape

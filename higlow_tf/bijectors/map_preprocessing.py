@@ -62,6 +62,7 @@ class MapPreprocessing(ConditionalChain):
     """
 
     def __init__(self, shift_and_log_scale_fn, name="map_preprocessing"):
+        parameters = dict(locals())
         self.standardisation = ActNorm(shift_and_log_scale_fn, name="standardisation")
         self.exp10 = Exp10()
-        super().__init__([self.standardisation, self.exp10], name=name)
+        super().__init__([self.standardisation, self.exp10], name=name, parameters=parameters)

@@ -57,13 +57,13 @@ def theta_rows(model, theta):
 def maps_and_theta(model, hi_maps, theta):
     """Maps as `[N, H, W, C]` and theta as `[N, P]`; one row on either side serves all of the other."""
     hi_maps = tf.cast(hi_maps, model.compute_dtype)
-    size, channels = model.map_size, model.num_channels
+    size, channels, received = model.map_size, model.num_channels, tuple(hi_maps.shape)
     if channels == 1 and hi_maps.shape.rank == 3:
         hi_maps = hi_maps[..., None]
     if hi_maps.shape.rank != 4 or tuple(hi_maps.shape[1:]) != (size, size, channels):
         raise InputError(
             f"Expected maps of shape [N, {size}, {size}{'' if channels == 1 else f', {channels}'}]. "
-            f"Received: shape {tuple(hi_maps.shape)}."
+            f"Received: shape {received}."
         )
     theta = theta_rows(model, theta)
     num_maps, num_rows = hi_maps.shape[0], theta.shape[0]

@@ -37,6 +37,12 @@ class StackedActNormWeights(keras.layers.Layer):
         self.shift = self.add_weight(name="shift", shape=shape, initializer="zeros")
         self.raw_log_scale = self.add_weight(name="raw_log_scale", shape=shape, initializer="zeros")
 
+    def __call__(self):
+        # Keras refuses to call a layer without arguments.
+        if not self.built:
+            self.build()
+        return self.call()
+
     def call(self):
         return {
             "shift": tf.convert_to_tensor(self.shift),

@@ -202,7 +202,8 @@ def check_neighbours(case):
     """An example does not depend on the others in its batch, nor on whether there are any."""
     for way, other in zip(_directions(case, "float64"), _directions(case, "float64", seed=1), strict=True):
         together = way.both(way.x, **way.keywords)
-        alone = way.both(*_first_row(way)[:1], **_first_row(way)[1])
+        first_x, first_keywords = _rows([0], way.x, way.keywords)
+        alone = way.both(first_x, **first_keywords)
         x = tf.concat([way.x[:1], other.x[1:]], axis=0)
         keywords = {key: tf.concat([c[:1], other.keywords[key][1:]], axis=0) for key, c in way.keywords.items()}
         for reference, single, exchanged in zip(together, alone, way.both(x, **keywords), strict=True):
@@ -210,12 +211,8 @@ def check_neighbours(case):
             _require_close(single[0], reference[0], SAME_ARITHMETIC, f"{way.name} without neighbours")
 
 
-def _first_row(way):
-    return _rows([0], way.x, way.keywords)
-
-
 def _distribution(case, dtype):
-    """The flow's distribution over a standard normal base, the bijector, and its keywords for TFP."""
+    """The distribution of maps over a standard normal base."""
     bijector = case.built(dtype).bijector
     normal = tfp.distributions.Normal(tf.zeros([], dtype), tf.ones([], dtype))
     return tfp.distributions.TransformedDistribution(tfp.distributions.Sample(normal, case.latent_shape), bijector)
@@ -232,7 +229,8 @@ def check_distribution(case):
         "inverse_event_shape_tensor": (bijector.inverse_event_shape_tensor(inverse.shape_in), inverse.shape_out),
     }
     for name, (found, expected) in shapes.items():
-        _require(tuple(found) == expected, f"{name}: expected {expected}. Received: {tuple(found)}")
+        found = tuple(np.asarray(found))
+        _require(found == expected, f"{name}: expected {expected}. Received: {found}")
     log_prob = distribution.log_prob(inverse.x, bijector_kwargs=inverse.keywords)
     z, ildj = inverse.both(tf.identity(inverse.x), **inverse.keywords)
     expected = distribution.distribution.log_prob(z) + ildj

@@ -1,0 +1,146 @@
+"""Writes a model as a SavedModel that serves without any package of ours."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from higlow_tf.errors import InputError
+from higlow_tf.files import whole_path
+from higlow_tf.serving.model_card import CARD_FILE, make_model_card
+from higlow_tf.serving.signatures import CHUNK_SIZE, make_signatures
+from higlow_tf.serving.warmup import WARMUP_FILE, write_warmup_requests
+
+__all__ = ["export_model"]
+
+_VERSION = "1"
+_DOCUMENTATION = {
+    "log_prob": "log-density of each log10 map; also serving_default",
+    "sample": "one map a row; a row depends on nothing but its own theta, seed and temperature",
+    "posterior": "theta_grid: points of equal prior mass; log_prob raw, mean and sd with the calibration applied",
+}
+
+
+def export_model(
+    model, out_dir, *, calibration=None, metrics=None, overwrite=False, xla=False, batch_size=None
+):
+    """Exports a model to `out_dir/1`, in the layout of TensorFlow Serving.
+
+    Files:
+        saved_model.pb, variables/: the signatures log_prob (= serving_default), sample and posterior, in float32.
+        assets.extra/model_card.json, assets.extra/tf_serving_warmup_requests.
+        The folder `1` appears whole or not at all.
+
+    Signatures (maps without the axis C where the model has one channel; NaN in a row whose map is not positive and finite):
+        log_prob:  hi_map [B, H, W, C], theta [B, P] -> log_prob [B]
+        sample:    theta [B, P], seed int64 [B, 2], temperature [B] -> hi_map [B, H, W, C]
+        posterior: hi_map [B, H, W, C], theta_grid [B, G, P] -> log_prob [B, G], posterior_mean [B, P], posterior_sd [B, P]
+
+    Args:
+        model: `ConditionalGlow`.
+        out_dir: Folder of the served model; its name is the model's.
+        calibration: Dict with "tempering" t and "widening" (one number, or one a parameter): the posterior is
+            proportional to exp(t * log_prob), its sd becomes sqrt(sd**2 + widening**2). None for 1 and 0.
+        metrics: For the card: name -> `Metric`, or dict with value, error, floor and n_simulations.
+        overwrite: Whether an existing `out_dir/1` may be replaced.
+        xla: Whether XLA compiles the flow. TensorFlow Serving takes such a model only with extra flags.
+        batch_size: The one batch size of every signature; with `xla`, and only then.
+
+    Returns:
+        The path `out_dir/1`.
+
+    Raises:
+        InputError: If `out_dir/1` exists and `overwrite` is false, it cannot be written, or an argument is wrong.
+
+    References:
+        [1] https://www.tensorflow.org/tfx/serving/serving_basic
+    """
+    version = Path(out_dir).resolve() / _VERSION
+    calibration = _checked_calibration(model, calibration)
+    _check_batch_size(xla, batch_size)
+    with whole_path(version, overwrite) as part:
+        flow = _float32_copy(model)
+        signatures = make_signatures(flow, **calibration, batch_size=batch_size, jit_compile=xla)
+        card = make_model_card(
+            model, version.parent.name, signatures=_describe(signatures), calibration=calibration, metrics=metrics
+        )
+        # Only the variables are attached: what hangs on the module is stored, and layers would bring their own copies.
+        module = tf.Module()
+        module.variables_of_the_flow = [variable.value for variable in flow.variables]
+        # The gradient of the rolled loop is Python code of ours, and serving needs none.
+        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+        tf.saved_model.save(module, str(part), signatures=signatures, options=options)
+        (part / CARD_FILE).parent.mkdir()
+        (part / CARD_FILE).write_text(card, encoding="utf-8")
+        write_warmup_requests(part / WARMUP_FILE, version.parent.name, _warmup_requests(flow, batch_size or 1))
+    return version
+
+
+def _float32_copy(model):
+    copy = type(model).from_config({**model.get_config(), "dtype": "float32"})
+    for target, source in zip(copy.weights, model.weights, strict=True):
+        target.assign(source.numpy())
+    return copy
+
+
+def _checked_calibration(model, calibration):
+    """The calibration with a widening for every parameter, JSON-compatible."""
+    calibration = {"tempering": 1.0, "widening": 0.0} if calibration is None else calibration
+    num_parameters = len(model.parameters)
+    expected = f'calibration: expected {{"tempering": a positive number, "widening": 0 or {num_parameters} numbers, none negative}}'
+    try:
+        tempering = float(calibration["tempering"])
+        widening = np.broadcast_to(np.asarray(calibration["widening"], dtype=float), (num_parameters,))
+    except (TypeError, KeyError, ValueError) as error:
+        raise InputError(f"{expected}. Received: {calibration!r}.") from error
+    if not (math.isfinite(tempering) and tempering > 0 and np.all(np.isfinite(widening)) and np.all(widening >= 0)):
+        raise InputError(f"{expected}. Received: {calibration!r}.")
+    return {"tempering": tempering, "widening": widening.tolist()}
+
+
+def _check_batch_size(xla, batch_size):
+    if xla != (batch_size is not None):
+        raise InputError(
+            f"Expected a batch size with xla, and none without. Received: xla={xla}, batch_size={batch_size}."
+        )
+    if batch_size is not None and batch_size < 1:
+        raise InputError(f"Expected a positive batch size. Received: {batch_size}.")
+
+
+def _describe(signatures):
+    """Names, dtypes and shapes of the signatures for the card; None is any size."""
+
+    def tensors(specs):
+        return {name: {"dtype": spec.dtype.name, "shape": spec.shape.as_list()} for name, spec in specs.items()}
+
+    described = {}
+    for name, documentation in _DOCUMENTATION.items():
+        function = signatures[name]
+        described[name] = {
+            "inputs": tensors(function.structured_input_signature[1] or _by_name(function)),
+            "outputs": tensors(function.structured_outputs),
+            "documentation": documentation,
+        }
+    return described
+
+
+def _by_name(function):
+    return {spec.name: spec for spec in function.structured_input_signature[0]}
+
+
+def _warmup_requests(flow, batch_size):
+    """One request a signature: constant maps of the training maps' mean, at the middle of the prior."""
+    theta = np.broadcast_to(flow.parameters.denormalize(np.zeros(len(flow.parameters))), (batch_size, len(flow.parameters)))
+    theta = theta.astype(np.float32)
+    shape = (batch_size, flow.map_size, flow.map_size, flow.num_channels)
+    maps = np.broadcast_to(10.0 ** flow.map_shift.numpy(), shape).astype(np.float32)
+    maps = maps[..., 0] if flow.num_channels == 1 else maps
+    seeds = np.stack([np.zeros(batch_size), np.arange(batch_size)], axis=-1).astype(np.int64)
+    grid = np.repeat(theta[:, None], CHUNK_SIZE, axis=1)
+    return [
+        ("log_prob", {"hi_map": maps, "theta": theta}),
+        ("serving_default", {"hi_map": maps, "theta": theta}),
+        ("sample", {"theta": theta, "seed": seeds, "temperature": np.ones(batch_size, np.float32)}),
+        ("posterior", {"hi_map": maps, "theta_grid": grid}),
+    ]

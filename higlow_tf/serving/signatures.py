@@ -1,0 +1,118 @@
+"""The flow as the named graph functions of a SavedModel."""
+
+import tensorflow as tf
+
+__all__ = ["CHUNK_SIZE", "make_signatures"]
+
+# Flow evaluations at once in `posterior`: batches of 64 maps stay in the cache of a CPU core.
+CHUNK_SIZE = 64
+
+
+def make_signatures(flow, *, tempering=1.0, widening=0.0, batch_size=None, jit_compile=False):
+    """Traces the signatures of a model.
+
+    Math of `posterior`, with grid points of equal prior mass:
+        weight = softmax(tempering * log_prob) over the grid
+        mean = sum(weight * theta);  sd**2 = sum(weight * (theta - mean)**2) + widening**2
+
+    Args:
+        flow: `ConditionalGlow` in float32.
+        tempering: Factor of the log-likelihood in the posterior.
+        widening: One number a parameter `[P]`, or one for all; in the units of theta.
+        batch_size: Fixed number of rows, or None for any.
+        jit_compile: Whether XLA compiles the flow. Random numbers stay outside: XLA draws others from the same seed.
+
+    Returns:
+        Dict of concrete functions: log_prob, serving_default (the same), sample, posterior.
+    """
+    size, channels, num_parameters = flow.map_size, flow.num_channels, len(flow.parameters)
+    map_shape = [size, size] if channels == 1 else [size, size, channels]
+
+    def log_density(hi_maps, theta):
+        return tf.reduce_sum(flow.density_by_level(hi_maps, theta), axis=-1)
+
+    density, generate = log_density, flow.generate
+    if jit_compile:
+        density, generate = (tf.function(f, jit_compile=True, autograph=False) for f in (density, generate))
+
+    def log_prob(hi_map, theta):
+        hi_map, theta = _same_rows(hi_map=hi_map, theta=theta)
+        return {"log_prob": density(_with_channels(hi_map), theta)}
+
+    def sample(theta, seed, temperature):
+        theta, seed, temperature = _same_rows(theta=theta, seed=seed, temperature=temperature)
+        hi_map = generate(flow.noise(seed) * temperature[:, None], theta)
+        return {"hi_map": hi_map[..., 0] if channels == 1 else hi_map}
+
+    def posterior(hi_map, theta_grid):
+        hi_map, theta_grid = _same_rows(hi_map=hi_map, theta_grid=theta_grid)
+        log_probs = _log_prob_on_grid(density, _with_channels(hi_map), theta_grid)
+        mean, sd = _mean_and_sd(log_probs, theta_grid, tempering, widening)
+        return {"log_prob": log_probs, "posterior_mean": mean, "posterior_sd": sd}
+
+    maps = tf.TensorSpec([batch_size, *map_shape], tf.float32)
+    theta = tf.TensorSpec([batch_size, num_parameters], tf.float32)
+    seeds = tf.TensorSpec([batch_size, 2], tf.int64)
+    temperatures = tf.TensorSpec([batch_size], tf.float32)
+    grids = tf.TensorSpec([batch_size, None, num_parameters], tf.float32)
+    traced_log_prob = _trace(log_prob, maps, theta)
+    return {
+        "log_prob": traced_log_prob,
+        "serving_default": traced_log_prob,
+        "sample": _trace(sample, theta, seeds, temperatures),
+        "posterior": _trace(posterior, maps, grids),
+    }
+
+
+def _trace(function, *specs):
+    return tf.function(function, input_signature=specs, autograph=False).get_concrete_function()
+
+
+def _with_channels(hi_map):
+    return hi_map if hi_map.shape.rank == 4 else hi_map[..., None]
+
+
+def _same_rows(**inputs):
+    """The inputs, once it is certain that they have equally many rows: nothing may be broadcast in silence."""
+    (first, expected), *others = ((name, tf.shape(tensor)[0]) for name, tensor in inputs.items())
+    checks = [
+        tf.debugging.assert_equal(rows, expected, message=f"Expected as many rows of {name} as of {first}.")
+        for name, rows in others
+    ]
+    with tf.control_dependencies(checks):
+        return [tf.identity(tensor) for tensor in inputs.values()]
+
+
+def _log_prob_on_grid(density, maps, theta_grid):
+    """`[B, H, W, C]` and `[B, G, P]` -> `[B, G]`: a loop over chunks of the B * G pairs of a map and a point.
+
+    Every chunk has the same size; the last one repeats its last pair, which is cut off again.
+    """
+    num_maps, num_points = tf.unstack(tf.shape(theta_grid)[:2])
+    check = tf.debugging.assert_positive(num_points, message="Expected at least one point in theta_grid.")
+    with tf.control_dependencies([check]):
+        num_pairs = num_maps * num_points
+    flat_theta = tf.reshape(theta_grid, [-1, theta_grid.shape[-1]])
+    num_chunks = (num_pairs + CHUNK_SIZE - 1) // CHUNK_SIZE
+
+    def evaluate_chunk(index, log_probs):
+        pairs = tf.minimum(index * CHUNK_SIZE + tf.range(CHUNK_SIZE), num_pairs - 1)
+        chunk = density(tf.gather(maps, pairs // num_points), tf.gather(flat_theta, pairs))
+        return index + 1, log_probs.write(index, chunk)
+
+    log_probs = tf.TensorArray(tf.float32, size=num_chunks, element_shape=[CHUNK_SIZE])
+    # One chunk after the other: the default of ten at once would take the memory of ten.
+    _, log_probs = tf.while_loop(
+        lambda index, _: index < num_chunks, evaluate_chunk, (0, log_probs), parallel_iterations=1
+    )
+    return tf.reshape(tf.reshape(log_probs.stack(), [-1])[:num_pairs], [num_maps, num_points])
+
+
+def _mean_and_sd(log_probs, theta_grid, tempering, widening):
+    """Moments `[B, P]` of the calibrated posterior; NaN in a row where a log-probability is NaN, never a flat guess."""
+    # The maximum goes first: a log_prob of 1e4 has a float32 spacing of 1e-3, which a product would round once more.
+    relative = log_probs - tf.reduce_max(log_probs, axis=1, keepdims=True)
+    weights = tf.nn.softmax(tempering * relative, axis=1)[..., None]
+    mean = tf.reduce_sum(weights * theta_grid, axis=1)
+    variance = tf.reduce_sum(weights * (theta_grid - mean[:, None]) ** 2, axis=1)
+    return mean, tf.sqrt(variance + tf.constant(widening, tf.float32) ** 2)

@@ -1,0 +1,188 @@
+"""Runs: split record, checkpoints, a kill in mid-epoch, what load_model finds."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from conftest import make_maps
+
+from higlow_tf.data import HIMapDataset, load_cmd
+from higlow_tf.errors import InputError
+from higlow_tf.models import RunConfig, load_model, maps_for_testing, read_run_config, save_model, train_run
+from higlow_tf.models.callbacks import Clock
+from higlow_tf.models.run_directory import RunDirectory
+
+RECIPE = {"epochs": 4, "batch_size": 16, "warmup_steps": 2, "jit_compile": False}
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Maps and table in the CMD layout: 20 simulations of 4 maps, one pixel exactly zero."""
+    maps, theta = make_maps(20, 4)
+    maps[5, 2, 3] = 0.0
+    maps_file, params_file = tmp_path / "Maps_HI_Toy_LH_z=6.00.npy", tmp_path / "params_LH_Toy.txt"
+    np.save(maps_file, maps.astype("f4"))
+    np.savetxt(params_file, theta[::4], header="Omega_m sigma_8")
+    return {"maps": str(maps_file), "params": str(params_file)}
+
+
+def make_config(files, **training):
+    return RunConfig(
+        data={**files, "split_fractions": (0.6, 0.2, 0.2)},
+        preset="tiny",
+        model={"width": 4, "map_size": 8},
+        training={**RECIPE, **training},
+    )
+
+
+def test_a_run_can_be_loaded_audited_and_judged(files, tmp_path):
+    run = tmp_path / "run"
+    config = make_config(files)
+    train_run(config, run)
+    assert {path.name for path in run.iterdir()} == {
+        "config.yaml", "model.keras", "split.json", "versions.json", "history.csv", "checkpoints", "format_version",
+    }  # fmt: skip
+    assert read_run_config(run / "config.yaml") == config
+    rows = list(csv.DictReader((run / "history.csv").read_text().splitlines()))
+    assert [int(row["epoch"]) for row in rows] == [1, 2, 3, 4]
+    assert float(rows[-1]["learning_rate"]) < float(rows[1]["learning_rate"])
+
+    model = load_model(run)
+    data = load_cmd(files["maps"], files["params"])
+    simulations = model.split["simulations"]
+    assert sorted(sum(simulations.values(), [])) == list(range(20))
+    test_maps, label = maps_for_testing(model.split, data)
+    assert test_maps.simulation_indices.tolist() == simulations["test"]
+    assert "4 test simulations" in label
+    best = min(float(row["val_loss"]) for row in rows)
+    validation = data.select_simulations(simulations["validation"])
+    # The stored model is the averaged one of the best epoch: it gives the validation loss of the history.
+    assert np.isclose(-np.mean(model.log_prob(validation.maps, validation.theta)) / 64, best, atol=2e-5)
+
+    shuffled = HIMapDataset.from_arrays(data.maps[::-1], data.theta[::-1])
+    with pytest.raises(InputError, match="expected maps that the run was not trained on. Received: 64 of 80"):
+        maps_for_testing(model.split, shuffled)
+    assert maps_for_testing(model.split, shuffled, allow_training_maps=True)[1].startswith("ON TRAINING MAPS")
+    other = HIMapDataset.from_arrays(*make_maps(3, 2, seed=9))
+    assert maps_for_testing(model.split, other)[1] == "all 3 simulations of another file"
+
+
+CHILD = """
+import sys, time, keras
+from higlow_tf.models import RunConfig, train_run
+class Slow(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        print("step", flush=True)
+        time.sleep(float(sys.argv[3]))
+train_run(RunConfig.model_validate_json(sys.argv[1]), sys.argv[2], resume=sys.argv[4] == "resume", callbacks=[Slow()])
+"""
+
+
+def child(config, run, *, pause, resume=False):
+    command = [sys.executable, "-c", CHILD, config.model_dump_json(), str(run), str(pause), "resume" if resume else "new"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
+
+
+def test_a_run_killed_in_mid_epoch_ends_with_the_weights_of_an_uninterrupted_one(files, tmp_path):
+    config = make_config(files, deterministic=True, average_momentum=0.9)
+    whole = child(config, tmp_path / "whole", pause=0)
+    assert whole.wait(timeout=300) == 0, whole.stderr.read()
+
+    killed = child(config, tmp_path / "killed", pause=0.5)
+    # Three steps an epoch: kill after the fifth, in the middle of the second epoch.
+    for _ in range(5):
+        assert killed.stdout.readline() == "step\n"
+    killed.send_signal(signal.SIGKILL)
+    killed.wait(timeout=60)
+    load_model(tmp_path / "killed")
+
+    resumed = child(config, tmp_path / "killed", pause=0, resume=True)
+    assert resumed.wait(timeout=300) == 0, resumed.stderr.read()
+    a, b = (np.load(RunDirectory(tmp_path / name).checkpoint_path) for name in ("whole", "killed"))
+    assert set(a.files) == set(b.files)
+    for key in set(a.files) - {"state"}:
+        assert np.array_equal(a[key], b[key]), key
+    states = [json.loads(str(file["state"])) for file in (a, b)]
+    drop = {"elapsed_seconds", "wall_minutes"}
+    histories = [[{k: v for k, v in row.items() if k not in drop} for row in state["history"]] for state in states]
+    assert histories[0] == histories[1]
+
+
+def test_time_limit_ends_normally_and_the_decay_follows_the_clock(files, tmp_path):
+    start = time.monotonic()
+    train_run(make_config(files, epochs=100000, max_minutes=0.25, early_stopping_epochs=100000), tmp_path / "run")
+    assert time.monotonic() - start < 25.0
+    history = RunDirectory(tmp_path / "run").read_history()
+    assert len(history["epoch"]) < 100000
+    # At 90-100 % of the time half a cosine has fallen to its last percent.
+    assert history["learning_rate"][-1] < 0.05 * 2e-3
+    load_model(tmp_path / "run")
+
+
+def test_clock_takes_the_larger_share():
+    clock = Clock(100, max_seconds=None)
+    assert clock.progress(25) == 0.25
+    assert not clock.is_over
+    timed = Clock(100, max_seconds=10.0, elapsed_seconds=6.0)
+    assert timed.progress(25) >= 0.6
+    assert timed.progress(90) == 0.9
+    assert Clock(100, max_seconds=10.0, elapsed_seconds=11.0).is_over
+
+
+def test_early_stopping(files, tmp_path):
+    train_run(make_config(files, epochs=50, learning_rate=1e-12, early_stopping_epochs=2, average_momentum=0.0), tmp_path / "run")
+    assert len(RunDirectory(tmp_path / "run").read_history()["epoch"]) < 50
+
+
+def test_save_and_load_carry_everything(make_model, tmp_path):
+    model = make_model(dtype="float32", map_size=8)
+    save_model(model, tmp_path / "model", split={"source": ["a"], "seed": 3})
+    loaded = load_model(tmp_path / "model")
+    assert loaded.split == {"source": ["a"], "seed": 3}
+    assert np.array_equal(loaded.sample([[0.3, 0.8]]), model.sample([[0.3, 0.8]]))
+    with pytest.raises(InputError, match="does not exist.*Received: an existing path"):
+        save_model(model, tmp_path / "model")
+    save_model(loaded, tmp_path / "again")
+    assert load_model(tmp_path / "again").split == loaded.split
+
+
+def test_what_cannot_be_loaded_is_one_sentence(make_model, tmp_path):
+    with pytest.raises(InputError, match="no such folder"):
+        load_model(tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="after the first epoch"):
+        load_model(tmp_path / "empty")
+    save_model(make_model(dtype="float32", map_size=8), tmp_path / "model")
+    (tmp_path / "model" / "format_version").write_text("99\n")
+    with pytest.raises(InputError, match="format version 1 or older. Received: '99'"):
+        load_model(tmp_path / "model")
+    (tmp_path / "model" / "format_version").write_text("1\n")
+    content = (tmp_path / "model" / "model.keras").read_bytes()
+    (tmp_path / "model" / "model.keras").write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match="whole model file"):
+        load_model(tmp_path / "model")
+
+
+def test_configuration_mistakes_are_one_sentence(files, tmp_path):
+    path = tmp_path / "config.yaml"
+    for text, message in [
+        (f"data: {{maps: {files['maps']}, parms: x}}", "did you mean params.*Received: data.parms"),
+        (f"data: {{maps: a, params: b}}\ntraining: {{epoch: 3}}", "did you mean epochs"),
+        (f"data: {{maps: a, params: b}}\ntraining: {{epochs: -3}}", "training.epochs.*Received: -3"),
+        ("- a list", "expected a mapping"),
+        ("a: [", "expected YAML"),
+    ]:
+        path.write_text(text)
+        with pytest.raises(InputError, match=message):
+            read_run_config(path)
+    with pytest.raises(InputError, match="No such file"):
+        read_run_config(tmp_path / "none.yaml")
+    with pytest.raises(InputError, match="batch of 1000"):
+        train_run(make_config(files, batch_size=1000), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
