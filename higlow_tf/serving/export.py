@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from higlow_tf.errors import InputError
-from higlow_tf.files import whole_path
+from higlow_tf.files import check_new, whole_path
 from higlow_tf.serving.model_card import CARD_FILE, make_model_card
 from higlow_tf.serving.signatures import CHUNK_SIZE, make_signatures
 from higlow_tf.serving.warmup import WARMUP_FILE, write_warmup_requests
@@ -22,9 +22,7 @@ _DOCUMENTATION = {
 }
 
 
-def export_model(
-    model, out_dir, *, calibration=None, metrics=None, overwrite=False, xla=False, batch_size=None
-):
+def export_model(model, out_dir, *, calibration=None, metrics=None, overwrite=False, xla=False, batch_size=None):
     """Exports a model to `out_dir/1`, in the layout of TensorFlow Serving.
 
     Files:
@@ -32,10 +30,11 @@ def export_model(
         assets.extra/model_card.json, assets.extra/tf_serving_warmup_requests.
         The folder `1` appears whole or not at all.
 
-    Signatures (maps without the axis C where the model has one channel; NaN in a row whose map is not positive and finite):
+    Signatures (maps lack the axis C where the model has one channel; a map that is not positive and finite gives NaN):
         log_prob:  hi_map [B, H, W, C], theta [B, P] -> log_prob [B]
         sample:    theta [B, P], seed int64 [B, 2], temperature [B] -> hi_map [B, H, W, C]
-        posterior: hi_map [B, H, W, C], theta_grid [B, G, P] -> log_prob [B, G], posterior_mean [B, P], posterior_sd [B, P]
+        posterior: hi_map [B, H, W, C], theta_grid [B, G, P]
+                   -> log_prob [B, G], posterior_mean [B, P], posterior_sd [B, P]
 
     Args:
         model: `ConditionalGlow`.
@@ -56,24 +55,23 @@ def export_model(
     References:
         [1] https://www.tensorflow.org/tfx/serving/serving_basic
     """
-    version = Path(out_dir).resolve() / _VERSION
+    version = check_new(Path(out_dir) / _VERSION, overwrite)
+    name = Path(out_dir).resolve().name
     calibration = _checked_calibration(model, calibration)
     _check_batch_size(xla, batch_size)
+    flow = _float32_copy(model)
+    signatures = make_signatures(flow, **calibration, batch_size=batch_size, jit_compile=xla)
+    card = make_model_card(model, name, signatures=_describe(signatures), calibration=calibration, metrics=metrics)
+    # Only the variables are attached: what hangs on the module is stored, and layers would bring their own copies.
+    module = tf.Module()
+    module.flow_variables = [variable.value for variable in flow.weights]
+    # The gradient of the rolled loop is Python code of ours, and serving needs none.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     with whole_path(version, overwrite) as part:
-        flow = _float32_copy(model)
-        signatures = make_signatures(flow, **calibration, batch_size=batch_size, jit_compile=xla)
-        card = make_model_card(
-            model, version.parent.name, signatures=_describe(signatures), calibration=calibration, metrics=metrics
-        )
-        # Only the variables are attached: what hangs on the module is stored, and layers would bring their own copies.
-        module = tf.Module()
-        module.variables_of_the_flow = [variable.value for variable in flow.variables]
-        # The gradient of the rolled loop is Python code of ours, and serving needs none.
-        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-        tf.saved_model.save(module, str(part), signatures=signatures, options=options)
-        (part / CARD_FILE).parent.mkdir()
+        (part / CARD_FILE).parent.mkdir(parents=True)
         (part / CARD_FILE).write_text(card, encoding="utf-8")
-        write_warmup_requests(part / WARMUP_FILE, version.parent.name, _warmup_requests(flow, batch_size or 1))
+        write_warmup_requests(part / WARMUP_FILE, name, _warmup_requests(flow, batch_size or 1))
+        tf.saved_model.save(module, str(part), signatures=signatures, options=options)
     return version
 
 
@@ -88,7 +86,7 @@ def _checked_calibration(model, calibration):
     """The calibration with a widening for every parameter, JSON-compatible."""
     calibration = {"tempering": 1.0, "widening": 0.0} if calibration is None else calibration
     num_parameters = len(model.parameters)
-    expected = f'calibration: expected {{"tempering": a positive number, "widening": 0 or {num_parameters} numbers, none negative}}'
+    expected = f"calibration: expected a positive tempering, and a widening of one or {num_parameters} numbers >= 0"
     try:
         tempering = float(calibration["tempering"])
         widening = np.broadcast_to(np.asarray(calibration["widening"], dtype=float), (num_parameters,))
@@ -118,26 +116,23 @@ def _describe(signatures):
     for name, documentation in _DOCUMENTATION.items():
         function = signatures[name]
         described[name] = {
-            "inputs": tensors(function.structured_input_signature[1] or _by_name(function)),
+            "inputs": tensors({spec.name: spec for spec in function.structured_input_signature[0]}),
             "outputs": tensors(function.structured_outputs),
             "documentation": documentation,
         }
     return described
 
 
-def _by_name(function):
-    return {spec.name: spec for spec in function.structured_input_signature[0]}
-
-
 def _warmup_requests(flow, batch_size):
     """One request a signature: constant maps of the training maps' mean, at the middle of the prior."""
-    theta = np.broadcast_to(flow.parameters.denormalize(np.zeros(len(flow.parameters))), (batch_size, len(flow.parameters)))
-    theta = theta.astype(np.float32)
+    num_parameters = len(flow.parameters)
+    middle = flow.parameters.denormalize(np.zeros(num_parameters)).astype(np.float32)
+    theta = np.broadcast_to(middle, (batch_size, num_parameters))
     shape = (batch_size, flow.map_size, flow.map_size, flow.num_channels)
     maps = np.broadcast_to(10.0 ** flow.map_shift.numpy(), shape).astype(np.float32)
     maps = maps[..., 0] if flow.num_channels == 1 else maps
     seeds = np.stack([np.zeros(batch_size), np.arange(batch_size)], axis=-1).astype(np.int64)
-    grid = np.repeat(theta[:, None], CHUNK_SIZE, axis=1)
+    grid = np.broadcast_to(middle, (batch_size, CHUNK_SIZE, num_parameters))
     return [
         ("log_prob", {"hi_map": maps, "theta": theta}),
         ("serving_default", {"hi_map": maps, "theta": theta}),

@@ -42,7 +42,13 @@ def make_model_card(model, name, *, signatures, calibration, metrics=None):
         "data": _data(split),
         "split": _split(split),
         "parameters": [
-            {"name": spec.name, "label": spec.label, "low": spec.low, "high": spec.high, "prior": _PRIORS[spec.transform]}
+            {
+                "name": spec.name,
+                "label": spec.label,
+                "low": spec.low,
+                "high": spec.high,
+                "prior": _PRIORS[spec.transform],
+            }
             for spec in model.parameters
         ],
         "units": {

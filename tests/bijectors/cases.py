@@ -29,8 +29,9 @@ NUM_STEPS = 2
 MAX_LOG_SCALE = 1.0
 # Large enough that no log-scale, shift or matrix is trivial.
 WEIGHT_SD = 0.2
-# Smaller where eight networks follow one another: a round trip loses digits with the condition number of the whole flow.
-WEIGHT_SD_OF_MODEL = 0.1
+# Smaller where eight networks follow one another: a float32 round trip loses the condition number of the whole flow,
+# 1e5 at 0.1 and 1e2 here.
+WEIGHT_SD_OF_MODEL = 0.05
 
 
 class CountedCalls:
@@ -67,7 +68,8 @@ class BijectorCase:
         is_permutation: Whether the entries are only moved.
         positive: Which side, "latents" or "maps", must be positive; None for neither.
         calls_per_pass: How often an eager pass evaluates the network.
-        is_jitted: Whether XLA compiles it in the test: it takes seconds for a whole model, which has its own test.
+        is_jitted: Whether XLA compiles it in the test. It takes seconds for a whole model; the chain is compiled as the
+            step of `RepeatedSteps`.
     """
 
     kind: type
@@ -334,7 +336,7 @@ CASES = {
     ),
     "Exp10": BijectorCase(hb.Exp10, lambda _: Built(hb.Exp10()), positive="maps"),
     "MapPreprocessing": BijectorCase(hb.MapPreprocessing, _map_preprocessing, positive="maps"),
-    "ConditionalChain": BijectorCase(hb.ConditionalChain, _chain, conditional_shape=CONDITION),
+    "ConditionalChain": BijectorCase(hb.ConditionalChain, _chain, conditional_shape=CONDITION, is_jitted=False),
     "RepeatedSteps": BijectorCase(
         hb.RepeatedSteps, _repeated_steps, conditional_shape=CONDITION, calls_per_pass=NUM_STEPS
     ),

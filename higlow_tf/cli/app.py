@@ -1,0 +1,46 @@
+"""The program `higlow`: its commands and its one global option."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from higlow_tf.cli.audit import audit
+from higlow_tf.cli.benchmark import benchmark
+from higlow_tf.cli.console import SETTINGS, guarded, quiet_libraries
+from higlow_tf.cli.demo import demo
+from higlow_tf.cli.evaluate import evaluate
+from higlow_tf.cli.export import export
+from higlow_tf.cli.sample import sample
+from higlow_tf.cli.simulate import simulate
+from higlow_tf.cli.train import train
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="higlow",
+    help="Conditional Glow for maps of neutral hydrogen: train, sample, evaluate, export. Begin with: higlow demo",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for command in (demo, simulate, train, sample, evaluate, audit, export, benchmark):
+    app.command(command.__name__)(guarded(command))
+
+
+@app.callback()
+def global_options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and the warnings of libraries.")] = False,
+):
+    """Conditional Glow for maps of neutral hydrogen: train, sample, evaluate, export. Begin with: higlow demo."""
+    SETTINGS.debug = debug
+    quiet_libraries()
+
+
+def main():
+    """Entry point of the program; --debug may stand anywhere, since it is typed after an error."""
+    arguments = sys.argv[1:]
+    if "--debug" in arguments:
+        arguments = ["--debug", *(argument for argument in arguments if argument != "--debug")]
+    app(arguments)

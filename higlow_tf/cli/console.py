@@ -1,0 +1,174 @@
+"""What all commands share: errors as one sentence, warnings as one line, progress, and quiet libraries.
+
+Nothing heavy is imported here: TensorFlow, Keras and rich come with the command that needs them.
+"""
+
+import contextlib
+import functools
+import logging
+import os
+import sys
+import time
+import traceback
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from higlow_tf.errors import InputError, InputWarning
+
+__all__ = [
+    "INTERRUPTED",
+    "SETTINGS",
+    "check_new_files",
+    "guarded",
+    "print_table",
+    "progress_bar",
+    "quiet_libraries",
+    "say",
+    "time_text",
+]
+
+INPUT_ERROR, UNEXPECTED_ERROR, INTERRUPTED = 2, 1, 130
+# Where stdout is a file, a progress line may come this often.
+_PLAIN_SECONDS = 20.0
+
+
+@dataclass
+class Settings:
+    """Global options of one call."""
+
+    debug: bool = False
+
+
+SETTINGS = Settings()
+
+
+def quiet_libraries():
+    """Silences what TensorFlow and its libraries log; a user's own settings stay. Call before importing them."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    for name in ("tensorflow", "absl"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def say(text="", **style):
+    """Prints a line on stdout; colours only on a terminal."""
+    typer.secho(text, **style)
+
+
+def guarded(command):
+    """Wraps a command: wrong input is one sentence and exit code 2, anything else that fails exit code 1.
+
+    `InputWarning`s are printed once each; warnings of libraries are shown with --debug only.
+    """
+
+    @functools.wraps(command)
+    def run(*args, **kwargs):
+        with warnings.catch_warnings():
+            _show_warnings()
+            try:
+                return command(*args, **kwargs)
+            except (typer.Exit, typer.Abort):
+                raise
+            except InputError as error:
+                _fail(str(error), INPUT_ERROR, error)
+            except KeyboardInterrupt as error:
+                _fail("Stopped by Ctrl-C.", INTERRUPTED, error)
+            except BrokenPipeError:
+                # The reader of our output has seen enough; nothing may be written there any more, at exit neither.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                raise typer.Exit(UNEXPECTED_ERROR) from None
+            except Exception as error:
+                reason = (str(error).strip() or "no message").splitlines()[0]
+                text = f"Unexpected {type(error).__name__}: {reason} (run again with --debug for the traceback)"
+                _fail(text, UNEXPECTED_ERROR, error)
+
+    return run
+
+
+def _fail(text, code, error):
+    if SETTINGS.debug:
+        traceback.print_exception(error)
+    typer.secho(" ".join(text.split()), err=True, fg=None if code == INTERRUPTED else "red")
+    raise typer.Exit(code)
+
+
+def _show_warnings():
+    seen = set()
+
+    def show(message, category, filename, lineno, file=None, line=None):
+        text = " ".join(str(message).split())
+        if text not in seen:
+            seen.add(text)
+            label = "Warning" if issubclass(category, InputWarning) else f"{category.__name__} ({filename}:{lineno})"
+            typer.secho(f"{label}: {text}", err=True, fg="yellow")
+
+    warnings.simplefilter("default" if SETTINGS.debug else "ignore")
+    warnings.simplefilter("always", InputWarning)
+    warnings.showwarning = show
+
+
+def check_new_files(directory, names, overwrite):
+    """Refuses a folder in which one of these files exists, unless it may be overwritten; before long work.
+
+    Raises:
+        InputError: If a file exists, or the folder is a file.
+    """
+    directory = Path(directory)
+    if directory.exists() and not directory.is_dir():
+        raise InputError(f"{directory}: expected a folder, or a path that does not exist. Received: a file.")
+    found = [name for name in names if (directory / name).exists()]
+    if found and not overwrite:
+        raise InputError(
+            f"{directory}: expected a folder without results, or --overwrite. Received: a folder with {found[0]}."
+        )
+    return directory
+
+
+def time_text(seconds):
+    """Seconds as "1:02:03" or "2:03"."""
+    minutes, seconds = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
+@contextlib.contextmanager
+def progress_bar(description):
+    """Yields `report(done, total)`, which draws a bar on a terminal and now and then a line elsewhere."""
+    if not sys.stdout.isatty():
+        yield _plain_progress(description)
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns) as bar:
+        task = bar.add_task(description, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _plain_progress(description):
+    last = time.monotonic()
+
+    def report(done, total):
+        nonlocal last
+        if time.monotonic() - last > _PLAIN_SECONDS:
+            last = time.monotonic()
+            say(f"{description}: {done} of {total}")
+
+    return report
+
+
+def print_table(headers, rows, title=None):
+    """Prints a table; the first column names the rows."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for header in headers:
+        table.add_column(header, overflow="fold")
+    for row in rows:
+        table.add_row(*[escape(str(cell)) for cell in row])
+    Console().print(table)

@@ -1,0 +1,37 @@
+"""higlow export: a model that serves without this package."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from higlow_tf.cli.console import say
+from higlow_tf.cli.options import Overwrite, Run
+from higlow_tf.files import check_new
+
+__all__ = ["export"]
+
+
+def export(
+    run: Run,
+    out: Annotated[
+        Path, typer.Option(metavar="saved_models/NAME", help="Folder of the served model; NAME/1/ is written.")
+    ],
+    metrics: Annotated[Path | None, typer.Option(help="metrics.json of higlow evaluate, for the model card.")] = None,
+    xla: Annotated[bool, typer.Option("--xla", help="Let XLA compile it, for one batch size.")] = False,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="That batch size.")] = None,
+    overwrite: Overwrite = False,
+):
+    """Write a TensorFlow SavedModel with the signatures log_prob, sample and posterior.
+
+    Example: higlow export RUN --out saved_models/mine --metrics evaluation/metrics.json
+    """
+    check_new(out / "1", overwrite)
+    from higlow_tf.diagnostics import read_metrics
+    from higlow_tf.models import load_model
+    from higlow_tf.serving import export_model
+
+    numbers = None if metrics is None else read_metrics(metrics)
+    path = export_model(load_model(run), out, metrics=numbers, overwrite=overwrite, xla=xla, batch_size=batch_size)
+    say(f"Wrote {path}")
+    say(f"Look at it with: saved_model_cli show --dir {path} --all")

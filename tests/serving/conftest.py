@@ -1,0 +1,59 @@
+"""One exported model for all tests of this folder."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from higlow_tf.models import ConditionalGlow
+from higlow_tf.serving import export_model
+
+CALIBRATION = {"tempering": 0.02, "widening": [0.05, 0.0]}
+# As in a run's split.json.
+SPLIT = {
+    "source": ["some/folder/Maps.npy", "params.txt"],
+    "suite": "mock",
+    "redshift": 6.0,
+    "units": "M_sun / h",
+    "box_size_mpc_h": 25.0,
+    "num_maps": 40,
+    "content_hash": "abc",
+    "fractions": [0.5, 0.25, 0.25],
+    "seed": 3,
+    "zero_floor": None,
+    "simulations": {"train": [0, 1], "validation": [2], "test": [3]},
+    "map_hashes": {"train": ["a"] * 20, "validation": ["b"] * 10, "test": ["c"] * 10},
+}
+
+
+def log_normal_maps(rng, *shape):
+    return (10.0 ** (6.8 + 0.45 * rng.standard_normal(shape))).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory):
+    """A model with random weights, its export, the loaded signatures, and inputs of ten rows."""
+    rng = np.random.default_rng(0)
+    model = ConditionalGlow.from_preset("tiny")
+    for variable in model.trainable_variables:
+        variable.assign(variable.numpy() + 0.03 * rng.standard_normal(variable.shape))
+    model.map_shift.assign([6.8])
+    model.map_log_scale.assign([np.log(0.45)])
+    model.split = SPLIT
+    path = export_model(
+        model,
+        tmp_path_factory.mktemp("export") / "tiny",
+        calibration=CALIBRATION,
+        metrics={"rmse": {"value": 0.05, "error": 0.01, "floor": None, "n_simulations": 1}},
+    )
+    loaded = tf.saved_model.load(str(path))
+    return SimpleNamespace(
+        model=model,
+        path=path,
+        calibration=CALIBRATION,
+        loaded=loaded,  # keeps the variables alive
+        signatures=loaded.signatures,
+        maps=log_normal_maps(rng, 10, 16, 16),
+        theta=model.parameters.sample_uniform(10, seed=1).astype(np.float32),
+    )

@@ -1,0 +1,163 @@
+"""The exported model answers as the Python model, row by row, in any process."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+# Both compute in float32; a graph and XLA add up 256 pixels in other orders. Denominator max(1, |value|).
+FLOAT32_TOLERANCE = 1e-5
+# A log_prob of some 300 nats may differ by that tolerance, 3e-3; the tempering of 0.02 makes 6e-5 of it.
+MOMENT_TOLERANCE = 1e-4
+# The graph of a tiny model is some hundred kilobytes; its 26 kB of weights are stored once.
+MAX_TINY_BYTES, MAX_TINY_VARIABLE_BYTES = 1_500_000, 40_000
+
+_FRESH_PROCESS = """
+import sys
+for blocked in ("higlow_tf", "tensorflow_probability"):
+    sys.modules[blocked] = None  # an import of it fails
+import numpy as np, tensorflow as tf
+path, inputs, output = sys.argv[1:]
+inputs = {name: tf.constant(array) for name, array in np.load(inputs).items()}
+np.save(output, tf.saved_model.load(path).signatures["log_prob"](**inputs)["log_prob"].numpy())
+"""
+
+
+def assert_close(actual, expected):
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    assert actual.shape == expected.shape
+    error = np.abs(actual - expected) / np.maximum(1.0, np.abs(expected))
+    assert np.max(error) < FLOAT32_TOLERANCE  # false for NaN
+
+
+def log_prob(served, maps, theta, signature="log_prob"):
+    return served.signatures[signature](hi_map=tf.constant(maps), theta=tf.constant(theta))["log_prob"].numpy()
+
+
+def sample(served, theta, seeds, temperature):
+    inputs = {"theta": theta, "seed": np.asarray(seeds, np.int64), "temperature": np.asarray(temperature, np.float32)}
+    return served.signatures["sample"](**{name: tf.constant(value) for name, value in inputs.items()})["hi_map"].numpy()
+
+
+def test_names_dtypes_and_shapes_are_the_specified_ones(served):
+    def shapes(specs):
+        return {name: (spec.dtype.name, spec.shape.as_list()) for name, spec in specs.items()}
+
+    maps, theta = ("float32", [None, 16, 16]), ("float32", [None, 2])
+    rows = ("float32", [None])
+    density = ({"hi_map": maps, "theta": theta}, {"log_prob": rows})
+    found = {
+        name: (shapes(function.structured_input_signature[1]), shapes(function.structured_outputs))
+        for name, function in served.signatures.items()
+    }
+    assert found == {
+        "log_prob": density,
+        "serving_default": density,
+        "sample": ({"theta": theta, "seed": ("int64", [None, 2]), "temperature": rows}, {"hi_map": maps}),
+        "posterior": (
+            {"hi_map": maps, "theta_grid": ("float32", [None, None, 2])},
+            {"log_prob": ("float32", [None, None]), "posterior_mean": theta, "posterior_sd": theta},
+        ),
+    }
+
+
+@pytest.mark.parametrize("signature", ["log_prob", "serving_default"])
+def test_log_prob_is_the_models(served, signature):
+    expected = served.model.log_prob(served.maps, served.theta)
+    assert_close(log_prob(served, served.maps, served.theta, signature), expected)
+
+
+def test_rows_do_not_depend_on_their_batch(served):
+    together = log_prob(served, served.maps, served.theta)
+    assert_close(log_prob(served, served.maps[3:4], served.theta[3:4]), together[3:4])
+    seeds = np.stack([np.full(10, 7), np.arange(10)], axis=-1)
+    maps = sample(served, served.theta, seeds, np.ones(10))
+    assert_close(sample(served, served.theta[3:4], seeds[3:4], [1.0]), maps[3:4])
+
+
+def test_equal_row_seeds_give_what_the_model_samples(served):
+    seeds = np.stack([np.full(10, 7), np.arange(10)], axis=-1)
+    expected = served.model.sample(served.theta, seed=7).numpy()
+    assert_close(sample(served, served.theta, seeds, np.ones(10)), expected)
+
+
+def test_each_row_has_its_own_temperature(served):
+    seeds = np.stack([np.full(10, 7), np.arange(10)], axis=-1)
+    temperature = np.linspace(0.0, 1.0, 10)
+    maps = sample(served, served.theta, seeds, temperature)
+    cool = served.model.sample(served.theta, seed=7, temperature=temperature[4]).numpy()[4]
+    assert_close(maps[4], cool)
+    assert np.std(np.log10(maps[0])) < np.std(np.log10(maps[9]))
+
+
+@pytest.mark.parametrize("pixel", [0.0, -1.0, np.nan, np.inf])
+def test_a_bad_map_gives_nan_in_its_own_row_only(served, pixel):
+    maps = served.maps[:3].copy()
+    maps[1, 5, 5] = pixel
+    is_good = [True, False, True]
+    found = log_prob(served, maps, served.theta[:3])
+    assert np.isnan(found[1])
+    assert_close(found[is_good], log_prob(served, served.maps[:3], served.theta[:3])[is_good])
+    grid = tf.constant(np.repeat(served.theta[None, :4], 3, axis=0))
+    for name, output in served.signatures["posterior"](hi_map=tf.constant(maps), theta_grid=grid).items():
+        is_nan = np.isnan(output.numpy())
+        assert is_nan[1].all(), name
+        assert not is_nan[is_good].any(), name
+
+
+def test_posterior_is_the_models_on_the_grid_of_each_map(served):
+    """3 maps on 40 points are 120 pairs: one chunk of 64 and a part of another."""
+    grid = np.stack([served.model.parameters.sample_uniform(40, seed=row) for row in range(3)]).astype(np.float32)
+    found = served.signatures["posterior"](hi_map=tf.constant(served.maps[:3]), theta_grid=tf.constant(grid))
+    expected = served.model.log_prob(np.repeat(served.maps[:3], 40, axis=0), grid.reshape(-1, 2)).numpy().reshape(3, 40)
+    assert_close(found["log_prob"], expected)
+    relative = served.calibration["tempering"] * (expected - expected.max(axis=1, keepdims=True))
+    weights = (np.exp(relative) / np.exp(relative).sum(axis=1, keepdims=True))[..., None]
+    mean = np.sum(weights * grid, axis=1)
+    variance = np.sum(weights * (grid - mean[:, None]) ** 2, axis=1) + np.square(served.calibration["widening"])
+    np.testing.assert_allclose(found["posterior_mean"], mean, rtol=MOMENT_TOLERANCE)
+    np.testing.assert_allclose(found["posterior_sd"], np.sqrt(variance), rtol=MOMENT_TOLERANCE)
+
+
+def test_rows_that_do_not_match_are_refused(served):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="Expected as many rows of theta as of hi_map"):
+        log_prob(served, served.maps, served.theta[:1])
+
+
+def test_it_is_small(served):
+    sizes = {path.relative_to(served.path): path.stat().st_size for path in served.path.rglob("*") if path.is_file()}
+    assert sum(sizes.values()) < MAX_TINY_BYTES
+    assert sizes[Path("variables/variables.data-00000-of-00001")] < MAX_TINY_VARIABLE_BYTES
+
+
+def _run(arguments, tmp_path):
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [sys.executable, *map(str, arguments)]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return np.load(tmp_path / "output.npy")
+
+
+def test_a_fresh_process_without_our_package_gives_the_same(served, tmp_path):
+    np.savez(tmp_path / "inputs.npz", hi_map=served.maps, theta=served.theta)
+    found = _run(["-c", _FRESH_PROCESS, served.path, "inputs.npz", "output.npy"], tmp_path)
+    assert_close(found, log_prob(served, served.maps, served.theta))
+
+
+def test_the_c_api_gives_the_same(served, tmp_path):
+    libraries = sorted(Path(tf.sysconfig.get_lib()).glob("libtensorflow_cc.*"))
+    if not libraries:
+        pytest.skip("this TensorFlow has no libtensorflow_cc")
+    saved_model = saved_model_pb2.SavedModel.FromString((served.path / "saved_model.pb").read_bytes())
+    signature = saved_model.meta_graphs[0].signature_def["log_prob"]
+    names = [signature.inputs["hi_map"].name, signature.inputs["theta"].name, signature.outputs["log_prob"].name]
+    np.save(tmp_path / "hi_map.npy", served.maps)
+    np.save(tmp_path / "theta.npy", served.theta)
+    client = Path(__file__).with_name("c_api_client.py")
+    found = _run([client, libraries[0], served.path, *names], tmp_path)
+    assert_close(found, log_prob(served, served.maps, served.theta))
