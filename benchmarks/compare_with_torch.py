@@ -2,10 +2,11 @@
 
     python benchmarks/compare_with_torch.py --preset paper --batch 64 --threads 1 --rounds 5 --json out.json
 
-Both sides have the same weights, maps and threads and are run in turn in one process (ours, torch, ours, torch, ...), so
-that whatever else the machine does falls on both; each round gives one ratio, and the median, lowest and highest ratio are
-reported. Above 1 means that `higlow_tf` is quicker (or needs less memory). CPU seconds are those of the whole process; wall
-seconds mean something only on an idle machine. Peak memory is measured in a process of its own for each side and task.
+Both sides have the same weights, maps and threads and are run in turn in one process (ours, torch, ours, torch, ...),
+so that whatever else the machine does falls on both; each round gives one ratio, and the median, lowest and highest
+ratio are reported. Above 1 means that `higlow_tf` is quicker (or needs less memory). CPU seconds are those of the whole
+process; wall seconds mean something only on an idle machine. Peak memory is measured in a process of its own for each
+side and task.
 """
 
 import argparse
@@ -26,9 +27,11 @@ __all__ = ["build_ours", "build_torch", "compare", "main", "our_tasks", "print_t
 TASKS = ("train", "log_prob", "sample")
 # A training step is several times longer than the others: calls in one measurement.
 CALLS = {"train": 1, "log_prob": 4, "sample": 4}
-# Keeps both sides from multiplying by zeros. At 0.01 the latents of 120 random steps reach 1e11, and nothing agrees any more.
+# Keeps both sides from multiplying by zeros. At 0.01 the log-density of 120 random steps reaches -1e26, and rounding
+# errors are as large as the values.
 WEIGHT_SD = 0.001
-# float32 sums over 4096 pixels and 120 steps in two orders of operations; far below any difference between two functions.
+# float32 sums over 4096 pixels and 120 steps in two orders of operations; far below any difference between two
+# functions.
 AGREEMENT = 1e-3
 LEARNING_RATE = 1e-3
 _LOG10_MEAN, _LOG10_SD = 6.5, 0.4

@@ -1,8 +1,8 @@
 """The conditional Glow in plain PyTorch: the oracle for values and the peer for speed.
 
-Written from the mathematics and the papers, on PyTorch and NumPy alone: eager, `[N, C, H, W]`, one module a step, library
-convolutions, LU product formed by each step at each call, gradients by autograd. Nothing is slow on purpose and nothing
-is tuned: it is what a careful reader of [1] and [2] would write.
+Written from the mathematics and the papers, on PyTorch and NumPy alone: eager, `[N, C, H, W]`, one module a step,
+library convolutions, LU product formed by each step at each call, gradients by autograd. Nothing is slow on purpose and
+nothing is tuned: it is what a careful reader of [1] and [2] would write.
 
 References:
     [1] Friedman & Hassan. HIGlow. 2022. https://arxiv.org/abs/2211.12724
@@ -56,7 +56,7 @@ class InjectorNetwork(nn.Module):
 
 
 class CouplingNetwork(nn.Module):
-    """Convolutions 3x3 - 1x1 - 3x3 from a `[N, C_a, H, W]` and the condition to shift and log-scale `[N, C_b, H, W]`."""
+    """Convolutions 3x3 - 1x1 - 3x3: a `[N, C_a, H, W]` and the condition to shift and log-scale `[N, C_b, H, W]`."""
 
     def __init__(self, in_channels, out_channels, width, num_parameters, padding, max_log_scale, condition_as):
         super().__init__()
@@ -248,7 +248,7 @@ class TorchGlow(nn.Module):
 
     Math, map -> latent:
         x = (log10(map) - map_shift) * exp(-map_log_scale)
-        each level: squeeze, K steps, the second half of the channels leaves (on the last level all) with density N(0, 1)
+        each level: squeeze, K steps; the second half of the channels (last level: all) leaves, with density N(0, 1)
 
     Args:
         config: Dict with the keys of `ConditionalGlow.get_config()`; the entries of "parameters" are dicts with low,
@@ -278,7 +278,7 @@ class TorchGlow(nn.Module):
         self.to(dtype)
 
     def condition(self, theta):
-        """theta `[N, P]` -> `[N, P]`, in [-1, 1] over the prior."""
+        """Parameters `[N, P]` -> `[N, P]`, in [-1, 1] over the prior."""
         columns = []
         for value, (low, high, transform) in zip(theta.unbind(dim=1), self.parameter_ranges, strict=True):
             if transform == "log":

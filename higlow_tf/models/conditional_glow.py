@@ -393,7 +393,8 @@ class ConditionalGlow(keras.Model):
         nll, gradients = self._compiled_gradients(theta, hi_maps, weight)
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         gradients = [gradient / replicas for gradient in gradients]
-        is_finite = apply_clipped_finite(self.optimizer, gradients, self.trainable_variables, self.clip_norm)
+        loss = tf.reduce_sum(weight * nll)
+        is_finite = apply_clipped_finite(self.optimizer, loss, gradients, self.trainable_variables, self.clip_norm)
         is_counted = tf.math.is_finite(nll)
         self._nll_metric.update_state(
             tf.where(is_counted, nll, tf.zeros_like(nll)), sample_weight=weight * tf.cast(is_counted, nll.dtype)

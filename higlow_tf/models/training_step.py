@@ -8,14 +8,15 @@ __all__ = ["apply_clipped_finite"]
 _SMALLEST_NORM = 1e-12
 
 
-def apply_clipped_finite(optimizer, gradients, variables, clip_norm):
+def apply_clipped_finite(optimizer, loss, gradients, variables, clip_norm):
     """Sums gradients over replicas, clips their global norm, and applies them if all are finite.
 
     Keras's own `global_clipnorm` clips each replica's part before the sum, so that one and two replicas differ. Here
     every replica hands the optimizer its equal share of the clipped sum, and the optimizer's own sum restores it.
 
     Args:
-        optimizer: A Keras optimizer, built on `variables`.
+        optimizer: A Keras optimizer.
+        loss: This replica's loss, scalar: a step without a finite loss is left out even if its gradient is finite.
         gradients: This replica's gradients of its share of the loss (already divided by the number of replicas).
         variables: Keras variables.
         clip_norm: Largest global norm, or None.
@@ -25,9 +26,9 @@ def apply_clipped_finite(optimizer, gradients, variables, clip_norm):
     """
     context = tf.distribute.get_replica_context()
     replicas = context.num_replicas_in_sync
-    gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+    loss, *gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, [loss, *gradients])
     norm = tf.linalg.global_norm(gradients)
-    is_finite = tf.math.is_finite(norm)
+    is_finite = tf.math.is_finite(norm) & tf.math.is_finite(loss)
     share = 1.0 / replicas
     if clip_norm is not None:
         share *= tf.minimum(1.0, clip_norm / tf.maximum(norm, _SMALLEST_NORM))

@@ -213,7 +213,7 @@ def _chain(dtype):
     return Built(hb.ConditionalChain([child.bijector for child in children]), weights, [], children[0].network)
 
 
-def stacked_steps(dtype, num_steps=NUM_STEPS):
+def stacked_steps(dtype, num_steps=NUM_STEPS, width=6):
     """The ingredients of K Glow steps.
 
     A step also uses the condition itself, so that its gradient must flow by the weights and directly.
@@ -222,7 +222,7 @@ def stacked_steps(dtype, num_steps=NUM_STEPS):
         The tuple (make_step, stacked_weights_fn, weights, frozen, network).
     """
     layers = [
-        StackedCouplingNetwork(num_steps, HALF, HALF, 6, *CONDITION, dtype=dtype),
+        StackedCouplingNetwork(num_steps, HALF, HALF, width, *CONDITION, dtype=dtype),
         StackedLUMatrix(num_steps, CHANNELS, dtype=dtype),
         StackedInjectorNetwork(num_steps, CHANNELS, 5, *CONDITION, dtype=dtype),
     ]

@@ -122,6 +122,7 @@ def check_batch_shapes(case):
             flat_value, flat_log_det = way.both(flat_x, **flat_keywords)
             value, log_det = way.both(way.x, **way.keywords)
             what = f"batch shape {batch}, {way.name}"
+            _require(log_det.shape == batch, f"{what} log-det: expected shape {batch}. Received: {log_det.shape}")
             _require_close(value, tf.reshape(flat_value, (*batch, *way.shape_out)), SAME_ARITHMETIC, f"{what} value")
             _require_close(log_det, tf.reshape(flat_log_det, batch), SAME_ARITHMETIC, f"{what} log-det")
             if case.conditional_shape is None or not batch:

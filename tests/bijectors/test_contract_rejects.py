@@ -150,7 +150,7 @@ BROKEN = {
     "does without condition": ("condition", broken(INJECTOR, DoesWithoutCondition), "expected a TypeError of forward"),
     "leaks across the batch": ("neighbours", broken("ActNorm", LeaksAcrossTheBatch), "forward beside other neighbours"),
     "evaluates twice": ("one evaluation", broken(COUPLING, EvaluatesTwice), "forward and its log-det: 2"),
-    "scalar log-det": ("batch shapes", broken("ActNorm", ScalarLogDet), r"expected shape \(3,\)"),
+    "scalar log-det": ("batch shapes", broken("ActNorm", ScalarLogDet), r"log-det: expected shape \(3,\)"),
     "float32 log-det": ("dtypes", broken("ActNorm", SingleLogDet), "expected float64"),
     "static batch size": ("unknown batch", broken("ActNorm", StaticBatchSize), "unknown batch size, forward"),
     "variable in a call": ("one trace", broken("ActNorm", LateVariable), "Received: 2 traces"),

@@ -13,7 +13,8 @@ from higlow_tf.models import ConditionalGlow
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.peer
 
-# Relative, with denominator max(1, |value|): rounding of float64 (2e-16) through a few hundred operations, with a wide margin.
+# Relative, with denominator max(1, |value|): rounding of float64 (2e-16) through a few hundred operations, with a wide
+# margin.
 TOLERANCE = 1e-9
 # Leaves no weight at a special value, and keeps the conditioning of a few random steps mild.
 WEIGHT_SD = 0.03
