@@ -4,7 +4,7 @@ import difflib
 
 from higlow_tf.errors import InputError
 
-__all__ = ["PRESETS", "preset"]
+__all__ = ["PRESETS", "RECIPES", "preset"]
 
 PRESETS = {
     # The paper's text (arXiv 2211.12724): 64x64, 6 blocks of 20 steps, width 16, an injector with one number a map,
@@ -49,6 +49,13 @@ PRESETS = {
         "padding": "periodic",
         "use_split_prior": True,
     },
+}
+
+# What the training of a preset sets otherwise than the defaults of `TrainingConfig`. A map of 4096 pixels is 4096 examples
+# to a convolution: many steps of few maps learn faster, and eight maps stay in the cache of a CPU core.
+RECIPES = {
+    "compact": {"batch_size": 8, "learning_rate": 4e-3},
+    "tiny": {"batch_size": 8, "learning_rate": 4e-3},
 }
 
 

@@ -9,6 +9,7 @@ import yaml
 
 from higlow_tf.errors import InputError
 from higlow_tf.files import whole_path
+from higlow_tf.models.presets import RECIPES
 
 __all__ = ["DataConfig", "RunConfig", "TrainingConfig", "read_run_config", "write_run_config"]
 
@@ -34,12 +35,12 @@ class TrainingConfig(_Section):
     epochs: pydantic.PositiveInt = 200
     max_minutes: pydantic.PositiveFloat | None = None
     batch_size: pydantic.PositiveInt = 64
-    learning_rate: pydantic.PositiveFloat = 2e-3
+    learning_rate: pydantic.PositiveFloat = 1e-3
     final_learning_rate_fraction: pydantic.NonNegativeFloat = 0.02
     warmup_steps: pydantic.NonNegativeInt = 100
     clip_norm: pydantic.PositiveFloat | None = 1.0
     weight_decay: pydantic.NonNegativeFloat = 0.0
-    average_momentum: float = pydantic.Field(0.998, ge=0.0, lt=1.0)
+    average_momentum: float = pydantic.Field(0.999, ge=0.0, lt=1.0)
     early_stopping_epochs: pydantic.PositiveInt = 30
     augment: bool = True
     seed: pydantic.NonNegativeInt = 0
@@ -48,13 +49,21 @@ class TrainingConfig(_Section):
 
 
 class RunConfig(_Section):
-    """A run: data, model and recipe."""
+    """A run: data, model and recipe; what the recipe leaves open is the preset's, then the default."""
 
     data: DataConfig
     preset: str = "compact"
     model: dict = {}
     training: TrainingConfig = TrainingConfig()
     format_version: Literal[1] = 1
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _fill_in_recipe(cls, content):
+        if isinstance(content, dict) and isinstance(content.get("training", {}), dict):
+            recipe = RECIPES.get(content.get("preset", cls.model_fields["preset"].default), {})
+            return {**content, "training": {**recipe, **content.get("training", {})}}
+        return content
 
 
 def read_run_config(path):
