@@ -16,7 +16,8 @@ class ConditionalChain(OnePassBijector):
     ildj:     -fldj
 
     `tfb.Chain` routes keywords by name and silently drops what it cannot route; this one cannot become unconditional
-    by accident. Note the order: as written, in the forward direction (`tfb.Chain` reads like a composition, last first).
+    by accident. Note the order: as written, in the forward direction (`tfb.Chain` reads like a composition, last
+    first).
 
     Args:
         bijectors: The children, `OnePassBijector`s, in the order of the forward direction.
@@ -31,8 +32,8 @@ class ConditionalChain(OnePassBijector):
         ValueError: If there is no child.
 
     Example:
-        >>> norm = ActNorm(lambda: (tf.constant([1.0]), tf.constant([0.0])))
-        >>> chain = ConditionalChain([Exp10(), norm])
+        >>> from higlow_tf.bijectors import ActNorm, Exp10
+        >>> chain = ConditionalChain([Exp10(), ActNorm(lambda: (tf.ones([1]), tf.zeros([1])))])
         >>> chain.forward(tf.ones([1, 1, 1])).numpy().ravel().round(3).tolist()
         [11.0]
     """

@@ -41,7 +41,8 @@ class InvertibleConv1x1(OnePassBijector):
         name: Name of this bijector.
 
     Example:
-        >>> swap = InvertibleConv1x1(lambda: Conv1x1Kernel(log_abs_det=0.0, weight=tf.constant([[0.0, 1.0], [1.0, 0.0]])))
+        >>> weight = tf.constant([[0.0, 1.0], [1.0, 0.0]])
+        >>> swap = InvertibleConv1x1(lambda: Conv1x1Kernel(log_abs_det=0.0, weight=weight))
         >>> swap.forward(tf.constant([1.0, 2.0], shape=[1, 1, 1, 2])).numpy().ravel().tolist()
         [2.0, 1.0]
 

@@ -28,6 +28,10 @@ class Exp10(OnePassBijector):
 
     Args:
         name: Name of this bijector.
+
+    Example:
+        >>> Exp10().inverse(tf.constant([1000.0], shape=[1, 1, 1])).numpy().ravel().round(3).tolist()
+        [3.0]
     """
 
     def __init__(self, name="exp10"):
@@ -59,6 +63,11 @@ class MapPreprocessing(ConditionalChain):
     Args:
         shift_and_log_scale_fn: Callable `() -> (shift [C], log_scale [C])` of the log10 map.
         name: Name of this bijector.
+
+    Example:
+        >>> preprocessing = MapPreprocessing(lambda: (tf.constant([2.0]), tf.zeros([1])))
+        >>> preprocessing.inverse(tf.constant([1000.0], shape=[1, 1, 1])).numpy().ravel().round(3).tolist()
+        [1.0]
     """
 
     def __init__(self, shift_and_log_scale_fn, name="map_preprocessing"):

@@ -24,8 +24,8 @@ class Multiscale(OnePassBijector):
     Latents are ordered level by level, the finest first, inside a level as `[C, H, W]`.
 
     Args:
-        levels: `OnePassBijector`s, the one next to the map first. Level l takes the `[H / 2**(l+1), ...]` latents of its
-            resolution forward to `[H / 2**l, ...]`.
+        levels: `OnePassBijector`s, the one next to the map first. Level l takes the `[H / 2**(l+1), ...]` latents of
+            its resolution forward to `[H / 2**l, ...]`.
         map_shape: `(H, W, C)` of the map.
         name: Name of this bijector.
 
@@ -35,6 +35,12 @@ class Multiscale(OnePassBijector):
     Raises:
         TypeError: If `conditional_input` is missing.
         ValueError: If the map size cannot be halved once a level.
+
+    Example:
+        >>> from higlow_tf.bijectors import Squeeze
+        >>> flow = Multiscale([Squeeze(), Squeeze()], map_shape=(8, 8, 1))
+        >>> flow.inverse(tf.zeros([3, 8, 8, 1])).shape, flow.latent_sizes
+        (TensorShape([3, 64]), [32, 32])
 
     References:
         [1] Dinh et al. Density estimation using Real NVP. ICLR 2017. https://arxiv.org/abs/1605.08803

@@ -1,10 +1,18 @@
 """K steps of one level as one rolled loop."""
 
+import os
+
 import tensorflow as tf
 
-from higlow_tf.bijectors.one_pass import OnePassBijector, zero_log_det
+from higlow_tf.bijectors.one_pass import OnePassBijector
+from higlow_tf.layout import batch_size
 
 __all__ = ["RepeatedSteps"]
+
+# Pixels times maps that run through all steps together on one or two CPU cores: what one step touches then stays in the
+# cache, which was worth a quarter of the time. More cores share larger batches better, and a GPU wants all at once.
+_PIXELS_IN_CACHE = 2048
+_MAX_CORES_FOR_CHUNKS = 2
 
 
 class RepeatedSteps(OnePassBijector):
@@ -24,11 +32,13 @@ class RepeatedSteps(OnePassBijector):
     Second derivatives are not available.
 
     Args:
-        make_step: Callable from the tree of one slice (axis 0 removed) to a shape-preserving `OnePassBijector`.
-            It must use no other trainable tensor than that slice.
+        make_step: Callable from the tree of one slice (axis 0 removed) to a shape-preserving `OnePassBijector`; with
+            `per_map_weights_fn` it is given two trees. It must use no other trainable tensor.
         stacked_weights_fn: Callable `(conditional_input [N, P], direction) -> tree of tensors [K, ...]`; direction is
             "forward" or "inverse". Whatever does not depend on the map is computed there, once for all steps.
         num_steps: K.
+        per_map_weights_fn: Callable `conditional_input [N, P] -> tree of tensors [K, ..., N]`, for weights with one
+            value a map. It allows the loop to take a large batch in chunks that stay in a CPU's cache.
         name: Name of this bijector.
 
     Call arguments:
@@ -38,12 +48,13 @@ class RepeatedSteps(OnePassBijector):
         TypeError: If `conditional_input` is missing.
     """
 
-    def __init__(self, make_step, stacked_weights_fn, num_steps, name="repeated_steps"):
+    def __init__(self, make_step, stacked_weights_fn, num_steps, per_map_weights_fn=None, name="repeated_steps"):
         parameters = dict(locals())
         super().__init__(is_conditional=True, parameters=parameters, name=name)
         self._make_step = make_step
         self._stacked_weights_fn = stacked_weights_fn
         self._num_steps = num_steps
+        self._per_map_weights_fn = per_map_weights_fn
 
     def forward_and_log_det(self, x, conditional_input=None):
         return self._run(x, conditional_input, "forward")
@@ -52,58 +63,149 @@ class RepeatedSteps(OnePassBijector):
         return self._run(y, conditional_input, "inverse")
 
     def _run(self, x, conditional_input, direction):
-        stacked = self._stacked_weights_fn(conditional_input, direction)
-        leaves = tf.nest.flatten(stacked)
+        trees = [self._stacked_weights_fn(conditional_input, direction)]
+        chunk_size = batch_size(x)
+        if self._per_map_weights_fn is not None:
+            trees.append(self._per_map_weights_fn(conditional_input))
+            chunk_size = _chunk_size(x)
+        num_shared = len(tf.nest.flatten(trees[0]))
 
         def one_step(x, conditional_input, slices):
-            step = self._make_step(tf.nest.pack_sequence_as(stacked, slices))
+            step = self._make_step(*tf.nest.pack_sequence_as(trees, slices))
             y, log_det = getattr(step, f"{direction}_and_log_det")(x, conditional_input)
             return tf.ensure_shape(y, x.shape), log_det
 
-        return _checkpointed_loop(one_step, self._num_steps, direction == "inverse", x, conditional_input, leaves)
+        loop = _CheckpointedLoop(one_step, self._num_steps, direction == "inverse", num_shared)
+        leaves = tf.nest.flatten(trees)
+        per_map = [_to_chunks(leaf, chunk_size) for leaf in leaves[num_shared:]]
+        conditions = _to_chunks(tf.transpose(conditional_input), chunk_size)
+        y, log_det = loop(_to_chunks(x, chunk_size), conditions, *leaves[:num_shared], *per_map)
+        return _from_chunks(y, x), tf.reshape(log_det, [batch_size(x)])
 
 
-def _checkpointed_loop(one_step, num_steps, is_ascending, x, conditional_input, leaves):
-    """Loop over steps 0..K-1 (or K-1..0) that keeps each step's input for a gradient which recomputes the rest."""
-    first, last, stride = (0, num_steps - 1, 1) if is_ascending else (num_steps - 1, 0, -1)
+def _chunk_size(x):
+    """The most maps of a batch, in equal chunks, that stay in the cache."""
+    num_maps, pixels = x.shape[-1], x.shape[1] * x.shape[2]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if num_maps is None or cores > _MAX_CORES_FOR_CHUNKS or tf.config.list_logical_devices("GPU"):
+        return batch_size(x)
+    return max(size for size in range(1, num_maps + 1) if num_maps % size == 0 and (size == 1 or size * pixels <= _PIXELS_IN_CACHE))
 
-    @tf.custom_gradient
-    def loop(x, conditional_input, *leaves):
-        def body(i, x, log_det, inputs):
-            inputs = inputs.write(i, x)
-            x, step_log_det = one_step(x, conditional_input, [leaf[i] for leaf in leaves])
-            return i + stride, x, log_det + step_log_det, inputs
 
-        inputs = tf.TensorArray(x.dtype, num_steps, element_shape=x.shape)
-        _, y, log_det, inputs = tf.while_loop(
-            lambda *_: True, body, (first, x, zero_log_det(x), inputs), maximum_iterations=num_steps
+def _to_chunks(x, chunk_size):
+    """`[..., N] -> [N / chunk_size, ..., chunk_size]`."""
+    last = x.shape.rank - 1
+    split = tf.reshape(x, tf.concat([tf.shape(x)[:last], [-1, chunk_size]], axis=0))
+    split.set_shape([*x.shape[:last], *_static_chunks(x.shape[last], chunk_size)])
+    return tf.transpose(split, [last, *range(last), last + 1])
+
+
+def _static_chunks(num_maps, chunk_size):
+    """Static number of chunks and of maps in one, None where unknown; a chunk of unknown size is the only one."""
+    if num_maps is None:
+        return 1, None
+    return num_maps // chunk_size, chunk_size
+
+
+def _from_chunks(chunks, like):
+    last = like.shape.rank - 1
+    x = tf.transpose(chunks, [*range(1, last + 1), 0, last + 1])
+    return tf.ensure_shape(tf.reshape(x, tf.shape(like)), like.shape)
+
+
+class _CheckpointedLoop:
+    """Chunks of maps, and in each the steps 0..K-1 (or K-1..0), with a gradient that keeps only the steps' inputs.
+
+    Called with x `[J, C, H, W, n]`, conditions `[J, P, n]`, shared weights `[K, ...]` and weights of a map
+    `[J, K, ..., n]`; returns y like x and log-determinants `[J, n]`.
+    """
+
+    def __init__(self, one_step, num_steps, is_ascending, num_shared):
+        self._one_step = one_step
+        self._num_steps = num_steps
+        self._num_shared = num_shared
+        self._first, self._last, self._stride = (0, num_steps - 1, 1) if is_ascending else (num_steps - 1, 0, -1)
+
+    def __call__(self, *inputs):
+        return tf.custom_gradient(self._run)(*inputs)
+
+    def _run(self, x, conditions, *leaves):
+        num_chunks, kept = x.shape[0], None
+
+        def one_chunk(j, ys, log_dets, kept):
+            condition, per_map = self._chunk_of(j, conditions, leaves)
+
+            def body(i, x, log_det, kept):
+                kept = kept.write(j * self._num_steps + i, x)
+                x, step_log_det = self._one_step(x, condition, self._slices(i, leaves, per_map))
+                return i + self._stride, x, log_det + step_log_det, kept
+
+            start = (self._first, x[j], tf.zeros_like(x[j][0, 0, 0]), kept)
+            _, y, log_det, kept = tf.while_loop(_always, body, start, maximum_iterations=self._num_steps)
+            return j + 1, ys.write(j, y), log_dets.write(j, log_det), kept
+
+        ys, log_dets = _array(x), tf.TensorArray(x.dtype, num_chunks, element_shape=x.shape[-1:])
+        kept = tf.TensorArray(x.dtype, num_chunks * self._num_steps, element_shape=x.shape[1:])
+        _, ys, log_dets, kept = tf.while_loop(
+            _always, one_chunk, (0, ys, log_dets, kept), maximum_iterations=num_chunks
         )
-        inputs = inputs.stack()
+        kept = kept.stack()
 
         def gradient(dy, dlog_det):
+            return self._backwards(kept, conditions, leaves, tf.ensure_shape(dy, x.shape), dlog_det)
+
+        return (ys.stack(), log_dets.stack()), gradient
+
+    def _backwards(self, kept, conditions, leaves, dy, dlog_det):
+        num_shared, num_steps = self._num_shared, self._num_steps
+
+        def one_chunk(j, dxs, dconditions, dshared, dper_map):
+            condition, per_map = self._chunk_of(j, conditions, leaves)
+
             def back(i, dx, dcondition, *dleaves):
-                step_input, slices = inputs[i], [leaf[i] for leaf in leaves]
+                step_input = kept[j * num_steps + i]
+                slices = self._slices(i, leaves, per_map)
                 with tf.GradientTape() as tape:
-                    tape.watch([step_input, conditional_input, *slices])
-                    outputs = one_step(step_input, conditional_input, slices)
+                    sources = [step_input, condition, *slices]
+                    tape.watch(sources)
+                    outputs = self._one_step(step_input, condition, slices)
                 step_dx, step_dcondition, *dslices = tape.gradient(
-                    outputs,
-                    [step_input, conditional_input, *slices],
-                    output_gradients=[dx, dlog_det],
-                    unconnected_gradients="zero",
+                    outputs, sources, output_gradients=[dx, dlog_det[j]], unconnected_gradients="zero"
                 )
                 dleaves = [array.write(i, dslice) for array, dslice in zip(dleaves, dslices, strict=True)]
-                return i - stride, tf.ensure_shape(step_dx, dx.shape), dcondition + step_dcondition, *dleaves
+                return i - self._stride, tf.ensure_shape(step_dx, dx.shape), dcondition + step_dcondition, *dleaves
 
-            dleaves = [tf.TensorArray(leaf.dtype, num_steps, element_shape=leaf.shape[1:]) for leaf in leaves]
-            _, dx, dcondition, *dleaves = tf.while_loop(
-                lambda *_: True,
-                back,
-                (last, dy, tf.zeros_like(conditional_input), *dleaves),
-                maximum_iterations=num_steps,
-            )
-            return dx, dcondition, *[array.stack() for array in dleaves]
+            arrays = [_array(leaf) for leaf in (*leaves[:num_shared], *per_map)]
+            start = (self._last, dy[j], tf.zeros_like(condition), *arrays)
+            _, dx, dcondition, *arrays = tf.while_loop(_always, back, start, maximum_iterations=num_steps)
+            dleaves = [array.stack() for array in arrays]
+            dshared = [total + part for total, part in zip(dshared, dleaves[:num_shared], strict=True)]
+            dper_map = [array.write(j, part) for array, part in zip(dper_map, dleaves[num_shared:], strict=True)]
+            return j + 1, dxs.write(j, dx), dconditions.write(j, tf.transpose(dcondition)), dshared, dper_map
 
-        return (y, log_det), gradient
+        start = (
+            0,
+            _array(dy),
+            _array(conditions),
+            [tf.zeros_like(leaf) for leaf in leaves[:num_shared]],
+            [_array(leaf) for leaf in leaves[num_shared:]],
+        )
+        _, dxs, dconditions, dshared, dper_map = tf.while_loop(
+            _always, one_chunk, start, maximum_iterations=dy.shape[0]
+        )
+        return dxs.stack(), dconditions.stack(), *dshared, *[array.stack() for array in dper_map]
 
-    return loop(x, conditional_input, *leaves)
+    def _chunk_of(self, j, conditions, leaves):
+        return tf.transpose(conditions[j]), [leaf[j] for leaf in leaves[self._num_shared :]]
+
+    def _slices(self, i, leaves, per_map):
+        return [leaf[i] for leaf in (*leaves[: self._num_shared], *per_map)]
+
+
+def _always(*_):
+    return True
+
+
+def _array(x):
+    """A TensorArray for the slices of x along axis 0."""
+    return tf.TensorArray(x.dtype, x.shape[0], element_shape=x.shape[1:])

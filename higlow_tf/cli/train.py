@@ -13,7 +13,7 @@ from higlow_tf.cli.console import INTERRUPTED, say
 from higlow_tf.cli.options import Overwrite
 from higlow_tf.errors import InputError
 
-__all__ = ["run_training", "train"]
+__all__ = ["new_config", "run_training", "train"]
 
 _COMMAND_LINE = "the command line"
 
@@ -66,7 +66,7 @@ def train(
     else:
         if out.exists() and (not out.is_dir() or any(out.iterdir())) and not overwrite:
             raise InputError(f"{out}: expected a new folder, --resume or --overwrite. Received: an existing path.")
-        config = _new_config(config_file, flags)
+        config = new_config(config_file, flags)
     run_training(config, out, resume=resume, overwrite=overwrite)
     _say_next(config, out)
 
@@ -130,7 +130,8 @@ def _parse_settings(settings):
     return flags
 
 
-def _new_config(config_file, flags):
+def new_config(config_file, flags):
+    """The configuration of a new run: flags (dotted keys) before the file (or None) before the preset's recipe."""
     from higlow_tf.models.run_config import parse_run_config, read_run_config
 
     if config_file is None:
@@ -140,7 +141,9 @@ def _new_config(config_file, flags):
             raise InputError(f"Expected CONFIG.yaml, or --preset, --maps and --params. Received: no {options}.")
         content = {}
     else:
-        content = read_run_config(config_file).model_dump(mode="json", exclude_unset=True)
+        read_run_config(config_file)  # names the file in its errors
+        # As written: what a preset fills in must be that of the preset which --preset may have chosen.
+        content = yaml.safe_load(config_file.read_text(encoding="utf-8"))
         # Files are named relative to the folder of the call, and the run must find them from any folder.
         for name in ("maps", "params"):
             content["data"][name] = str(Path(content["data"][name]).resolve())

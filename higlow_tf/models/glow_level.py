@@ -94,7 +94,7 @@ class GlowLevel(keras.layers.Layer):
             )
         # -- bijector wiring
         self.squeeze = Squeeze()
-        self.steps = RepeatedSteps(self._make_step, self._stacked_weights, num_steps)
+        self.steps = RepeatedSteps(self._make_step, self._stacked_weights, num_steps, self._per_map_weights)
         self.bijector = ConditionalChain([*self._end_bijectors(is_last), self.steps, self.squeeze])
         # -- config
         self.num_steps = num_steps
@@ -122,25 +122,31 @@ class GlowLevel(keras.layers.Layer):
                 layer.build(None)
 
     def _stacked_weights(self, conditional_input, direction):
-        """All that a step needs and that does not depend on the map, for all K steps at once."""
+        """All that a step needs and that serves all maps, for all K steps at once."""
         weights = {
-            "coupling": self.coupling_network(conditional_input),
+            "coupling": self.coupling_network(conditional_input)[0],
             "conv": self.lu_matrix(direction=direction),
-            "injector": self.injector_network(conditional_input),
         }
         if self.act_norm_weights is not None:
             weights["act_norm"] = self.act_norm_weights()
         return weights
 
-    def _make_step(self, weights):
+    def _per_map_weights(self, conditional_input):
+        """All that a step needs and that differs from map to map with the condition, for all K steps at once."""
+        return {
+            "coupling": self.coupling_network(conditional_input)[1],
+            "injector": self.injector_network(conditional_input),
+        }
+
+    def _make_step(self, weights, per_map):
         """The bijectors of one step: views on one slice of the stacked weights, in the order of the forward direction."""
         step = [
-            self._coupling_view(weights["coupling"]),
+            self._coupling_view({**weights["coupling"], **per_map["coupling"]}),
             InvertibleConv1x1(lambda: Conv1x1Kernel(**weights["conv"])),
         ]
         if "act_norm" in weights:
             step.append(ActNorm(lambda: (weights["act_norm"]["shift"], weights["act_norm"]["log_scale"])))
-        step.append(AffineInjector(lambda _: (weights["injector"]["shift"], weights["injector"]["log_scale"])))
+        step.append(AffineInjector(lambda _: (per_map["injector"]["shift"], per_map["injector"]["log_scale"])))
         return ConditionalChain(step)
 
     def _coupling_view(self, weights):
@@ -153,19 +159,17 @@ class GlowLevel(keras.layers.Layer):
         if self.end_network is None:
             return []
 
-        def slice_of_end_network(conditional_input):
-            return {name: tensor[0] for name, tensor in self.end_network(conditional_input).items()}
-
         if is_last:
 
             def shift_and_log_scale(conditional_input):
-                weights = slice_of_end_network(conditional_input)
-                return weights["shift"], weights["log_scale"]
+                weights = self.end_network(conditional_input)
+                return weights["shift"][0], weights["log_scale"][0]
 
             return [AffineInjector(shift_and_log_scale, name="end_of_last_level")]
 
         def shift_and_log_scale_of_split(a, conditional_input):
-            weights = slice_of_end_network(conditional_input)
+            shared, per_map = self.end_network(conditional_input)
+            weights = {name: tensor[0] for name, tensor in {**shared, **per_map}.items()}
             return apply_coupling_network(weights, a, self.padding, self.max_log_scale)
 
         return [ConditionalAffineCoupling(shift_and_log_scale_of_split, name="split_prior")]

@@ -30,7 +30,10 @@ def conv1x1(x, kernel):
 
 
 def conv3x3(x, kernel, padding):
-    """3x3 convolution (cross-correlation) that keeps the size: `y[o, i, j] = sum(kernel[o, di, dj, c] x[c, i + di - 1, j + dj - 1])`.
+    """3x3 convolution (cross-correlation) that keeps the size.
+
+    Math:
+        y[o, i, j] = sum(kernel[o, di, dj, c] * x[c, i + di - 1, j + dj - 1]) over di, dj, c
 
     Args:
         x: `[I, H, W, N]`.

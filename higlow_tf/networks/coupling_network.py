@@ -34,7 +34,8 @@ class StackedCouplingNetwork(keras.layers.Layer):
         conditional_input: `[N, P]`.
 
     Output shape:
-        Dict of what a step needs, each tensor `[K, ...]`; one slice of it goes to `apply_coupling_network`.
+        Two dicts of what a step needs: tensors `[K, ...]` that serve all maps, and those with one value a map,
+        `[K, ..., N]`. One slice of both together goes to `apply_coupling_network`.
 
     Weights:
         All trainable; w3 and b3 start at zero, so that a coupling starts as the identity.
@@ -77,14 +78,14 @@ class StackedCouplingNetwork(keras.layers.Layer):
 
     def call(self, conditional_input):
         bias = tf.matmul(self.w1_condition.value, conditional_input, transpose_b=True) + self.b1.value[..., None]
-        return {
+        shared = {
             "w1": tf.convert_to_tensor(self.w1),
-            "b1": bias[:, :, None, None, :],
             "w2": tf.convert_to_tensor(self.w2),
             "b2": self.b2.value[:, :, None, None, None],
             "w3": tf.convert_to_tensor(self.w3),
             "b3": self.b3.value[:, :, None, None, None],
         }
+        return shared, {"b1": bias[:, :, None, None, :]}
 
     def get_config(self):
         return {
@@ -103,7 +104,7 @@ def apply_coupling_network(weights, a, padding, max_log_scale):
     """Evaluates one step's network.
 
     Args:
-        weights: One slice of the dict that `StackedCouplingNetwork` returns.
+        weights: One slice of the two dicts that `StackedCouplingNetwork` returns, merged.
         a: `[C_a, H, W, N]`.
         padding: "periodic" or "zero".
         max_log_scale: Bound of |log_scale|.

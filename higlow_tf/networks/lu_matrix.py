@@ -60,7 +60,9 @@ class StackedLUMatrix(keras.layers.Layer):
     def random_rotations(self):
         """`[K, C, C]` random orthogonal matrices of this layer's seed."""
         rng = np.random.default_rng(self.seed)
-        return np.stack([np.linalg.qr(rng.standard_normal((self.channels, self.channels)))[0] for _ in range(self.num_steps)])
+        return np.stack(
+            [np.linalg.qr(rng.standard_normal((self.channels, self.channels)))[0] for _ in range(self.num_steps)]
+        )
 
     def start_at(self, matrices):
         """Sets all factors so that W**-1 equals the given invertible matrices `[K, C, C]`."""
@@ -81,11 +83,12 @@ class StackedLUMatrix(keras.layers.Layer):
         log_s = self.log_start.value + soft_clamp(self.raw_log_s.value, self.max_log_scale)
         lower = tf.linalg.set_diag(tf.linalg.band_part(lu, -1, 0), tf.ones_like(log_s))
         upper = tf.linalg.set_diag(tf.linalg.band_part(lu, 0, -1), self.sign.value * tf.exp(log_s))
-        inverse_weight = tf.gather(lower @ upper, self.permutation.value, batch_dims=1)
         log_abs_det = -tf.reduce_sum(log_s, axis=-1)
         if direction == "inverse":
+            inverse_weight = tf.gather(lower @ upper, self.permutation.value, batch_dims=1)
             return {"log_abs_det": log_abs_det, "inverse_weight": inverse_weight}
-        return {"log_abs_det": log_abs_det, "weight": tf.linalg.inv(inverse_weight)}
+        product = _upper_inverse(upper) @ _lower_inverse(lower)
+        return {"log_abs_det": log_abs_det, "weight": tf.gather(product, self.permutation.value, axis=2, batch_dims=1)}
 
     def get_config(self):
         return {
@@ -95,3 +98,33 @@ class StackedLUMatrix(keras.layers.Layer):
             "max_log_scale": self.max_log_scale,
             "seed": self.seed,
         }
+
+
+def _upper_inverse(upper):
+    return tf.linalg.matrix_transpose(_lower_inverse(tf.linalg.matrix_transpose(upper)))
+
+
+def _lower_inverse(lower):
+    """Inverse of lower triangular matrices `[K, C, C]` by merging diagonal blocks that double in size.
+
+    Math:
+        [[a, 0], [b, d]]**-1 = [[a**-1, 0], [-d**-1 b a**-1, d**-1]]
+
+    Products only: XLA's own triangular solve on a CPU is five times slower.
+    """
+    num_steps, channels, _ = lower.shape
+    size = 2 ** (channels - 1).bit_length()
+    missing = size - channels
+    padded = tf.pad(lower, [[0, 0], [0, missing], [0, missing]])
+    padded = tf.linalg.set_diag(padded, tf.pad(tf.linalg.diag_part(lower), [[0, 0], [0, missing]], constant_values=1.0))
+    inverses = 1.0 / tf.linalg.diag_part(padded)[..., None, None]
+    block = 1
+    while block < size:
+        pairs = size // (2 * block)
+        blocks = tf.transpose(tf.reshape(padded, [num_steps, pairs, 2 * block, pairs, 2 * block]), [0, 2, 4, 1, 3])
+        below = tf.transpose(tf.linalg.diag_part(blocks[:, block:, :block]), [0, 3, 1, 2])
+        first, second = inverses[:, 0::2], inverses[:, 1::2]
+        upper_row = tf.concat([first, tf.zeros_like(first)], axis=-1)
+        inverses = tf.concat([upper_row, tf.concat([-second @ below @ first, second], axis=-1)], axis=-2)
+        block *= 2
+    return inverses[:, 0, :channels, :channels]

@@ -9,7 +9,10 @@ _START_FRACTION = 0.9
 
 
 def soft_clamp(raw_log_scale, limit):
-    """Bounds smoothly: `log_scale = limit * tanh(raw_log_scale / limit)`, the identity near zero, the same in both directions."""
+    """Bounds smoothly: `log_scale = limit * tanh(raw_log_scale / limit)`.
+
+    The identity near zero, and the same in both directions of the flow.
+    """
     return limit * tf.math.tanh(raw_log_scale / limit)
 
 

@@ -97,7 +97,7 @@ def inverted(case):
     """The case of `tfb.Invert` of a bijector: its sides are swapped."""
 
     def build(dtype):
-        built = case.build(dtype)
+        built = case.built(dtype)
         return replace(built, bijector=tfp.bijectors.Invert(built.bijector))
 
     return replace(

@@ -1,4 +1,4 @@
-"""The rolled loop against the same steps unrolled, the levels of a multiscale flow, and the density of a whole model."""
+"""The rolled loop against the same steps unrolled, the levels of a multiscale flow, the density of a whole model."""
 
 import numpy as np
 import pytest
@@ -128,11 +128,11 @@ def test_density_of_the_model_is_that_of_its_bijector(model, rng):
 def test_wrong_shapes_are_refused():
     with pytest.raises(ValueError, match=r"divides, for 2 levels. Received: 6 x 4"):
         Multiscale([Squeeze(), Squeeze()], (6, 4, 1))
-    with pytest.raises(ValueError, match="at least one bijector. Received: none"):
+    with pytest.raises(ValueError, match=r"at least one bijector. Received: none"):
         ConditionalChain([])
-    with pytest.raises(ValueError, match="even number of channels. Received: 3"):
+    with pytest.raises(ValueError, match=r"even number of channels. Received: 3"):
         ConditionalAffineCoupling(lambda a, _: (a, a)).forward(tf.zeros([2, 2, 3]), conditional_input=tf.zeros([2]))
-    with pytest.raises(ValueError, match="even number of rows and columns. Received"):
+    with pytest.raises(ValueError, match=r"even number of rows and columns. Received"):
         Squeeze().inverse(tf.zeros([3, 4, 1]))
-    with pytest.raises(ValueError, match="channels that 4 divides. Received"):
+    with pytest.raises(ValueError, match=r"channels that 4 divides. Received"):
         Squeeze().forward(tf.zeros([2, 2, 6]))

@@ -11,7 +11,10 @@ import yaml
 
 import higlow_tf.cli
 from higlow_tf.cli import console
+from higlow_tf.cli.train import new_config
 from higlow_tf.errors import InputError
+from higlow_tf.models.presets import RECIPES
+from higlow_tf.models.run_config import TrainingConfig
 
 CLI = Path(higlow_tf.cli.__file__).parent
 # Modules that commands import when they run.
@@ -124,6 +127,20 @@ def test_settings_that_are_none(setting, higlow, suite, tmp_path):
     result = train(higlow, suite.maps, suite.params, tmp_path / "run", "--set", setting)
     assert_refused(result, "training")
     assert not (tmp_path / "run").exists()
+
+
+def test_options_go_before_the_file_and_the_file_before_the_preset(tmp_path):
+    file = tmp_path / "config.yaml"
+    content = {"data": {"maps": "maps.npy", "params": "params.txt"}, "preset": "tiny", "training": {"epochs": 7}}
+    file.write_text(yaml.safe_dump(content))
+    config = new_config(file, {})
+    assert (config.training.epochs, config.training.batch_size) == (7, RECIPES["tiny"]["batch_size"])
+    assert config.data.maps == Path.cwd() / "maps.npy"
+    config = new_config(file, {"preset": "paper", "training.epochs": 3})
+    defaults = TrainingConfig()
+    # The recipe of the preset that was not chosen leaves no trace.
+    assert config.training == defaults.model_copy(update={"epochs": 3})
+    assert RECIPES["tiny"]["batch_size"] != defaults.batch_size
 
 
 def test_training_needs_a_configuration_or_files(higlow, tmp_path):

@@ -43,9 +43,7 @@ def test_padding_matters_only_at_the_border(rng):
 def test_periodic_convolution_commutes_with_shifts(rng):
     x, kernel = tf.constant(rng.standard_normal((2, 4, 6, 2))), tf.constant(rng.standard_normal((3, 3, 3, 2)))
     shifted = conv3x3(tf.roll(x, (1, 2), (1, 2)), kernel, "periodic")
-    np.testing.assert_allclose(
-        shifted, tf.roll(conv3x3(x, kernel, "periodic"), (1, 2), (1, 2)), rtol=0.0, atol=FLOAT64
-    )
+    np.testing.assert_allclose(shifted, tf.roll(conv3x3(x, kernel, "periodic"), (1, 2), (1, 2)), rtol=0.0, atol=FLOAT64)
 
 
 def test_conv1x1_multiplies_channels(rng):

@@ -63,4 +63,6 @@ def test_act_norm_weights_start_where_they_are_put(rng):
     shift, log_scale = rng.standard_normal((NUM_STEPS, 3)), rng.uniform(-1.0, 1.0, (NUM_STEPS, 3))
     layer.start_at(shift, log_scale)
     np.testing.assert_allclose(layer()["shift"], shift, rtol=0.0, atol=FLOAT64)
-    np.testing.assert_allclose(layer()["log_scale"], np.clip(log_scale, -0.9 * LIMIT, 0.9 * LIMIT), rtol=0.0, atol=FLOAT64)
+    np.testing.assert_allclose(
+        layer()["log_scale"], np.clip(log_scale, -0.9 * LIMIT, 0.9 * LIMIT), rtol=0.0, atol=FLOAT64
+    )
