@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-# Both compute in float32; a graph and XLA add up 256 pixels in other orders. Denominator max(1, |value|).
+# Float32 sums over 256 pixels whose order depends on the batch size. Denominator max(1, |value|).
 FLOAT32_TOLERANCE = 1e-5
 # A log_prob of some 300 nats may differ by that tolerance, 3e-3; the tempering of 0.02 makes 6e-5 of it.
 MOMENT_TOLERANCE = 1e-4
