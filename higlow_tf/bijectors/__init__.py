@@ -5,6 +5,7 @@ from higlow_tf.bijectors.affine_injector import AffineInjector
 from higlow_tf.bijectors.conditional_affine_coupling import ConditionalAffineCoupling
 from higlow_tf.bijectors.conditional_chain import ConditionalChain
 from higlow_tf.bijectors.invertible_conv1x1 import Conv1x1Kernel, InvertibleConv1x1
+from higlow_tf.bijectors.logarithmic_tails import LogarithmicTails
 from higlow_tf.bijectors.map_preprocessing import Exp10, MapPreprocessing
 from higlow_tf.bijectors.multiscale import Multiscale
 from higlow_tf.bijectors.one_pass import OnePassBijector
@@ -19,6 +20,7 @@ __all__ = [
     "Conv1x1Kernel",
     "Exp10",
     "InvertibleConv1x1",
+    "LogarithmicTails",
     "MapPreprocessing",
     "Multiscale",
     "OnePassBijector",

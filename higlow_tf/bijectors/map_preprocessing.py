@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from higlow_tf.bijectors.act_norm import ActNorm
 from higlow_tf.bijectors.conditional_chain import ConditionalChain
+from higlow_tf.bijectors.logarithmic_tails import LogarithmicTails
 from higlow_tf.bijectors.one_pass import OnePassBijector
 
 __all__ = ["Exp10", "MapPreprocessing"]
@@ -51,27 +52,32 @@ class MapPreprocessing(ConditionalChain):
 
     Type:     [..., H, W, C] -> [..., H, W, C]
 
-    Forward:  y = 10**(x * exp(log_scale) + shift)    # latent -> map
-    Inverse:  x = (log10(y) - shift) * exp(-log_scale)
-    fldj:     sum(log_scale + ln y + ln ln 10)
+    Forward:  y = 10**tails(x * exp(log_scale) + shift)    # latent -> map
+    Inverse:  x = (tails**-1(log10(y)) - shift) * exp(-log_scale)
+    fldj:     sum(log_scale + ln y + ln ln 10) + that of the tails
     ildj:     -fldj
-    where     shift, log_scale = shift_and_log_scale_fn(), fitted on training maps
+    where     shift, log_scale = shift_and_log_scale_fn(), fitted on training maps, and `tails` is `LogarithmicTails`
+              beyond the extremes of the training maps
 
-    The densities that this package quotes are those of the log10 map: they use `standardisation` alone, without the
+    The densities that this package quotes are those of the log10 map: they use `log10_part`, without the
     log-determinant of `exp10`, which at 4096 pixels would cost four digits of a float32.
 
     Args:
         shift_and_log_scale_fn: Callable `() -> (shift [C], log_scale [C])` of the log10 map.
+        bounds_fn: Callable `() -> (low [C], high [C])`, the extremes of log10 of the training maps.
+        tail_width_dex: Width of the tails.
         name: Name of this bijector.
 
     Example:
-        >>> preprocessing = MapPreprocessing(lambda: (tf.constant([2.0]), tf.zeros([1])))
+        >>> extremes = lambda: (tf.constant([1.0]), tf.constant([5.0]))
+        >>> preprocessing = MapPreprocessing(lambda: (tf.constant([2.0]), tf.zeros([1])), extremes)
         >>> preprocessing.inverse(tf.constant([1000.0], shape=[1, 1, 1])).numpy().ravel().round(3).tolist()
         [1.0]
     """
 
-    def __init__(self, shift_and_log_scale_fn, name="map_preprocessing"):
+    def __init__(self, shift_and_log_scale_fn, bounds_fn, tail_width_dex=0.3, name="map_preprocessing"):
         parameters = dict(locals())
-        self.standardisation = ActNorm(shift_and_log_scale_fn, name="standardisation")
+        standardisation = ActNorm(shift_and_log_scale_fn, name="standardisation")
+        self.log10_part = ConditionalChain([standardisation, LogarithmicTails(bounds_fn, tail_width_dex)])
         self.exp10 = Exp10()
-        super().__init__([self.standardisation, self.exp10], name=name, parameters=parameters)
+        super().__init__([self.log10_part, self.exp10], name=name, parameters=parameters)

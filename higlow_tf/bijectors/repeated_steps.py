@@ -24,7 +24,7 @@ class RepeatedSteps(OnePassBijector):
     Inverse:  x = step_{K-1}**-1(... step_0**-1(y))   # map -> latent
     fldj:     sum of the steps' fldj
     ildj:     -fldj
-    where     step_k = make_step(k-th slice of stacked_weights_fn(conditional_input, direction))
+    where     step_k = make_step(*k-th slices of stacked_weights_fn(conditional_input, direction))
 
     One `while_loop`, so that the graph does not grow with K. Its gradient is written here: it stores the input of every
     step in one dense tensor and evaluates a step again on the way back. That keeps memory at one map a step, compiles
@@ -32,13 +32,12 @@ class RepeatedSteps(OnePassBijector):
     Second derivatives are not available.
 
     Args:
-        make_step: Callable from the tree of one slice (axis 0 removed) to a shape-preserving `OnePassBijector`; with
-            `per_map_weights_fn` it is given two trees. It must use no other trainable tensor.
-        stacked_weights_fn: Callable `(conditional_input [N, P], direction) -> tree of tensors [K, ...]`; direction is
+        make_step: Callable `(shared, per_map) -> bijector` from one slice (axis 0 removed) of each of the two trees to a
+            shape-preserving `OnePassBijector`. It must use no other trainable tensor.
+        stacked_weights_fn: Callable `(conditional_input [N, P], direction) -> (shared, per_map)`: a tree of tensors
+            `[K, ...]` that serve all maps and a tree of tensors `[K, ..., N]` with one value a map; direction is
             "forward" or "inverse". Whatever does not depend on the map is computed there, once for all steps.
         num_steps: K.
-        per_map_weights_fn: Callable `conditional_input [N, P] -> tree of tensors [K, ..., N]`, for weights with one
-            value a map. It allows the loop to take a large batch in chunks that stay in a CPU's cache.
         name: Name of this bijector.
 
     Call arguments:
@@ -48,13 +47,12 @@ class RepeatedSteps(OnePassBijector):
         TypeError: If `conditional_input` is missing.
     """
 
-    def __init__(self, make_step, stacked_weights_fn, num_steps, per_map_weights_fn=None, name="repeated_steps"):
+    def __init__(self, make_step, stacked_weights_fn, num_steps, name="repeated_steps"):
         parameters = dict(locals())
         super().__init__(is_conditional=True, parameters=parameters, name=name)
         self._make_step = make_step
         self._stacked_weights_fn = stacked_weights_fn
         self._num_steps = num_steps
-        self._per_map_weights_fn = per_map_weights_fn
 
     def forward_and_log_det(self, x, conditional_input=None):
         return self._run(x, conditional_input, "forward")
@@ -63,11 +61,8 @@ class RepeatedSteps(OnePassBijector):
         return self._run(y, conditional_input, "inverse")
 
     def _run(self, x, conditional_input, direction):
-        trees = [self._stacked_weights_fn(conditional_input, direction)]
-        chunk_size = batch_size(x)
-        if self._per_map_weights_fn is not None:
-            trees.append(self._per_map_weights_fn(conditional_input))
-            chunk_size = _chunk_size(x)
+        trees = self._stacked_weights_fn(conditional_input, direction)
+        chunk_size = _chunk_size(x)
         num_shared = len(tf.nest.flatten(trees[0]))
 
         def one_step(x, conditional_input, slices):
@@ -89,7 +84,8 @@ def _chunk_size(x):
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     if num_maps is None or cores > _MAX_CORES_FOR_CHUNKS or tf.config.list_logical_devices("GPU"):
         return batch_size(x)
-    return max(size for size in range(1, num_maps + 1) if num_maps % size == 0 and (size == 1 or size * pixels <= _PIXELS_IN_CACHE))
+    fitting = max(_PIXELS_IN_CACHE // pixels, 1)
+    return max(size for size in range(1, min(num_maps, fitting) + 1) if num_maps % size == 0)
 
 
 def _to_chunks(x, chunk_size):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from higlow_tf.cli.console import print_table, say
+from higlow_tf.cli.console import load_tensorflow, print_table, say
 from higlow_tf.cli.options import Run
 from higlow_tf.errors import InputError
 
@@ -23,6 +23,7 @@ def audit(
     """
     if (maps is None) != (params is None):
         raise InputError("Expected --maps and --params together. Received: one of them.")
+    load_tensorflow()
     record = _read_record(run)
     names = [spec["name"] for spec in record["parameters"]]
     say(f"{run} was trained on:")

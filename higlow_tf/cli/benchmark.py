@@ -15,7 +15,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from higlow_tf.cli.console import print_table, progress_bar, say
+from higlow_tf.cli.console import load_tensorflow, print_table, progress_bar, say
 from higlow_tf.cli.options import Overwrite
 from higlow_tf.errors import InputError
 from higlow_tf.files import check_new, whole_path
@@ -42,6 +42,7 @@ def benchmark(
     """
     if json_file is not None:
         check_new(json_file, overwrite)
+    load_tensorflow()
     from higlow_tf.models import preset as find_preset
 
     find_preset(preset)
@@ -85,6 +86,7 @@ def measure_task(preset, task, batch, threads):
 
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+    load_tensorflow()
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)

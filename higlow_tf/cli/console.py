@@ -5,6 +5,7 @@ Nothing heavy is imported here: TensorFlow, Keras and rich come with the command
 
 import contextlib
 import functools
+import importlib
 import logging
 import os
 import sys
@@ -23,6 +24,7 @@ __all__ = [
     "SETTINGS",
     "check_new_files",
     "guarded",
+    "load_tensorflow",
     "print_table",
     "progress_bar",
     "quiet_libraries",
@@ -51,6 +53,24 @@ def quiet_libraries():
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     for name in ("tensorflow", "absl"):
         logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def load_tensorflow():
+    """Imports TensorFlow without the lines that its C++ libraries write at their start, before any log level applies.
+
+    Called by every command that needs it, before anything that imports it. Shows them with --debug.
+    """
+    if SETTINGS.debug or "tensorflow" in sys.modules:
+        return
+    sys.stderr.flush()
+    stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        importlib.import_module("tensorflow")
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(nowhere)
 
 
 def say(text="", **style):

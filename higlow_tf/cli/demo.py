@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from higlow_tf.cli.console import check_new_files, progress_bar, say, time_text
+from higlow_tf.cli.console import check_new_files, load_tensorflow, progress_bar, say, time_text
 from higlow_tf.cli.options import Overwrite, Seed
 
 __all__ = ["DemoSize", "demo", "run_demo"]
@@ -46,6 +46,7 @@ def demo(
     Simulates, trains, samples, evaluates, exports, and infers parameters beside the exact answer.
     """
     check_new_files(out, _OWN_NAMES, overwrite)
+    load_tensorflow()
     run_demo(DemoSize, out, minutes, seed)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from higlow_tf.cli.console import check_new_files, print_table, say
+from higlow_tf.cli.console import check_new_files, load_tensorflow, print_table, say
 from higlow_tf.cli.options import MapsFile, Overwrite, ParamsFile, Run, Seed
 from higlow_tf.errors import InputError
 
@@ -35,6 +35,7 @@ def evaluate(
     Example: higlow evaluate RUN --maps MAPS.npy --params PARAMS.txt --out evaluation
     """
     check_new_files(out, (_METRICS, _REPORT), overwrite)
+    load_tensorflow()
     from higlow_tf.cli.evaluation import evaluate_model, verdict_rows
     from higlow_tf.diagnostics import write_metrics
     from higlow_tf.models import RunDirectory, load_model

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from higlow_tf.cli.console import say
+from higlow_tf.cli.console import load_tensorflow, say
 from higlow_tf.cli.options import Overwrite, Run
 from higlow_tf.files import check_new
 
@@ -27,6 +27,7 @@ def export(
     Example: higlow export RUN --out saved_models/mine --metrics evaluation/metrics.json
     """
     check_new(out / "1", overwrite)
+    load_tensorflow()
     from higlow_tf.diagnostics import read_metrics
     from higlow_tf.models import load_model
     from higlow_tf.serving import export_model

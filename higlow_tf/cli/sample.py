@@ -8,7 +8,7 @@ import numpy as np
 import typer
 
 from higlow_tf.cli.batches import generate_in_chunks, warn_outside
-from higlow_tf.cli.console import progress_bar, say
+from higlow_tf.cli.console import load_tensorflow, progress_bar, say
 from higlow_tf.cli.options import Overwrite, Run, Seed
 from higlow_tf.errors import InputError
 from higlow_tf.files import check_new, whole_path
@@ -54,6 +54,7 @@ def sample(
     chosen = [way for way, is_chosen in ways.items() if is_chosen]
     if len(chosen) != 1:
         raise InputError(f"Expected exactly one of {', '.join(ways)}. Received: {', '.join(chosen) or 'none'}.")
+    load_tensorflow()
     from higlow_tf.models import load_model
 
     model = load_model(run)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 import yaml
 
-from higlow_tf.cli.console import INTERRUPTED, say
+from higlow_tf.cli.console import INTERRUPTED, load_tensorflow, say
 from higlow_tf.cli.options import Overwrite
 from higlow_tf.errors import InputError
 
@@ -59,13 +59,14 @@ def train(
         "training.deterministic": True if deterministic else None,
     }
     flags = {key: value for key, value in flags.items() if value is not None} | _parse_settings(settings or [])
+    if out.exists() and (not out.is_dir() or any(out.iterdir())) and not (overwrite or resume):
+        raise InputError(f"{out}: expected a new folder, --resume or --overwrite. Received: an existing path.")
+    load_tensorflow()
     if resume:
         if overwrite or config_file is not None:
             raise InputError("Expected --resume without CONFIG.yaml and --overwrite. Received: both.")
         config = _config_to_resume(out, flags)
     else:
-        if out.exists() and (not out.is_dir() or any(out.iterdir())) and not overwrite:
-            raise InputError(f"{out}: expected a new folder, --resume or --overwrite. Received: an existing path.")
         config = new_config(config_file, flags)
     run_training(config, out, resume=resume, overwrite=overwrite)
     _say_next(config, out)

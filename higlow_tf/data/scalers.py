@@ -7,7 +7,7 @@ import numpy as np
 from higlow_tf.data.checks import map_chunks
 from higlow_tf.errors import InputError
 
-__all__ = ["MapScaler", "fit_map_scaler"]
+__all__ = ["MapScaler", "fit_map_scaler", "log10_extremes"]
 
 # A standard deviation below this many dex is the rounding of the sums: one float32 step in 1e9 pixels gives 8e-13.
 _ROUNDING_DEX = 1e-13
@@ -93,3 +93,12 @@ def fit_map_scaler(dataset):
             f"Every channel must vary. Received: channel {int(np.argmin(scale))} with the same value everywhere."
         )
     return MapScaler(shift=pivot + mean, scale=scale)
+
+
+def log10_extremes(dataset):
+    """log10 of the smallest and of the largest pixel of each channel: two arrays `[C]`; reads the maps in chunks."""
+    lowest, highest = np.full(dataset.num_channels, np.inf), np.zeros(dataset.num_channels)
+    for _, chunk in map_chunks(dataset.maps):
+        pixels = chunk.reshape(-1, dataset.num_channels)
+        lowest, highest = np.minimum(lowest, pixels.min(axis=0)), np.maximum(highest, pixels.max(axis=0))
+    return np.log10(lowest, dtype=np.float64), np.log10(highest, dtype=np.float64)

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from higlow_tf.bijectors import ConditionalChain, MapPreprocessing, Multiscale
 from higlow_tf.data.parameters import ParameterSpace
+from higlow_tf.data.scalers import log10_extremes
 from higlow_tf.errors import InputError
 from higlow_tf.layout import from_channel_major, to_channel_major
 from higlow_tf.models import arguments
@@ -24,13 +25,15 @@ _INJECTORS = ("scalar", "channel")
 _LOG_2PI = math.log(2.0 * math.pi)
 # Maps that `initialize` looks at: enough for the covariance of the 4 * 2**L channels of the last level.
 _NUM_MAPS_OF_START = 1024
+# log10 of a pixel beyond what a float32 can hold: until `initialize` sets them, the tails begin nowhere.
+_NO_BOUND = 100.0
 
 
 class ConditionalGlow(keras.Model):
     """Density and emulator of maps given simulation parameters: a conditional multiscale Glow.
 
     Math:
-        u = log10(map);  x_0 = (u - map_shift) / map_scale
+        u = log10(map);  x_0 = (u - map_shift) / map_scale   (beyond the extremes of training: see `LogarithmicTails`)
         each level: squeeze, K steps (injector, 1x1 convolution, coupling), half of the channels leave as z_level
         log p(u | theta) = sum over levels of log N(z_level; 0, 1) + log-determinants
 
@@ -57,8 +60,8 @@ class ConditionalGlow(keras.Model):
         losses are nats per pixel.
 
     Weights:
-        Trainable: all networks. Fixed: `map_shift` and `map_log_scale` (set by `initialize`), permutations and signs of
-        the 1x1 convolutions.
+        Trainable: all networks. Fixed: `map_shift`, `map_log_scale`, `log10_lowest` and `log10_highest` (set by
+        `initialize`), permutations and signs of the 1x1 convolutions.
 
     Example:
         >>> model = ConditionalGlow.from_preset("tiny")
@@ -121,7 +124,10 @@ class ConditionalGlow(keras.Model):
         ]
         # -- bijector wiring
         self.multiscale = Multiscale([level.bijector for level in self.levels], (map_size, map_size, num_channels))
-        self.preprocessing = MapPreprocessing(lambda: (self.map_shift.value, self.map_log_scale.value))
+        self.preprocessing = MapPreprocessing(
+            lambda: (self.map_shift.value, self.map_log_scale.value),
+            lambda: (self.log10_lowest.value, self.log10_highest.value),
+        )
         self.bijector = ConditionalChain([self.multiscale, self.preprocessing])
         # -- config
         self.map_size = map_size
@@ -179,6 +185,12 @@ class ConditionalGlow(keras.Model):
         shape = (self.num_channels,)
         self.map_shift = self.add_weight(name="map_shift", shape=shape, initializer="zeros", trainable=False)
         self.map_log_scale = self.add_weight(name="map_log_scale", shape=shape, initializer="zeros", trainable=False)
+        self.log10_lowest = self.add_weight(
+            name="log10_lowest", shape=shape, initializer=keras.initializers.Constant(-_NO_BOUND), trainable=False
+        )
+        self.log10_highest = self.add_weight(
+            name="log10_highest", shape=shape, initializer=keras.initializers.Constant(_NO_BOUND), trainable=False
+        )
         self.built = True
 
     # ---- configuration
@@ -232,7 +244,7 @@ class ConditionalGlow(keras.Model):
         log10_maps = self.preprocessing.exp10.inverse_and_log_det(to_channel_major(hi_maps))[0]
         is_good = tf.reduce_all(tf.math.is_finite(log10_maps), axis=(0, 1, 2))
         log10_maps = tf.where(is_good, log10_maps, tf.zeros_like(log10_maps))
-        x, ildj = self.preprocessing.standardisation.inverse_and_log_det(log10_maps)
+        x, ildj = self.preprocessing.log10_part.inverse_and_log_det(log10_maps)
         num_pixels = sum(self.multiscale.latent_sizes)
         by_level = []
         for z, level_ildj in self.multiscale.inverse_by_level(x, self.normalize(theta)):
@@ -336,6 +348,9 @@ class ConditionalGlow(keras.Model):
         """
         arguments.check_training_data(self, train)
         maps, scaler = arguments.start_batch(train, _NUM_MAPS_OF_START)
+        lowest, highest = log10_extremes(train)
+        self.log10_lowest.assign(lowest)
+        self.log10_highest.assign(highest)
         self.map_shift.assign(scaler.shift)
         self.map_log_scale.assign(np.log(scaler.scale))
         x = (np.log10(maps) - scaler.shift) / scaler.scale

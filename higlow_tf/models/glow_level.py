@@ -94,7 +94,7 @@ class GlowLevel(keras.layers.Layer):
             )
         # -- bijector wiring
         self.squeeze = Squeeze()
-        self.steps = RepeatedSteps(self._make_step, self._stacked_weights, num_steps, self._per_map_weights)
+        self.steps = RepeatedSteps(self._make_step, self._stacked_weights, num_steps)
         self.bijector = ConditionalChain([*self._end_bijectors(is_last), self.steps, self.squeeze])
         # -- config
         self.num_steps = num_steps
@@ -122,30 +122,21 @@ class GlowLevel(keras.layers.Layer):
                 layer.build(None)
 
     def _stacked_weights(self, conditional_input, direction):
-        """All that a step needs and that serves all maps, for all K steps at once."""
-        weights = {
-            "coupling": self.coupling_network(conditional_input)[0],
-            "conv": self.lu_matrix(direction=direction),
-        }
+        """All that the steps need beside the map, for all K at once: what serves all maps, and what differs from map to map."""
+        coupling, coupling_per_map = self.coupling_network(conditional_input)
+        shared = {"coupling": coupling, "conv": self.lu_matrix(direction=direction)}
         if self.act_norm_weights is not None:
-            weights["act_norm"] = self.act_norm_weights()
-        return weights
+            shared["act_norm"] = self.act_norm_weights()
+        return shared, {"coupling": coupling_per_map, "injector": self.injector_network(conditional_input)}
 
-    def _per_map_weights(self, conditional_input):
-        """All that a step needs and that differs from map to map with the condition, for all K steps at once."""
-        return {
-            "coupling": self.coupling_network(conditional_input)[1],
-            "injector": self.injector_network(conditional_input),
-        }
-
-    def _make_step(self, weights, per_map):
+    def _make_step(self, shared, per_map):
         """The bijectors of one step: views on one slice of the stacked weights, in the order of the forward direction."""
         step = [
-            self._coupling_view({**weights["coupling"], **per_map["coupling"]}),
-            InvertibleConv1x1(lambda: Conv1x1Kernel(**weights["conv"])),
+            self._coupling_view({**shared["coupling"], **per_map["coupling"]}),
+            InvertibleConv1x1(lambda: Conv1x1Kernel(**shared["conv"])),
         ]
-        if "act_norm" in weights:
-            step.append(ActNorm(lambda: (weights["act_norm"]["shift"], weights["act_norm"]["log_scale"])))
+        if "act_norm" in shared:
+            step.append(ActNorm(lambda: (shared["act_norm"]["shift"], shared["act_norm"]["log_scale"])))
         step.append(AffineInjector(lambda _: (per_map["injector"]["shift"], per_map["injector"]["log_scale"])))
         return ConditionalChain(step)
 

@@ -135,7 +135,8 @@ def _coupling(padding):
         network, weights, frozen = _randomised(StackedCouplingNetwork(1, HALF, HALF, 6, *CONDITION, dtype=dtype))
 
         def shift_and_log_scale(a, conditional_input):
-            first = {key: value[0] for key, value in network(conditional_input).items()}
+            shared, per_map = network(conditional_input)
+            first = {key: value[0] for key, value in {**shared, **per_map}.items()}
             return apply_coupling_network(first, a, padding, MAX_LOG_SCALE)
 
         counted = CountedCalls(shift_and_log_scale)
@@ -201,7 +202,14 @@ def _map_preprocessing(dtype):
     shift, log_scale = _variable(np.full(CHANNELS, 1.5), dtype), _variable(np.full(CHANNELS, -0.9), dtype)
     weights = randomise([shift, log_scale])
     counted = CountedCalls(lambda: (tf.convert_to_tensor(shift), tf.convert_to_tensor(log_scale)))
-    return Built(hb.MapPreprocessing(counted), weights, [], counted)
+    bounds = tf.constant([[0.5] * CHANNELS, [1.6] * CHANNELS], dtype)
+    return Built(hb.MapPreprocessing(counted, lambda: (bounds[0], bounds[1])), weights, [], counted)
+
+
+def _logarithmic_tails(dtype):
+    low, high = _variable(np.full(CHANNELS, -0.7), dtype), _variable(np.full(CHANNELS, 0.4), dtype)
+    counted = CountedCalls(lambda: (tf.convert_to_tensor(low), tf.convert_to_tensor(high)))
+    return Built(hb.LogarithmicTails(counted, width=0.3), [low, high], [], counted)
 
 
 # ---- compositions
@@ -234,22 +242,22 @@ def stacked_steps(dtype, num_steps=NUM_STEPS, width=6):
     network = CountedCalls(lambda a, step: apply_coupling_network(step, a, "periodic", MAX_LOG_SCALE))
 
     def stacked_weights(conditional_input, direction):
-        return {
-            "coupling": coupling(conditional_input),
-            "conv": lu_matrix(direction=direction),
-            "injector": injector(conditional_input),
-        }
+        shared, per_map = coupling(conditional_input)
+        return (
+            {"coupling": shared, "conv": lu_matrix(direction=direction)},
+            {"coupling": per_map, "injector": injector(conditional_input)},
+        )
 
-    def make_step(weights):
+    def make_step(shared, per_map):
         def shift_and_log_scale(a, conditional_input):
-            shift, log_scale = network(a, weights["coupling"])
+            shift, log_scale = network(a, {**shared["coupling"], **per_map["coupling"]})
             return shift + tf.reduce_sum(conditional_input, axis=1) * a, log_scale
 
         return hb.ConditionalChain(
             [
                 hb.ConditionalAffineCoupling(shift_and_log_scale),
-                hb.InvertibleConv1x1(lambda: hb.Conv1x1Kernel(**weights["conv"])),
-                hb.AffineInjector(lambda _: (weights["injector"]["shift"], weights["injector"]["log_scale"])),
+                hb.InvertibleConv1x1(lambda: hb.Conv1x1Kernel(**shared["conv"])),
+                hb.AffineInjector(lambda _: (per_map["injector"]["shift"], per_map["injector"]["log_scale"])),
             ]
         )
 
@@ -335,6 +343,7 @@ CASES = {
         conditional_shape=CONDITION,
     ),
     "Exp10": BijectorCase(hb.Exp10, lambda _: Built(hb.Exp10()), positive="maps"),
+    "LogarithmicTails": BijectorCase(hb.LogarithmicTails, _logarithmic_tails),
     "MapPreprocessing": BijectorCase(hb.MapPreprocessing, _map_preprocessing, positive="maps"),
     "ConditionalChain": BijectorCase(hb.ConditionalChain, _chain, conditional_shape=CONDITION, is_jitted=False),
     "RepeatedSteps": BijectorCase(

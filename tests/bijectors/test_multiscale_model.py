@@ -6,7 +6,16 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from cases import CASES, randomise, stacked_steps
 
-from higlow_tf.bijectors import ConditionalAffineCoupling, ConditionalChain, Exp10, Multiscale, RepeatedSteps, Squeeze
+from higlow_tf.bijectors import (
+    ConditionalAffineCoupling,
+    ConditionalChain,
+    Exp10,
+    LogarithmicTails,
+    Multiscale,
+    RepeatedSteps,
+    Squeeze,
+    repeated_steps,
+)
 from higlow_tf.models import ConditionalGlow
 
 SAME_ARITHMETIC = 1e-12  # float64, the same operations in another program
@@ -38,7 +47,7 @@ def test_gradients_of_the_loop_are_those_of_the_unrolled_chain(rng, direction):
 
     def unrolled(x, conditional_input):
         stacked = stacked_weights(conditional_input, direction)
-        steps = [make_step(tf.nest.map_structure(lambda leaf, k=k: leaf[k], stacked)) for k in range(num_steps)]
+        steps = [make_step(*tf.nest.map_structure(lambda leaf, k=k: leaf[k], stacked)) for k in range(num_steps)]
         return getattr(ConditionalChain(reversed(steps)), f"{direction}_and_log_det")(x, conditional_input)
 
     rolled = getattr(RepeatedSteps(make_step, stacked_weights, num_steps), f"{direction}_and_log_det")
@@ -136,3 +145,26 @@ def test_wrong_shapes_are_refused():
         Squeeze().inverse(tf.zeros([3, 4, 1]))
     with pytest.raises(ValueError, match=r"channels that 4 divides. Received"):
         Squeeze().forward(tf.zeros([2, 2, 6]))
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_chunks_of_a_batch_give_values_and_gradients_of_the_whole(rng, direction, monkeypatch):
+    make_step, stacked_weights, weights, _, _ = stacked_steps("float64")
+    run = getattr(RepeatedSteps(make_step, stacked_weights, 2), f"{direction}_and_log_det")
+    arguments = *inputs(rng), weights, tf.constant(rng.standard_normal((4, 4, 4, NUM_MAPS)))
+    monkeypatch.setattr(repeated_steps, "_MAX_CORES_FOR_CHUNKS", 10**6)
+    loss, gradients = loss_and_gradients(run, *arguments)
+    monkeypatch.setattr(repeated_steps, "_PIXELS_IN_CACHE", 16)
+    assert repeated_steps._chunk_size(arguments[0]) == 1
+    chunked_loss, chunked = loss_and_gradients(run, *arguments)
+    np.testing.assert_allclose(chunked_loss, loss, rtol=SAME_ARITHMETIC)
+    for gradient, other in zip(chunked, gradients, strict=True):
+        np.testing.assert_allclose(gradient, other, rtol=0.0, atol=SAME_ARITHMETIC * np.max(np.abs(other)))
+
+
+def test_logarithmic_tails_change_nothing_inside_and_keep_samples_near():
+    tails = LogarithmicTails(lambda: (tf.constant([5.0]), tf.constant([11.0])), width=0.3)
+    inside = tf.constant(np.linspace(5.0, 11.0, 16).reshape(1, 4, 4, 1).astype("f4"))
+    np.testing.assert_array_equal(tails.forward(inside), inside)
+    far = tails.forward(tf.constant([-1.0, 17.0], shape=[2, 1, 1, 1])).numpy().ravel()
+    np.testing.assert_allclose(far, [5.0 - 0.3 * np.log(21.0), 11.0 + 0.3 * np.log(21.0)], rtol=1e-6)

@@ -30,7 +30,8 @@ def test_is_the_network_of_its_docstring(layer, padding, rng):
     for variable in layer.trainable_variables:
         variable.assign(0.4 * rng.standard_normal(variable.shape))
     a, condition = rng.standard_normal((IN_CHANNELS, 4, 6, 2)), rng.uniform(-1.0, 1.0, (2, 2))
-    stacked = layer(tf.constant(condition))
+    shared, per_map = layer(tf.constant(condition))
+    stacked = {**shared, **per_map}
     weights = {variable.name: variable.numpy() for variable in layer.trainable_variables}
     for k in range(NUM_STEPS):
         one_step = {name: tensor[k] for name, tensor in stacked.items()}
@@ -47,7 +48,8 @@ def test_is_the_network_of_its_docstring(layer, padding, rng):
 
 
 def test_starts_as_the_identity(layer, rng):
-    stacked = layer(tf.constant(rng.uniform(-1.0, 1.0, (2, 2))))
+    shared, per_map = layer(tf.constant(rng.uniform(-1.0, 1.0, (2, 2))))
+    stacked = {**shared, **per_map}
     one_step = {name: tensor[0] for name, tensor in stacked.items()}
     for output in apply_coupling_network(one_step, tf.constant(rng.standard_normal((2, 4, 4, 2))), "periodic", LIMIT):
         assert output.shape == (OUT_CHANNELS, 4, 4, 2)
