@@ -18,6 +18,8 @@ from torch import nn
 
 __all__ = ["TorchGlow"]
 
+NO_BOUND = 100.0
+TAIL_WIDTH_DEX = 0.3
 _LOG_2PI = math.log(2.0 * math.pi)
 
 
@@ -247,7 +249,8 @@ class TorchGlow(nn.Module):
     """Density and emulator of maps given simulation parameters.
 
     Math, map -> latent:
-        x = (log10(map) - map_shift) * exp(-map_log_scale)
+        u = log10(map), beyond [log10_lowest, log10_highest] by d >= 0: by 0.3 (exp(d / 0.3) - 1) instead of d
+        x = (u - map_shift) * exp(-map_log_scale)
         each level: squeeze, K steps; the second half of the channels (last level: all) leaves, with density N(0, 1)
 
     Args:
@@ -267,6 +270,8 @@ class TorchGlow(nn.Module):
         self.parameter_ranges = [(p["low"], p["high"], p["transform"]) for p in parameters]
         self.register_buffer("map_shift", torch.zeros(channels))
         self.register_buffer("map_log_scale", torch.zeros(channels))
+        self.register_buffer("log10_lowest", torch.full((channels,), -NO_BOUND))
+        self.register_buffer("log10_highest", torch.full((channels,), NO_BOUND))
         self.levels = nn.ModuleList()
         self.latent_shapes = []
         for index in range(num_levels):
@@ -290,8 +295,15 @@ class TorchGlow(nn.Module):
         """Log-density of the log10 maps: `[N, C, H, W]` physical, `[N, P]` -> `[N]` nats."""
         condition = self.condition(theta)
         shift, log_scale = self.map_shift[:, None, None], self.map_log_scale[:, None, None]
-        x = (torch.log10(maps) - shift) * torch.exp(-log_scale)
-        total = -maps.shape[2] * maps.shape[3] * log_scale.sum() - 0.5 * self.num_pixels * _LOG_2PI
+        log10_maps = torch.log10(maps)
+        excess, sign = self.beyond_bounds(log10_maps)
+        u = log10_maps + sign * (TAIL_WIDTH_DEX * torch.expm1(excess / TAIL_WIDTH_DEX) - excess)
+        x = (u - shift) * torch.exp(-log_scale)
+        total = (
+            (excess / TAIL_WIDTH_DEX).sum(dim=(1, 2, 3))
+            - maps.shape[2] * maps.shape[3] * log_scale.sum()
+            - 0.5 * self.num_pixels * _LOG_2PI
+        )
         for level in self.levels:
             x, ildj = level.inverse(x, condition)
             x, z = (None, x) if level.is_last else x.chunk(2, dim=1)
@@ -306,7 +318,15 @@ class TorchGlow(nn.Module):
         for level, latent, shape in reversed(list(zip(self.levels, latents, self.latent_shapes, strict=True))):
             latent = latent.reshape(-1, *shape)
             x = level(latent if x is None else torch.cat([x, latent], dim=1), condition)
-        return 10.0 ** (x * torch.exp(self.map_log_scale[:, None, None]) + self.map_shift[:, None, None])
+        u = x * torch.exp(self.map_log_scale[:, None, None]) + self.map_shift[:, None, None]
+        excess, sign = self.beyond_bounds(u)
+        return 10.0 ** (u + sign * (TAIL_WIDTH_DEX * torch.log1p(excess / TAIL_WIDTH_DEX) - excess))
+
+    def beyond_bounds(self, u):
+        """How far each pixel lies beyond the bounds, and on which side (0 inside)."""
+        above = torch.relu(u - self.log10_highest[:, None, None])
+        below = torch.relu(self.log10_lowest[:, None, None] - u)
+        return above + below, torch.sign(above) - torch.sign(below)
 
     def training_step(self, optimizer, maps, theta, clip_norm=1.0):
         """One step of maximum likelihood with clipping; returns the mean nats per pixel, detached."""
@@ -323,6 +343,8 @@ class TorchGlow(nn.Module):
         """Yields (name, step or None, tensor, function from the tensor to a view of it in the stacked layout)."""
         yield "map_shift", None, self.map_shift, _same
         yield "map_log_scale", None, self.map_log_scale, _same
+        yield "log10_lowest", None, self.log10_lowest, _same
+        yield "log10_highest", None, self.log10_highest, _same
         for index, level in enumerate(self.levels):
             owners = [
                 (k, owner, module) for k, step in enumerate(level.steps) for owner, module in step.named_children()

@@ -18,7 +18,9 @@ def check_new(path, overwrite=False):
     """
     path = Path(path)
     if path.exists() and not overwrite:
-        raise InputError(f"{path}: expected a path that does not exist, or leave to overwrite. Received: an existing path.")
+        raise InputError(
+            f"{path}: expected a path that does not exist, or leave to overwrite. Received: an existing path."
+        )
     return path
 
 

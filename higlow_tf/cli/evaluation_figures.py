@@ -1,9 +1,9 @@
 """The figures of an evaluation, each with its caption and the text for those who do not see it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from higlow_tf.cli.batches import spread_rows
 from higlow_tf.plotting import STYLE, plot_loss, plot_map_panel, plot_pixel_pdf, plot_power
@@ -28,7 +28,7 @@ class Picture:
 
     name: str
     title: str
-    figure: Figure
+    figure: Any
     caption: str
     alt: str
 

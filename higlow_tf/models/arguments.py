@@ -39,7 +39,7 @@ def per_level(value, num_levels, name):
 
 
 def theta_rows(model, theta):
-    """theta as a tensor `[N, P]`; warns where eager values lie outside the prior."""
+    """Theta as a tensor `[N, P]`; warns where eager values lie outside the prior."""
     theta = tf.convert_to_tensor(np.asarray(theta) if isinstance(theta, (list, tuple)) else theta)
     theta = tf.cast(theta, model.compute_dtype)
     if theta.shape.rank != 2 or theta.shape[1] != len(model.parameters):

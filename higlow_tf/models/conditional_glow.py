@@ -226,7 +226,7 @@ class ConditionalGlow(keras.Model):
     # ---- the flow as plain graph functions: any batch size, under jit or not
 
     def normalize(self, theta):
-        """theta `[..., P]` -> condition in [-1, 1] over the prior, `[..., P]`."""
+        """Theta `[..., P]` -> condition in [-1, 1] over the prior, `[..., P]`."""
         theta = tf.cast(theta, self.compute_dtype)
         columns = []
         for index, spec in enumerate(self.parameters):

@@ -80,7 +80,9 @@ def read_run_config(path):
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: expected YAML. Received: {str(error).splitlines()[0]}.") from None
     if not isinstance(content, dict):
-        raise InputError(f"{path}: expected a mapping with data, preset, model, training. Received: {type(content).__name__}.")
+        raise InputError(
+            f"{path}: expected a mapping with data, preset, model, training. Received: {type(content).__name__}."
+        )
     return parse_run_config(content, path)
 
 

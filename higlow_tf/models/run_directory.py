@@ -18,8 +18,9 @@ _CHECKPOINT = "last.npz"
 
 
 class RunDirectory:
-    """Files:
+    """What a run leaves on disk.
 
+    Files:
         config.yaml, split.json, versions.json, format_version: before training.
         checkpoints/last.npz: after every epoch, all that a bit-exact continuation needs.
         model.keras: at every best validation epoch, with averaged weights.
@@ -47,7 +48,9 @@ class RunDirectory:
     def create(self, config: RunConfig, split_record):
         """Starts a new run; the folder must not exist, or be empty."""
         if self.path.exists() and any(self.path.iterdir()):
-            raise InputError(f"{self.path}: expected a new folder (or --resume, or --overwrite). Received: a folder with files.")
+            raise InputError(
+                f"{self.path}: expected a new folder (or --resume, or --overwrite). Received: a folder with files."
+            )
         write_json(split_record, self.path / "split.json")
         write_json(versions(), self.path / "versions.json")
         with whole_path(self.path / "format_version") as part:
@@ -107,9 +110,13 @@ class RunDirectory:
                 average.set_state(_in_order("average", file))
                 return json.loads(str(file["state"]))
         except FileNotFoundError:
-            raise InputError(f"{self.checkpoint_path}: expected a checkpoint to continue from. Received: no such file.") from None
+            raise InputError(
+                f"{self.checkpoint_path}: expected a checkpoint to continue from. Received: no such file."
+            ) from None
         except (ValueError, OSError, KeyError) as error:
-            raise InputError(f"{self.checkpoint_path}: expected a whole checkpoint of this model. Received: {error}.") from error
+            raise InputError(
+                f"{self.checkpoint_path}: expected a whole checkpoint of this model. Received: {error}."
+            ) from error
 
 
 def _numbered(name, arrays):

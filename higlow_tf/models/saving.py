@@ -62,7 +62,9 @@ def load_model(directory):
         raise InputError(f"{directory}: expected the folder of a model or a run. Received: no such folder.")
     check_format_version(directory)
     if not path.exists():
-        raise InputError(f"{path}: expected a model, which appears after the first epoch of a run. Received: no such file.")
+        raise InputError(
+            f"{path}: expected a model, which appears after the first epoch of a run. Received: no such file."
+        )
     try:
         model = keras.saving.load_model(path, custom_objects={"ConditionalGlow": ConditionalGlow}, compile=False)
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -60,14 +60,14 @@ def train_run(config, directory, *, resume=False, strategy=None, callbacks=()):
     training = config.training
     steps_per_epoch = train.num_maps // training.batch_size
     if not steps_per_epoch:
-        raise InputError(f"Expected at least one batch of {training.batch_size} training maps. Received: {train.num_maps}.")
+        raise InputError(
+            f"Expected at least one batch of {training.batch_size} training maps. Received: {train.num_maps}."
+        )
     with strategy.scope():
         model = _build_model(config, train)
         if not resume:
             model.initialize(train)
-        optimizer = keras.optimizers.AdamW(
-            training.learning_rate, beta_2=0.99, weight_decay=training.weight_decay
-        )
+        optimizer = keras.optimizers.AdamW(training.learning_rate, beta_2=0.99, weight_decay=training.weight_decay)
         model.compile(optimizer=optimizer, clip_norm=training.clip_norm, jit_compile=training.jit_compile)
         average = WeightAverage(training.average_momentum)
         average.set_model(model)
@@ -75,7 +75,13 @@ def train_run(config, directory, *, resume=False, strategy=None, callbacks=()):
         state = run.restore_checkpoint(model, average)
     else:
         run.create(config, record)
-        state = {"epoch": 0, "elapsed_seconds": time.monotonic() - started, "best": None, "best_epoch": 0, "history": []}
+        state = {
+            "epoch": 0,
+            "elapsed_seconds": time.monotonic() - started,
+            "best": None,
+            "best_epoch": 0,
+            "history": [],
+        }
     clock = Clock(
         training.epochs * steps_per_epoch,
         None if training.max_minutes is None else 60.0 * training.max_minutes,

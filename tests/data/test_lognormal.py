@@ -66,7 +66,7 @@ def test_mean_density_of_the_box_is_left_out():
 
 
 def test_projection_does_not_depend_on_the_box_where_modes_are_dense():
-    """k = 2 pi / 25 in boxes 4 and 8 times as long: the sum over k_z has become the integral."""
+    """K = 2 pi / 25 in boxes 4 and 8 times as long: the sum over k_z has become the integral."""
     small, large = (lognormal.projected_power([ratio**2], REFERENCE, 25.0 * ratio)[0] for ratio in (4, 8))
     assert small == pytest.approx(large, rel=1e-3)  # sums of a smooth function with half the step
 
@@ -158,7 +158,7 @@ def test_fisher_information_about_sigma_8_in_closed_form():
 
 
 def test_entropy_is_the_mean_of_minus_log_prob():
-    """log p has variance n**2 / 2 exactly: half a chi-squared with n**2 degrees of freedom."""
+    """Log p has variance n**2 / 2 exactly: half a chi-squared with n**2 degrees of freedom."""
     num_maps, map_size = 400, 16
     theta = np.repeat(OTHER[None], num_maps, axis=0)
     surprise = -lognormal.log_prob(lognormal.sample(theta, map_size, seed=1), theta)

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-
 from higlow_tf.data import HIMapDataset, ParameterSpec
 from higlow_tf.errors import InputError, InputWarning
 from higlow_tf.models import PRESETS, ConditionalGlow

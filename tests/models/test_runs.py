@@ -85,7 +85,15 @@ train_run(RunConfig.model_validate_json(sys.argv[1]), sys.argv[2], resume=sys.ar
 
 
 def child(config, run, *, pause, resume=False):
-    command = [sys.executable, "-c", CHILD, config.model_dump_json(), str(run), str(pause), "resume" if resume else "new"]
+    command = [
+        sys.executable,
+        "-c",
+        CHILD,
+        config.model_dump_json(),
+        str(run),
+        str(pause),
+        "resume" if resume else "new",
+    ]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
 
 
@@ -136,7 +144,10 @@ def test_clock_takes_the_larger_share():
 
 
 def test_early_stopping(files, tmp_path):
-    train_run(make_config(files, epochs=50, learning_rate=1e-12, early_stopping_epochs=2, average_momentum=0.0), tmp_path / "run")
+    train_run(
+        make_config(files, epochs=50, learning_rate=1e-12, early_stopping_epochs=2, average_momentum=0.0),
+        tmp_path / "run",
+    )
     assert len(RunDirectory(tmp_path / "run").read_history()["epoch"]) < 50
 
 
@@ -173,8 +184,8 @@ def test_configuration_mistakes_are_one_sentence(files, tmp_path):
     path = tmp_path / "config.yaml"
     for text, message in [
         (f"data: {{maps: {files['maps']}, parms: x}}", "did you mean params.*Received: data.parms"),
-        (f"data: {{maps: a, params: b}}\ntraining: {{epoch: 3}}", "did you mean epochs"),
-        (f"data: {{maps: a, params: b}}\ntraining: {{epochs: -3}}", "training.epochs.*Received: -3"),
+        ("data: {maps: a, params: b}\ntraining: {epoch: 3}", "did you mean epochs"),
+        ("data: {maps: a, params: b}\ntraining: {epochs: -3}", "training.epochs.*Received: -3"),
         ("- a list", "expected a mapping"),
         ("a: [", "expected YAML"),
     ]:

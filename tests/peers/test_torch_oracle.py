@@ -70,6 +70,8 @@ class Pair:
             variable.assign_add(WEIGHT_SD * rng.standard_normal(variable.shape))
         self.model.map_shift.assign(rng.normal(6.5, 0.1, self.model.num_channels))
         self.model.map_log_scale.assign(rng.normal(-0.5, 0.1, self.model.num_channels))
+        self.model.log10_lowest.assign(np.full(self.model.num_channels, 5.9))
+        self.model.log10_highest.assign(np.full(self.model.num_channels, 7.1))
         config = self.model.get_config()
         self.peer = _peer_class()(config, dtype=torch.float64, condition_as=condition_as)
         self.peer.load_weights({_name(variable): variable.numpy() for variable in self.model.weights})
