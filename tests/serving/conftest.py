@@ -40,6 +40,8 @@ def served(tmp_path_factory):
         variable.assign(variable.numpy() + 0.03 * rng.standard_normal(variable.shape))
     model.map_shift.assign([6.8])
     model.map_log_scale.assign([np.log(0.45)])
+    model.log10_lowest.assign([5.9])
+    model.log10_highest.assign([7.7])
     model.split = SPLIT
     model.compile(jit_compile=False)  # compiling took two thirds of the time of this folder's tests
     path = export_model(
