@@ -126,6 +126,10 @@ class RunKeeper(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch_counter.set(epoch)
+        self._steps = 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._steps += 1
 
     def on_test_begin(self, logs=None):
         self._test_start = time.monotonic()
@@ -145,6 +149,8 @@ class RunKeeper(keras.callbacks.Callback):
         state["history"].append(
             {
                 "epoch": epoch + 1,
+                # Fewer in the epoch in which the time ran out: its training loss is that of few maps.
+                "steps": self._steps,
                 "wall_minutes": round(self._clock.elapsed_seconds / 60.0, 4),
                 "loss": float(logs["loss"]),
                 "val_loss": float(loss),

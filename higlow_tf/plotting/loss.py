@@ -28,8 +28,9 @@ def plot_loss(
 
     Args:
         ax: Axes to draw in.
-        history: Columns of equal length: "loss", optionally "val_loss", and the one named by `against`; without
-            "epoch" the rows are counted from 1.
+        history: Columns of equal length: "loss", optionally "val_loss" and "steps", and the one named by `against`;
+            without "epoch" the rows are counted from 1. The training loss of an epoch with less than half the steps of
+            the longest is left out: it is that of few maps.
         against: "epoch" or "wall_minutes".
         style: Style of the figure.
 
@@ -49,6 +50,9 @@ def plot_loss(
     used = ["loss", against] + ["val_loss"] * ("val_loss" in columns)
     if not num_rows or any(name not in columns or columns[name].shape != (num_rows,) for name in used):
         raise InputError(f"history: expected columns {used} of one length. Received: {sorted(history)}.")
+    if "steps" in columns:
+        is_short = columns["steps"] < 0.5 * columns["steps"].max()
+        columns["loss"] = np.where(is_short, np.nan, columns["loss"])
     losses = [columns[name] for name in used if name != against]
     if not all(np.isfinite(loss).any() for loss in losses):
         raise InputError("history: expected finite losses. Received: none.")

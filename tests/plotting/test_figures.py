@@ -269,3 +269,11 @@ def test_colours_stay_apart_for_the_colour_blind(vision):
     ]
     # A dark red and an olive, which such eyes confuse, are much closer than that.
     assert min(distance(*pair) for pair in together) > 0.25 > 2 * distance("#A00000", "#5A5A00")
+
+
+def test_the_training_loss_of_a_cut_epoch_is_left_out():
+    _, ax = STYLE.new_figure()
+    history = {"loss": [3.0, 2.0, 9.0], "val_loss": [3.0, 2.0, 1.5], "steps": [100, 100, 3]}
+    training, validation = plot_loss(ax, history).lines[:2]
+    np.testing.assert_array_equal(training.get_ydata(), [3.0, 2.0, np.nan])
+    np.testing.assert_array_equal(validation.get_ydata(), [3.0, 2.0, 1.5])
