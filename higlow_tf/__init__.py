@@ -1,7 +1,16 @@
-"""Conditional multiscale Glow for maps of neutral hydrogen: maps, their density, and the posterior of the parameters."""
+"""Conditional multiscale Glow for maps of neutral hydrogen: maps, their density, the posterior of the parameters."""
 
-from higlow_tf import data
+import importlib
+
 from higlow_tf.errors import InputError, InputWarning
-from higlow_tf.models import ConditionalGlow, load_model, save_model
 
-__all__ = ["ConditionalGlow", "InputError", "InputWarning", "data", "load_model", "save_model"]
+__all__ = ["ConditionalGlow", "InputError", "InputWarning", "data", "inference", "load_model", "save_model"]
+
+
+def __getattr__(name):
+    """Imports at first use: TensorFlow takes seconds to load, and `higlow --help` needs none of it."""
+    if name in ("data", "inference"):
+        return importlib.import_module(f"higlow_tf.{name}")
+    if name in ("ConditionalGlow", "load_model", "save_model"):
+        return getattr(importlib.import_module("higlow_tf.models"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -29,6 +29,7 @@ _NUM_MAPS_OF_START = 1024
 _NO_BOUND = 100.0
 
 
+@keras.saving.register_keras_serializable(package="higlow_tf")
 class ConditionalGlow(keras.Model):
     """Density and emulator of maps given simulation parameters: a conditional multiscale Glow.
 
@@ -373,7 +374,16 @@ class ConditionalGlow(keras.Model):
         """
         super().compile(optimizer=optimizer, jit_compile=False, **kwargs)
         self.clip_norm = clip_norm
-        self._make_compiled(jit_compile=bool(jit_compile))
+        self._is_jit_compiled = bool(jit_compile)
+        self._make_compiled(self._is_jit_compiled)
+
+    def get_compile_config(self):
+        config = super().get_compile_config()
+        return config and {**config, "clip_norm": self.clip_norm, "jit_compile": self._is_jit_compiled}
+
+    def compile_from_config(self, config):
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
 
     @property
     def metrics(self):

@@ -66,9 +66,11 @@ def load_model(directory):
             f"{path}: expected a model, which appears after the first epoch of a run. Received: no such file."
         )
     try:
-        model = keras.saving.load_model(path, custom_objects={"ConditionalGlow": ConditionalGlow}, compile=False)
+        model = keras.saving.load_model(path, compile=False)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: expected a whole model file. Received: {str(error).splitlines()[0]}.") from error
+    if not isinstance(model, ConditionalGlow):
+        raise InputError(f"{path}: expected a ConditionalGlow. Received: {type(model).__name__}.")
     split_file = directory / "split.json"
     model.split = json.loads(split_file.read_text()) if split_file.exists() else None
     return model

@@ -32,7 +32,7 @@ def train_run(config, directory, *, resume=False, strategy=None, callbacks=()):
     """Trains from the start, or continues a run from its last checkpoint.
 
     Args:
-        config: `RunConfig`; ignored in favour of the run's own when `resume`, but for its `max_minutes` and `epochs`.
+        config: `RunConfig`; not used with `resume`, which reads the run's own.
         directory: Folder of the run.
         resume: Whether to continue.
         strategy: `tf.distribute.Strategy`, or None for `default_strategy`.

@@ -198,7 +198,7 @@ def test_configuration_round_trip(make_model, tmp_path):
     model = make_model(dtype="float32", width=[4, 6], use_act_norm=True, parameters=["Omega_m", "A_AGN2"])
     path = tmp_path / "model.keras"
     model.save(path)
-    loaded = keras.saving.load_model(path, custom_objects={"ConditionalGlow": ConditionalGlow})
+    loaded = keras.saving.load_model(path)
     assert loaded.get_config() == model.get_config()
     theta = [[0.3, 1.0]]
     assert np.array_equal(loaded.sample(theta, seed=1), model.sample(theta, seed=1))

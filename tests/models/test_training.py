@@ -75,6 +75,20 @@ def test_density_calls_change_no_weight(dataset, make_model):
     assert all(np.array_equal(a, np.array(b)) for a, b in zip(before, model.weights, strict=True))
 
 
+def test_a_compiled_model_goes_on_after_keras_saved_and_loaded_it(dataset, tmp_path):
+    model = ConditionalGlow.from_preset("tiny", **SMALL)
+    model.compile(keras.optimizers.Adam(1e-2), clip_norm=0.5, jit_compile=False)
+    model.fit(dataset.to_tf(32, seed=0), verbose=0, shuffle=False)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert (loaded.clip_norm, loaded.optimizer.iterations.numpy()) == (0.5, 3)
+    for one in (model, loaded):
+        one.fit(dataset.to_tf(32, seed=1), verbose=0, shuffle=False)
+    for a, b in zip(model.weights, loaded.weights, strict=True):
+        # The same float32 operations; kernels may add in another order.
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=0.0, atol=1e-6)
+
+
 def test_predict_draws_maps(make_model):
     model = make_model(dtype="float32", **SMALL)
     model.compile()
