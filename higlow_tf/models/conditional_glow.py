@@ -14,9 +14,9 @@ from higlow_tf.errors import InputError
 from higlow_tf.layout import from_channel_major, to_channel_major
 from higlow_tf.models import arguments
 from higlow_tf.models.glow_level import GlowLevel
+from higlow_tf.models.likelihood_model import LikelihoodModel, compiled
 from higlow_tf.models.presets import preset
 from higlow_tf.models.row_batches import in_batches
-from higlow_tf.models.training_step import apply_clipped_finite
 from higlow_tf.networks import PADDINGS
 
 __all__ = ["ConditionalGlow"]
@@ -30,7 +30,7 @@ _NO_BOUND = 100.0
 
 
 @keras.saving.register_keras_serializable(package="higlow_tf")
-class ConditionalGlow(keras.Model):
+class ConditionalGlow(LikelihoodModel):
     """Density and emulator of maps given simulation parameters: a conditional multiscale Glow.
 
     Math:
@@ -144,9 +144,6 @@ class ConditionalGlow(keras.Model):
         self.use_act_norm = use_act_norm
         self.max_log_scale = max_log_scale
         self.seed = seed
-        self.clip_norm = None
-        self._nll_metric = keras.metrics.Mean(name="loss")
-        self._skipped_metric = keras.metrics.Sum(name="skipped_steps")
         self._make_compiled(jit_compile=True)
         self.build()
 
@@ -363,71 +360,17 @@ class ConditionalGlow(keras.Model):
 
     # ---- Keras
 
-    def compile(self, optimizer="adam", *, clip_norm=1.0, jit_compile=True, **kwargs):
-        """Configures training.
-
-        Args:
-            optimizer: A Keras optimizer. Give clipping here, not to the optimizer: its own is per replica.
-            clip_norm: Largest global norm of the gradient, applied after the sum over replicas; None for no clipping.
-            jit_compile: Whether XLA compiles value and gradients (the step around them stays a TensorFlow graph).
-            **kwargs: As in `keras.Model.compile`; a loss is not needed.
-        """
-        super().compile(optimizer=optimizer, jit_compile=False, **kwargs)
-        self.clip_norm = clip_norm
-        self._is_jit_compiled = bool(jit_compile)
-        self._make_compiled(self._is_jit_compiled)
-
-    def get_compile_config(self):
-        config = super().get_compile_config()
-        return config and {**config, "clip_norm": self.clip_norm, "jit_compile": self._is_jit_compiled}
-
-    def compile_from_config(self, config):
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
-
-    @property
-    def metrics(self):
-        return [self._nll_metric, self._skipped_metric]
-
     def call(self, inputs):
         """Maps drawn at theta `[B, P]`; row i of a batch uses the seed (0, i)."""
         return self.sample(inputs)
 
-    def _make_compiled(self, jit_compile):
-        def compiled(function):
-            return tf.function(function, jit_compile=jit_compile, autograph=False)
-
-        self._compiled_density = compiled(self.density_by_level)
-        self._compiled_generate = compiled(self.generate)
-        self._compiled_latents = compiled(self.infer_latents)
-        self._compiled_nll = compiled(self._nll_per_pixel)
-        self._compiled_gradients = compiled(self._nll_and_gradients)
-
-    def _nll_per_pixel(self, theta, hi_maps):
+    def nll_per_pixel(self, theta, hi_maps):
+        """Negative log-density a pixel: `[N, P]`, `[N, H, W, C]` -> `[N]`. A graph function."""
         log_prob = tf.reduce_sum(self.density_by_level(hi_maps, theta), axis=-1)
         return -log_prob / sum(self.multiscale.latent_sizes)
 
-    def _nll_and_gradients(self, theta, hi_maps, weight):
-        with tf.GradientTape() as tape:
-            nll = self._nll_per_pixel(theta, hi_maps)
-            loss = tf.reduce_sum(weight * nll) / tf.reduce_sum(weight)
-        return nll, tape.gradient(loss, [variable.value for variable in self.trainable_variables])
-
-    def train_step(self, data):
-        theta, hi_maps, weight = arguments.unpack_batch(self, data)
-        nll, gradients = self._compiled_gradients(theta, hi_maps, weight)
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        gradients = [gradient / replicas for gradient in gradients]
-        loss = tf.reduce_sum(weight * nll)
-        is_finite = apply_clipped_finite(self.optimizer, loss, gradients, self.trainable_variables, self.clip_norm)
-        is_counted = tf.math.is_finite(nll)
-        self._nll_metric.update_state(
-            tf.where(is_counted, nll, tf.zeros_like(nll)), sample_weight=weight * tf.cast(is_counted, nll.dtype)
-        )
-        self._skipped_metric.update_state((1.0 - tf.cast(is_finite, nll.dtype)) / replicas)
-        return {metric.name: metric.result() for metric in self.metrics}
-
-    def test_step(self, data):
-        theta, hi_maps, weight = arguments.unpack_batch(self, data)
-        self._nll_metric.update_state(self._compiled_nll(theta, hi_maps), sample_weight=weight)
-        return {"loss": self._nll_metric.result()}
+    def _make_compiled(self, jit_compile):
+        super()._make_compiled(jit_compile)
+        self._compiled_density = compiled(self.density_by_level, jit_compile)
+        self._compiled_generate = compiled(self.generate, jit_compile)
+        self._compiled_latents = compiled(self.infer_latents, jit_compile)

@@ -84,42 +84,42 @@ train_run(RunConfig.model_validate_json(sys.argv[1]), sys.argv[2], resume=sys.ar
 """
 
 
-def child(config, run, *, pause, resume=False):
-    command = [
-        sys.executable,
-        "-c",
-        CHILD,
-        config.model_dump_json(),
-        str(run),
-        str(pause),
-        "resume" if resume else "new",
-    ]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
+def child(config, run, *, pause=0.0, resume=False, kill_after=None):
+    """Trains in a process of its own; with `kill_after`, it is killed after so many steps."""
+    command = [sys.executable, "-c", CHILD, config.model_dump_json(), str(run), str(pause)]
+    command.append("resume" if resume else "new")
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=os.environ, **pipes) as process:
+        if kill_after is None:
+            errors = process.communicate(timeout=300)[1]
+            assert process.returncode == 0, errors
+        else:
+            for _ in range(kill_after):
+                assert process.stdout.readline() == "step\n"
+            process.send_signal(signal.SIGKILL)
 
 
 def test_a_run_killed_in_mid_epoch_ends_with_the_weights_of_an_uninterrupted_one(files, tmp_path):
     config = make_config(files, deterministic=True, average_momentum=0.9)
-    whole = child(config, tmp_path / "whole", pause=0)
-    assert whole.wait(timeout=300) == 0, whole.stderr.read()
-
-    killed = child(config, tmp_path / "killed", pause=0.5)
-    # Three steps an epoch: kill after the fifth, in the middle of the second epoch.
-    for _ in range(5):
-        assert killed.stdout.readline() == "step\n"
-    killed.send_signal(signal.SIGKILL)
-    killed.wait(timeout=60)
+    child(config, tmp_path / "whole")
+    # Three steps an epoch: the fifth is in the middle of the second epoch.
+    child(config, tmp_path / "killed", pause=0.5, kill_after=5)
     load_model(tmp_path / "killed")
+    child(config, tmp_path / "killed", resume=True)
 
-    resumed = child(config, tmp_path / "killed", pause=0, resume=True)
-    assert resumed.wait(timeout=300) == 0, resumed.stderr.read()
-    a, b = (np.load(RunDirectory(tmp_path / name).checkpoint_path) for name in ("whole", "killed"))
-    assert set(a.files) == set(b.files)
-    for key in set(a.files) - {"state"}:
-        assert np.array_equal(a[key], b[key]), key
-    states = [json.loads(str(file["state"])) for file in (a, b)]
+    checkpoints = [read_checkpoint(tmp_path / name) for name in ("whole", "killed")]
+    states = [json.loads(str(arrays.pop("state"))) for arrays in checkpoints]
+    assert set(checkpoints[0]) == set(checkpoints[1])
+    for key, array in checkpoints[0].items():
+        assert np.array_equal(array, checkpoints[1][key]), key
     drop = {"elapsed_seconds", "wall_minutes"}
     histories = [[{k: v for k, v in row.items() if k not in drop} for row in state["history"]] for state in states]
     assert histories[0] == histories[1]
+
+
+def read_checkpoint(run):
+    with np.load(RunDirectory(run).checkpoint_path) as file:
+        return dict(file)
 
 
 def test_time_limit_ends_normally_and_the_decay_follows_the_clock(files, tmp_path):
