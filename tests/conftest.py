@@ -33,6 +33,12 @@ def rng():
 
 
 @pytest.fixture(scope="session")
+def two_replicas():
+    """The one MirroredStrategy of the session: TensorFlow numbers the collectives of a second one from the start again."""
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
+@pytest.fixture(scope="session")
 def shared_data():
     """The folder of the shared data; tests that need it skip where it is missing."""
     if not SHARED_DATA.is_dir():

@@ -91,7 +91,8 @@ def parse_run_config(content, path):
     try:
         return RunConfig.model_validate(content)
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
+        # An unknown key explains the required one that is missing.
+        first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
         where = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             known = _keys_beside(first["loc"])

@@ -190,11 +190,9 @@ def test_fit_sees_each_epoch_once(make_dataset, batch_size, initial_epoch):
 
 
 @pytest.mark.parametrize(("num_simulations", "name_epochs"), [(32, False), (4, True)])
-def test_fit_sees_each_epoch_once_under_a_strategy(make_dataset, num_simulations, name_epochs):
-    devices = [device.name for device in tf.config.list_logical_devices("CPU")][:2]
-    strategy = tf.distribute.MirroredStrategy(devices)
+def test_fit_sees_each_epoch_once_under_a_strategy(make_dataset, two_replicas, num_simulations, name_epochs):
     data = make_dataset(num_simulations, 2)
-    losses, expected = fit_losses(data, 4, strategy=strategy, name_epochs=name_epochs)
+    losses, expected = fit_losses(data, 4, strategy=two_replicas, name_epochs=name_epochs)
     np.testing.assert_allclose(losses, expected, rtol=FLOAT32_MEAN)
 
 
