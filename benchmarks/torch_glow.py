@@ -60,12 +60,14 @@ class InjectorNetwork(nn.Module):
 class CouplingNetwork(nn.Module):
     """Convolutions 3x3 - 1x1 - 3x3: a `[N, C_a, H, W]` and the condition to shift and log-scale `[N, C_b, H, W]`."""
 
-    def __init__(self, in_channels, out_channels, width, num_parameters, padding, max_log_scale, condition_as):
+    def __init__(self, in_channels, out_channels, width, num_parameters, config, condition_as):
         super().__init__()
+        padding, max_log_scale = config["padding"], config["max_log_scale"]
         mode = {"periodic": "circular", "zero": "zeros"}[padding]
         extra = num_parameters if condition_as == "channels" else 0
         self.conv1 = nn.Conv2d(in_channels + extra, width, 3, padding=1, padding_mode=mode)
         self.conv2 = nn.Conv2d(width, width, 1)
+        self.of_means = nn.Linear(width, width, bias=False) if config["use_map_mean"] else None
         self.conv3 = nn.Conv2d(width, 2 * out_channels, 3, padding=1, padding_mode=mode)
         self.condition = nn.Linear(num_parameters, width, bias=False) if condition_as == "bias" else None
         self.in_channels = in_channels
@@ -80,8 +82,11 @@ class CouplingNetwork(nn.Module):
             h = self.conv1(torch.cat([a, constant], dim=1))
         else:
             h = self.conv1(a) + self.condition(condition)[:, :, None, None]
-        h = F.relu(self.conv2(F.relu(h, inplace=True)), inplace=True)
-        shift, raw_log_scale = self.conv3(h).chunk(2, dim=1)
+        h = F.relu(h, inplace=True)
+        g = self.conv2(h)
+        if self.of_means is not None:
+            g = g + self.of_means(h.mean(dim=(2, 3)))[:, :, None, None]
+        shift, raw_log_scale = self.conv3(F.relu(g, inplace=True)).chunk(2, dim=1)
         return shift, _soft_clamp(raw_log_scale, self.max_log_scale)
 
     def views(self):
@@ -93,6 +98,8 @@ class CouplingNetwork(nn.Module):
         yield "b1", self.conv1.bias, _same
         yield "w2", self.conv2.weight, lambda kernel: kernel[:, :, 0, 0]
         yield "b2", self.conv2.bias, _same
+        if self.of_means is not None:
+            yield "w2_mean", self.of_means.weight, _same
         yield "w3", self.conv3.weight, _taps_first
         yield "b3", self.conv3.bias, _same
 
@@ -189,9 +196,7 @@ class Step(nn.Module):
         self.injector_network = InjectorNetwork(num_parameters, config["injector_width"], num_outputs, limit)
         self.act_norm_weights = ActNorm(channels, limit) if config["use_act_norm"] else None
         self.lu_matrix = InvertibleConv1x1(channels, limit)
-        self.coupling_network = CouplingNetwork(
-            half, channels - half, width, num_parameters, config["padding"], limit, condition_as
-        )
+        self.coupling_network = CouplingNetwork(half, channels - half, width, num_parameters, config, condition_as)
 
     def inverse(self, y, condition):
         y, ildj = _uninject(self.injector_network, y, condition)
@@ -223,9 +228,7 @@ class Level(nn.Module):
         if config["use_split_prior"] and is_last:
             self.end_network = InjectorNetwork(num_parameters, config["injector_width"], channels, limit)
         elif config["use_split_prior"]:
-            self.end_network = CouplingNetwork(
-                half, channels - half, width, num_parameters, config["padding"], limit, condition_as
-            )
+            self.end_network = CouplingNetwork(half, channels - half, width, num_parameters, config, condition_as)
 
     def inverse(self, y, condition):
         x, ildj = F.pixel_unshuffle(y, 2), 0.0

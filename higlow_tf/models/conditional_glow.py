@@ -49,6 +49,7 @@ class ConditionalGlow(LikelihoodModel):
         injector_width: Hidden units of the injectors.
         padding: "periodic" (the maps are) or "zero".
         use_split_prior: Whether what leaves a level has a mean and a scale learned from what stays and from theta.
+        use_map_mean: Whether the networks see means over the whole map (see `StackedCouplingNetwork`).
         use_act_norm: Whether steps have an activation normalisation beside the injector.
         max_log_scale: Bound of every log-scale of a step.
         seed: Seed of the starting weights.
@@ -87,6 +88,7 @@ class ConditionalGlow(LikelihoodModel):
         injector_width=16,
         padding="periodic",
         use_split_prior=True,
+        use_map_mean=False,
         use_act_norm=False,
         max_log_scale=1.0,
         seed=0,
@@ -115,6 +117,7 @@ class ConditionalGlow(LikelihoodModel):
                 injector_width=injector_width,
                 padding=padding,
                 use_split_prior=use_split_prior,
+                use_map_mean=use_map_mean,
                 use_act_norm=use_act_norm,
                 max_log_scale=max_log_scale,
                 seed=seed + 10 * level,
@@ -141,6 +144,7 @@ class ConditionalGlow(LikelihoodModel):
         self.injector_width = injector_width
         self.padding = padding
         self.use_split_prior = use_split_prior
+        self.use_map_mean = use_map_mean
         self.use_act_norm = use_act_norm
         self.max_log_scale = max_log_scale
         self.seed = seed
@@ -206,6 +210,7 @@ class ConditionalGlow(LikelihoodModel):
             "injector_width",
             "padding",
             "use_split_prior",
+            "use_map_mean",
             "use_act_norm",
             "max_log_scale",
             "seed",
@@ -234,6 +239,21 @@ class ConditionalGlow(LikelihoodModel):
             columns.append((value - low) * (2.0 / (high - low)) - 1.0)
         return tf.stack(columns, axis=-1)
 
+    def denormalize(self, condition):
+        """The inverse of `normalize`."""
+        columns = []
+        for index, spec in enumerate(self.parameters):
+            is_log = spec.transform == "log"
+            low, high = (math.log(edge) if is_log else edge for edge in (spec.low, spec.high))
+            value = low + (condition[..., index] + 1.0) * (0.5 * (high - low))
+            columns.append(tf.exp(value) if is_log else value)
+        return tf.stack(columns, axis=-1)
+
+    @property
+    def num_dimensions(self):
+        """Pixels of a map, over all channels: the D of its density."""
+        return sum(self.multiscale.latent_sizes)
+
     def density_by_level(self, hi_maps, theta):
         """Log-density of the log10 map by level: `[N, H, W, C]`, `[N, P]` -> `[N, L]` nats. A graph function.
 
@@ -243,12 +263,11 @@ class ConditionalGlow(LikelihoodModel):
         is_good = tf.reduce_all(tf.math.is_finite(log10_maps), axis=(0, 1, 2))
         log10_maps = tf.where(is_good, log10_maps, tf.zeros_like(log10_maps))
         x, ildj = self.preprocessing.log10_part.inverse_and_log_det(log10_maps)
-        num_pixels = sum(self.multiscale.latent_sizes)
         by_level = []
         for z, level_ildj in self.multiscale.inverse_by_level(x, self.normalize(theta)):
             size = math.prod(z.shape[:3])
             base = -0.5 * tf.reduce_sum(z * z, axis=(0, 1, 2)) - 0.5 * size * _LOG_2PI
-            by_level.append(base + level_ildj + ildj * (size / num_pixels))
+            by_level.append(base + level_ildj + ildj * (size / self.num_dimensions))
         return tf.where(is_good[:, None], tf.stack(by_level, axis=-1), math.nan)
 
     def generate(self, z, theta):
@@ -263,7 +282,7 @@ class ConditionalGlow(LikelihoodModel):
 
     def noise(self, row_seeds):
         """Standard normal latents `[N, D]` of stateless seeds `[N, 2]` (Philox): a row depends on its seed alone."""
-        shape = [sum(self.multiscale.latent_sizes)]
+        shape = [self.num_dimensions]
 
         def one_row(row_seed):
             return tf.random.stateless_normal(shape, row_seed, dtype=self.compute_dtype, alg="philox")
@@ -367,7 +386,7 @@ class ConditionalGlow(LikelihoodModel):
     def nll_per_pixel(self, theta, hi_maps):
         """Negative log-density a pixel: `[N, P]`, `[N, H, W, C]` -> `[N]`. A graph function."""
         log_prob = tf.reduce_sum(self.density_by_level(hi_maps, theta), axis=-1)
-        return -log_prob / sum(self.multiscale.latent_sizes)
+        return -log_prob / self.num_dimensions
 
     def _make_compiled(self, jit_compile):
         super()._make_compiled(jit_compile)

@@ -63,6 +63,7 @@ class GlowLevel(keras.layers.Layer):
         injector_width,
         padding,
         use_split_prior,
+        use_map_mean,
         use_act_norm,
         max_log_scale,
         seed=0,
@@ -71,7 +72,7 @@ class GlowLevel(keras.layers.Layer):
         super().__init__(**kwargs)
         # -- layers
         shared = {"max_log_scale": max_log_scale, "dtype": self.dtype_policy}
-        coupling = {**shared, "width": width, "num_parameters": num_parameters}
+        coupling = {**shared, "width": width, "num_parameters": num_parameters, "use_map_mean": use_map_mean}
         injection = {**shared, "width": injector_width, "num_parameters": num_parameters}
         half = channels // 2
         self.lu_matrix = StackedLUMatrix(num_steps, channels, seed=seed, name="lu_matrix", **shared)
@@ -106,6 +107,7 @@ class GlowLevel(keras.layers.Layer):
         self.injector_width = injector_width
         self.padding = padding
         self.use_split_prior = use_split_prior
+        self.use_map_mean = use_map_mean
         self.use_act_norm = use_act_norm
         self.max_log_scale = max_log_scale
         self.seed = seed
@@ -217,6 +219,7 @@ class GlowLevel(keras.layers.Layer):
             "injector_width": self.injector_width,
             "padding": self.padding,
             "use_split_prior": self.use_split_prior,
+            "use_map_mean": self.use_map_mean,
             "use_act_norm": self.use_act_norm,
             "max_log_scale": self.max_log_scale,
             "seed": self.seed,

@@ -18,6 +18,7 @@ PRESETS = {
         "injector": "scalar",
         "padding": "zero",
         "use_split_prior": False,
+        "use_map_mean": False,
     },
     # For a GPU: deeper and wider than `compact`, with everything that `compact` was measured to gain from.
     "higlow": {
@@ -28,6 +29,7 @@ PRESETS = {
         "injector": "channel",
         "padding": "periodic",
         "use_split_prior": True,
+        "use_map_mean": True,
     },
     # For two CPU cores and minutes.
     "compact": {
@@ -38,6 +40,7 @@ PRESETS = {
         "injector": "channel",
         "padding": "periodic",
         "use_split_prior": True,
+        "use_map_mean": True,
     },
     # For tests.
     "tiny": {
@@ -48,6 +51,7 @@ PRESETS = {
         "injector": "channel",
         "padding": "periodic",
         "use_split_prior": True,
+        "use_map_mean": True,
     },
 }
 

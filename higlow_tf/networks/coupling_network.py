@@ -14,12 +14,16 @@ class StackedCouplingNetwork(keras.layers.Layer):
 
     Math:
         h = relu(conv3x3(a, w1) + b1 + w1_condition c)
-        h = relu(conv1x1(h, w2) + b2)
+        h = relu(conv1x1(h, w2) + w2_mean mean(h) + b2)     the mean is over pixels; only with use_map_mean
         shift, raw_log_scale = conv3x3(h, w3) + b3
         log_scale = soft_clamp(raw_log_scale)
 
     The condition enters as an added bias: what constant input channels do, with fewer operations (under zero padding
     the two differ at the border).
+
+    Convolutions see a neighbourhood. What all pixels of a map share and theta does not tell (the nuisance parameters of its
+    simulation) reaches them through the mean over the map. Without it every neighbourhood counts as new evidence of
+    theta, and posteriors are far too narrow.
 
     Args:
         num_steps: K.
@@ -28,6 +32,7 @@ class StackedCouplingNetwork(keras.layers.Layer):
         width: Hidden channels.
         num_parameters: P.
         max_log_scale: Bound of |log_scale|.
+        use_map_mean: Whether the hidden channels see their means over the map, as in [2].
         seed: Seed of the start.
 
     Call arguments:
@@ -38,14 +43,25 @@ class StackedCouplingNetwork(keras.layers.Layer):
         `[K, ..., N]`. One slice of both together goes to `apply_coupling_network`.
 
     Weights:
-        All trainable; w3 and b3 start at zero, so that a coupling starts as the identity.
+        All trainable; w3 and b3 start at zero, so that a coupling starts as the identity, and so does w2_mean.
 
     References:
         [1] Friedman & Hassan. HIGlow. 2022. https://arxiv.org/abs/2211.12724
+        [2] Hu, Shen & Sun. Squeeze-and-excitation networks. CVPR 2018. https://arxiv.org/abs/1709.01507
     """
 
     def __init__(
-        self, num_steps, in_channels, out_channels, width, num_parameters, *, max_log_scale=1.0, seed=0, **kwargs
+        self,
+        num_steps,
+        in_channels,
+        out_channels,
+        width,
+        num_parameters,
+        *,
+        max_log_scale=1.0,
+        use_map_mean=False,
+        seed=0,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.num_steps = num_steps
@@ -54,6 +70,7 @@ class StackedCouplingNetwork(keras.layers.Layer):
         self.width = width
         self.num_parameters = num_parameters
         self.max_log_scale = max_log_scale
+        self.use_map_mean = use_map_mean
         self.seed = seed
 
     def build(self, input_shape=None):
@@ -73,6 +90,8 @@ class StackedCouplingNetwork(keras.layers.Layer):
         self.b1 = self.add_weight(name="b1", shape=(k, width), initializer="zeros")
         self.w2 = self.add_weight(name="w2", shape=(k, width, width), initializer=he(width, 2))
         self.b2 = self.add_weight(name="b2", shape=(k, width), initializer="zeros")
+        if self.use_map_mean:
+            self.w2_mean = self.add_weight(name="w2_mean", shape=(k, width, width), initializer="zeros")
         self.w3 = self.add_weight(name="w3", shape=(k, 2 * self.out_channels, 3, 3, width), initializer="zeros")
         self.b3 = self.add_weight(name="b3", shape=(k, 2 * self.out_channels), initializer="zeros")
 
@@ -85,6 +104,8 @@ class StackedCouplingNetwork(keras.layers.Layer):
             "w3": tf.convert_to_tensor(self.w3),
             "b3": self.b3.value[:, :, None, None, None],
         }
+        if self.use_map_mean:
+            shared["w2_mean"] = tf.convert_to_tensor(self.w2_mean)
         return shared, {"b1": bias[:, :, None, None, :]}
 
     def get_config(self):
@@ -96,6 +117,7 @@ class StackedCouplingNetwork(keras.layers.Layer):
             "width": self.width,
             "num_parameters": self.num_parameters,
             "max_log_scale": self.max_log_scale,
+            "use_map_mean": self.use_map_mean,
             "seed": self.seed,
         }
 
@@ -113,6 +135,9 @@ def apply_coupling_network(weights, a, padding, max_log_scale):
         The pair (shift, log_scale), each `[C_b, H, W, N]`.
     """
     h = tf.nn.relu(conv3x3(a, weights["w1"], padding) + weights["b1"])
-    h = tf.nn.relu(conv1x1(h, weights["w2"]) + weights["b2"])
+    bias = weights["b2"]
+    if "w2_mean" in weights:
+        bias += tf.matmul(weights["w2_mean"], tf.reduce_mean(h, axis=(1, 2)))[:, None, None]
+    h = tf.nn.relu(conv1x1(h, weights["w2"]) + bias)
     shift, raw_log_scale = tf.split(conv3x3(h, weights["w3"], padding) + weights["b3"], 2, axis=0)
     return shift, soft_clamp(raw_log_scale, max_log_scale)

@@ -293,6 +293,7 @@ def _make_level(dtype, is_last):
         injector_width=5,
         padding="zero" if is_last else "periodic",
         use_split_prior=True,
+        use_map_mean=True,
         use_act_norm=is_last,
         max_log_scale=MAX_LOG_SCALE,
         dtype=dtype,

@@ -18,9 +18,11 @@ def correlate(x, kernel, padding):
     return np.sum(pairs, axis=1)
 
 
-@pytest.fixture
-def layer():
-    layer = StackedCouplingNetwork(NUM_STEPS, IN_CHANNELS, OUT_CHANNELS, WIDTH, 2, max_log_scale=LIMIT, dtype="float64")
+@pytest.fixture(params=[False, True], ids=["local", "with means over the map"])
+def layer(request):
+    layer = StackedCouplingNetwork(
+        NUM_STEPS, IN_CHANNELS, OUT_CHANNELS, WIDTH, 2, max_log_scale=LIMIT, use_map_mean=request.param, dtype="float64"
+    )
     layer.build()
     return layer
 
@@ -40,7 +42,8 @@ def test_is_the_network_of_its_docstring(layer, padding, rng):
         for n in range(2):
             bias = w["b1"] + w["w1_condition"] @ condition[n]
             h = np.maximum(correlate(a[..., n], w["w1"], padding) + bias[:, None, None], 0.0)
-            h = np.maximum(np.einsum("oc,chw->ohw", w["w2"], h) + w["b2"][:, None, None], 0.0)
+            bias = w["b2"] + (w["w2_mean"] @ h.mean(axis=(1, 2)) if layer.use_map_mean else 0.0)
+            h = np.maximum(np.einsum("oc,chw->ohw", w["w2"], h) + bias[:, None, None], 0.0)
             raw = correlate(h, w["w3"], padding) + w["b3"][:, None, None]
             np.testing.assert_allclose(shift[..., n], raw[:OUT_CHANNELS], rtol=0.0, atol=FLOAT64)
             bounded = LIMIT * np.tanh(raw[OUT_CHANNELS:] / LIMIT)

@@ -27,6 +27,7 @@ _PAPER_LIKE = {
     "injector": "scalar",
     "padding": "zero",
     "use_split_prior": False,
+    "use_map_mean": False,
 }
 _THREE_PARAMETERS = {"parameters": ("Omega_m", "sigma_8", "A_SN1")}
 # Overrides of the preset "tiny", and how the peer is told the condition.
@@ -126,7 +127,7 @@ def test_the_compiled_training_gradients_agree():
     pair = Pair({"num_levels": 1}, "channels")
     model, peer = pair.model, pair.peer
     weight = tf.ones([NUM_MAPS], tf.float64)
-    nll, gradients = model._compiled_gradients(tf.constant(pair.theta), tf.constant(pair.maps), weight)
+    (nll, *_), gradients = model._compiled_gradients(tf.constant(pair.theta)[:, None], tf.constant(pair.maps), weight)
     peer.zero_grad()
     reference = -peer.log_prob(pair.torch_maps(), torch.tensor(pair.theta)) / peer.num_pixels
     reference.mean().backward()
