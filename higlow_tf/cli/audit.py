@@ -14,30 +14,20 @@ __all__ = ["audit"]
 
 def audit(
     run: Run,
-    maps: Annotated[Path | None, typer.Option(help="Maps that might test the run.")] = None,
-    params: Annotated[Path | None, typer.Option(help="Their table of parameters.")] = None,
+    maps: Annotated[list[Path] | None, typer.Option(help="Maps that might test the run; several are channels.")] = None,
+    params: Annotated[Path | None, typer.Option(help="Their table of parameters; not for .h5 that holds them.")] = None,
 ):
     """Say what a run was trained on, and whether a file, known by its content, may be used to test it.
 
     Example: higlow audit RUN --maps MAPS.npy --params PARAMS.txt
     """
-    if (maps is None) != (params is None):
+    maps = maps or []
+    if params is None and any(file.suffix == ".npy" for file in maps) or params is not None and not maps:
         raise InputError("Expected --maps and --params together. Received: one of them.")
     load_tensorflow()
     record = _read_record(run)
-    names = [spec["name"] for spec in record["parameters"]]
     say(f"{run} was trained on:")
-    print_table(
-        ("", ""),
-        [
-            ("maps", record["source"][0] if record["source"] else "not recorded"),
-            ("parameters", record["source"][1] if len(record["source"]) > 1 else "not recorded"),
-            ("suite, redshift", f"{record['suite'] or 'not stated'}, {record['redshift'] or 'not stated'}"),
-            ("conditioned on", ", ".join(names)),
-            ("content", f"{record['num_maps']} maps, {record['content_hash']}"),
-            ("zeros", "none" if record["zero_floor"] is None else f"floored at {record['zero_floor']['floor']:.4g}"),
-        ],
-    )
+    print_table(("", ""), _facts(record))
     print_table(
         (f"split by simulation, seed {record['seed']}", "simulations", "maps"),
         [
@@ -45,7 +35,7 @@ def audit(
             for name, simulations in record["simulations"].items()
         ],
     )
-    if maps is None:
+    if not maps:
         say("Give --maps and --params to learn whether a file may be used to test it.")
     else:
         _judge(record, maps, params)
@@ -66,20 +56,64 @@ def _read_record(run):
         raise InputError(f"{path}: expected the record of a run's training maps. Received: no such file.") from None
 
 
-def _judge(record, maps, params):
-    from higlow_tf.data import ParameterSpace, load_cmd
+def _facts(record):
+    """What the maps were, as rows of a table; records of older runs say less."""
+    size, native = record.get("map_size"), record.get("native_size")
+    regridded = "" if size == native else f", regridded from {native} x {native}"
+    thickness = record.get("slab_thickness_mpc_h")
+    fields = record.get("field")
+    return [
+        ("files", "\n".join(record["source"]) or "not recorded"),
+        ("suite, set, redshift", ", ".join(_stated(record.get(key)) for key in ("suite", "set", "redshift"))),
+        ("fields", ", ".join(str(name) for name in fields) if isinstance(fields, list) else fields or "not stated"),
+        ("pixels", f"{size} x {size}{regridded}" if size else "not recorded"),
+        ("box, units", f"{record['box_size_mpc_h']:g} Mpc/h, {record['units']}"),
+        *([("projected", f"from grids, in slabs of {thickness:g} Mpc/h")] if thickness else []),
+        ("conditioned on", "\n".join(_prior_text(spec) for spec in record["parameters"])),
+        ("content", f"{record['num_maps']} maps, {record['content_hash']}"),
+        ("zeros", _zeros_text(record)),
+    ]
 
-    space = ParameterSpace.from_config(record["parameters"])
-    data = load_cmd(maps, params, tuple(space), box_size_mpc_h=record["box_size_mpc_h"])
+
+def _stated(fact):
+    return "not stated" if fact is None else str(fact)
+
+
+def _prior_text(spec):
+    scale = ", log-uniform" if spec["transform"] == "log" else ""
+    return f"{spec['name']} from {spec['low']:g} to {spec['high']:g}{scale}"
+
+
+def _zeros_text(record):
+    if record["zero_floor"] is None:
+        return "none"
+    text = f"floored at {record['zero_floor']['floor']:.4g}"
+    if "zero_pixels" not in record:
+        return text
+    total = record["num_maps"] * record["map_size"] ** 2 * record["num_channels"]
+    counts = ", ".join(f"{number} {name}" for name, number in record["zero_pixels"].items())
+    return f"{text}: {sum(record['zero_pixels'].values())} of {total} pixels ({counts})"
+
+
+def _judge(record, maps, params):
+    from higlow_tf.models.split_record import load_data_like, seen_maps
+
+    data = load_data_like(record, maps, params)
     hashes = data.map_hashes()
     found = {name: sum(h in known for h in hashes) for name, known in _hash_sets(record).items()}
+    num_seen = int(seen_maps(record, data).sum())
     counts = ", ".join(f"{number} {name}" for name, number in found.items() if number) or "none"
-    say(f"{maps}: {data.num_maps} maps of {data.num_simulations} simulations; known to the run: {counts}.")
+    say(
+        f"{', '.join(map(str, maps))}: {data.num_maps} maps of {data.num_simulations} simulations; known to the run: {counts}."
+    )
     if data.content_hash() == record["content_hash"]:
         number = len(record["simulations"]["test"])
         text = f"Yes, in part: it is the file that was trained on, and its {number} test simulations may test the run."
         say(f"{text} The commands of higlow take those, and only those, by themselves.", fg="green")
-    elif found["train"] or found["validation"]:
+    elif num_seen > found["train"] + found["validation"]:
+        text = f"No: {num_seen} maps are of simulations that the run has learned from, by suite, set and parameters."
+        say(f"{text} Other maps of the same simulation are no test.", fg="red")
+    elif num_seen:
         text = "No: the run has learned from maps of this file. A test on them would say nothing about new maps."
         say(f"{text} Split by simulation before training, or test on another file.", fg="red")
     elif found["test"]:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from higlow_tf.cli.console import check_new_files, load_tensorflow, print_table, say
-from higlow_tf.cli.options import MapsFile, Overwrite, ParamsFile, Run, Seed
+from higlow_tf.cli.options import Overwrite, Run, Seed
 from higlow_tf.errors import InputError
 
 __all__ = ["evaluate", "provenance", "write_pictures"]
@@ -17,9 +17,13 @@ _DOTS_PER_INCH = 160
 
 def evaluate(
     run: Run,
-    maps: MapsFile,
-    params: ParamsFile,
+    maps: Annotated[
+        list[Path], typer.Option("--maps", help="Maps, in any form that training reads; several are channels.")
+    ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for metrics.json, figures and report.html.")],
+    params: Annotated[
+        Path | None, typer.Option("--params", help="Parameters: a table, one row a simulation; not for .h5 with them.")
+    ] = None,
     compare: Annotated[Path | None, typer.Option(metavar="RUN2", help="A second run, on the same maps.")] = None,
     samples: Annotated[int | None, typer.Option(min=1, help="Most maps to generate. [default: one a test map]")] = None,
     seed: Seed = 0,
@@ -30,7 +34,8 @@ def evaluate(
 ):
     """Judge a model by its density and by maps that it draws, and write report.html.
 
-    Of the file that it was trained on (known by content) only the test simulations are used.
+    Maps are read the way they were for training: regridded, projected, as channels. Of the file that the model was trained
+    on (known by content) only the test simulations are used.
 
     Example: higlow evaluate RUN --maps MAPS.npy --params PARAMS.txt --out evaluation
     """
@@ -39,6 +44,7 @@ def evaluate(
     from higlow_tf.cli.evaluation import evaluate_model, verdict_rows
     from higlow_tf.diagnostics import write_metrics
     from higlow_tf.models import RunDirectory, load_model
+    from higlow_tf.models.split_record import ON_TRAINING_MAPS
 
     model = load_model(run)
     other = None if compare is None else load_model(compare)
@@ -50,6 +56,9 @@ def evaluate(
         difference, comparison = _compare(evaluation, second, run, compare)
         metrics["nll_difference_nats_per_pixel"] = difference
         verdict.insert(2, _difference_row(difference, compare))
+    if ON_TRAINING_MAPS in label:
+        metrics = {f"on_training_maps_{name}": metric for name, metric in metrics.items()}
+        verdict = [(f"{ON_TRAINING_MAPS}: {name}", value, note) for name, value, note in verdict]
     out.mkdir(parents=True, exist_ok=True)
     facts = provenance(model, test, run) | {"seed of the generated maps": seed}
     history = RunDirectory(run).read_history()
@@ -69,6 +78,9 @@ def provenance(model, test, run):
         "model": run,
         "trainable weights": sum(int(variable.value.shape.num_elements()) for variable in model.trainable_variables),
         "test maps": ", ".join(test.source),
+        "pixels a side": test.map_size
+        if test.native_size == test.map_size
+        else f"{test.map_size}, regridded from {test.native_size}",
     }
     if split:
         counts = {name: len(simulations) for name, simulations in split["simulations"].items()}
@@ -96,13 +108,17 @@ def write_pictures(report, pictures, out):
 
 def _test_maps(model, other, maps, params, allow_training_maps):
     """The maps on which the model, and the other one if there is one, may be judged; and which these are."""
-    from higlow_tf.data import load_cmd
     from higlow_tf.models import maps_for_testing
+    from higlow_tf.models.split_record import ON_TRAINING_MAPS, load_data_like
 
-    box = {} if model.split is None else {"box_size_mpc_h": model.split["box_size_mpc_h"]}
-    data = load_cmd(maps, params, tuple(model.parameters), **box)
-    if (data.map_size, data.num_channels) != (model.map_size, model.num_channels):
-        raise InputError(f"{maps}: expected maps of {model.map_size} pixels a side. Received: {data.map_size}.")
+    data = load_data_like(model.split, maps, params, parameters=model.parameters)
+    names = ", ".join(str(file) for file in maps)
+    if data.map_size != model.map_size:
+        raise InputError(f"{names}: expected maps of {model.map_size} pixels a side. Received: {data.map_size}.")
+    if data.num_channels != model.num_channels:
+        raise InputError(
+            f"{names}: expected {model.num_channels} fields, one --maps for each. Received: {data.num_channels}."
+        )
     test, label = maps_for_testing(model.split, data, allow_training_maps=allow_training_maps)
     if other is None:
         return test, label
@@ -114,7 +130,7 @@ def _test_maps(model, other, maps, params, allow_training_maps):
     # As read, since the record of the other run knows maps without the floor of this one.
     same = data.select_simulations(test.simulation_indices)
     _, second_label = maps_for_testing(other.split, same, allow_training_maps=allow_training_maps)
-    return test, label if not second_label.startswith("ON TRAINING") else f"{label}; --compare {second_label}"
+    return test, label if ON_TRAINING_MAPS not in second_label else f"{label}; --compare {second_label}"
 
 
 def _compare(one, two, run, second_run):

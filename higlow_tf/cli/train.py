@@ -1,6 +1,7 @@
 """higlow train: a run that can be interrupted, continued and audited."""
 
 import contextlib
+import enum
 import os
 import shutil
 from pathlib import Path
@@ -18,17 +19,44 @@ __all__ = ["new_config", "run_training", "train"]
 _COMMAND_LINE = "the command line"
 
 
+class Stage(enum.StrEnum):
+    """What a run trains for."""
+
+    DENSITY = "density"
+    POSTERIOR = "posterior"
+
+
 def train(
     out: Annotated[Path, typer.Option(metavar="RUN", help="Folder of the run.")],
     config_file: Annotated[
         Path | None, typer.Argument(metavar="[CONFIG.yaml]", help="Configuration; options below go before it.")
     ] = None,
-    preset: Annotated[str | None, typer.Option(help="Architecture: compact, higlow, paper or tiny.")] = None,
-    maps: Annotated[Path | None, typer.Option(help="Maps: .npy in the layout of CAMELS.")] = None,
-    params: Annotated[Path | None, typer.Option(help="Parameters: a text table, one row a simulation.")] = None,
-    parameters: Annotated[
-        str | None, typer.Option(help="Columns to condition on, with commas. [default: Omega_m,sigma_8]")
+    stage: Annotated[
+        Stage,
+        typer.Option(help="density: maximum likelihood; posterior: goes on from the run --from, for its parameters."),
+    ] = Stage.DENSITY,
+    start_from: Annotated[
+        Path | None, typer.Option("--from", metavar="RUN", help="Run of the first stage, for --stage posterior.")
     ] = None,
+    preset: Annotated[str | None, typer.Option(help="Architecture: compact, higlow, paper or tiny.")] = None,
+    maps: Annotated[
+        list[Path] | None,
+        typer.Option(help="Maps: .npy (2D maps or 3D grids, as CAMELS names them) or .h5; several are channels."),
+    ] = None,
+    params: Annotated[
+        Path | None, typer.Option(help="Parameters: a table, one row a simulation; not for .h5 that holds them.")
+    ] = None,
+    parameters: Annotated[
+        str | None,
+        typer.Option(
+            help="Columns to condition on, with commas; all; or an Info_*.txt file. [default: Omega_m,sigma_8]"
+        ),
+    ] = None,
+    map_size: Annotated[int | None, typer.Option(help="Regrid the maps to so many pixels a side.")] = None,
+    slab_thickness: Annotated[
+        float | None, typer.Option(help="Depth of the maps that 3D grids are projected to, in Mpc/h. [default: 5]")
+    ] = None,
+    box_size: Annotated[float | None, typer.Option(help="Side of the maps in Mpc/h. [default: 25]")] = None,
     epochs: Annotated[int | None, typer.Option(help="Most epochs.")] = None,
     max_minutes: Annotated[float | None, typer.Option(help="Wall time of the run, compilation included.")] = None,
     split_seed: Annotated[int | None, typer.Option(help="Seed of the split by simulation.")] = None,
@@ -45,12 +73,19 @@ def train(
     """Train a model; uses all GPUs. Ctrl-C leaves a run that --resume continues.
 
     Example: higlow train --preset compact --maps MAPS.npy --params PARAMS.txt --max-minutes 25 --out runs/first
+
+    Then, for better posteriors: higlow train --stage posterior --from runs/first --max-minutes 50 --out runs/second
     """
+    if (stage is Stage.POSTERIOR) != (start_from is not None):
+        raise InputError("Expected --stage posterior together with --from RUN. Received: one of them.")
     flags = {
         "preset": preset,
-        "data.maps": None if maps is None else str(maps.resolve()),
-        "data.params": None if params is None else str(params.resolve()),
-        "data.parameters": None if parameters is None else [name.strip() for name in parameters.split(",")],
+        "data.maps": _absolute(maps or None),
+        "data.params": _absolute(params),
+        "data.parameters": _parse_parameters(parameters),
+        "data.map_size": map_size,
+        "data.slab_thickness_mpc_h": slab_thickness,
+        "data.box_size_mpc_h": box_size,
         "data.split_seed": split_seed,
         "training.epochs": epochs,
         "training.max_minutes": max_minutes,
@@ -67,6 +102,8 @@ def train(
             raise InputError("Expected --resume without CONFIG.yaml and --overwrite. Received: both.")
         config = _config_to_resume(out, flags)
     else:
+        if start_from is not None:
+            flags = _second_stage(start_from, config_file) | flags
         config = new_config(config_file, flags)
     run_training(config, out, resume=resume, overwrite=overwrite)
     _say_next(config, out)
@@ -84,9 +121,11 @@ def run_training(config, out, *, resume=False, overwrite=False):
 
     preset(config.preset)
     data = _load_checked(config)
+    regridded = "" if data.native_size == data.map_size else f" (regridded from {data.native_size})"
+    channels = "" if data.num_channels == 1 else f" and {data.num_channels} fields"
     say(
-        f"{data.num_maps} maps of {data.map_size}x{data.map_size} pixels, {data.num_simulations} simulations, "
-        f"conditioned on {', '.join(data.parameters.names)}; preset {config.preset}"
+        f"{data.num_maps} maps of {data.map_size}x{data.map_size} pixels{regridded}{channels}, "
+        f"{data.num_simulations} simulations, conditioned on {', '.join(data.parameters.names)}; preset {config.preset}"
     )
     run = RunDirectory(out)
     history = run.read_history() if resume else {}
@@ -113,9 +152,41 @@ def _load_checked(config):
     outside = data.parameters.describe_outside(data.theta)
     if outside:
         raise InputError(
-            f"{config.data.params}: training needs parameters inside the prior. Received: {outside} (rows are maps)."
+            f"{data.source[-1]}: training needs parameters inside the prior. Received: {outside} (rows are maps)."
         )
     return data
+
+
+def _absolute(files):
+    """Files are named relative to the folder of the call, and the run must find them from any folder."""
+    if files is None or isinstance(files, list):
+        paths = [str(Path(file).resolve()) for file in files or []]
+        return None if not paths else paths[0] if len(paths) == 1 else paths
+    return str(Path(files).resolve())
+
+
+def _parse_parameters(text):
+    if text is None or text == "all":
+        return text
+    if Path(text).suffix:  # a file: no parameter has a dot in its name
+        return _absolute(text)
+    return [name.strip() for name in text.split(",")]
+
+
+def _second_stage(start_from, config_file):
+    """What a second stage takes over from the run that it starts from: data, split and model."""
+    from higlow_tf.models import RunDirectory
+
+    if config_file is not None:
+        raise InputError("Expected --from RUN, whose configuration is used, or CONFIG.yaml. Received: both.")
+    first, _ = RunDirectory(start_from).open()
+    content = first.model_dump(mode="json")
+    return {
+        "start_from": str(start_from.resolve()),
+        "preset": content["preset"],
+        "model": content["model"],
+        **{f"data.{name}": value for name, value in content["data"].items()},
+    }
 
 
 def _parse_settings(settings):
@@ -133,10 +204,13 @@ def _parse_settings(settings):
 
 def new_config(config_file, flags):
     """The configuration of a new run: flags (dotted keys) before the file (or None) before the preset's recipe."""
+    from higlow_tf.data.hdf5 import HDF5_SUFFIXES
     from higlow_tf.models.run_config import parse_run_config, read_run_config
 
     if config_file is None:
         missing = [name for name in ("preset", "data.maps", "data.params") if name not in flags]
+        if str(flags.get("data.maps")).endswith(HDF5_SUFFIXES):
+            missing = [name for name in missing if name != "data.params"]
         if missing:
             options = ", ".join("--" + name.removeprefix("data.") for name in missing)
             raise InputError(f"Expected CONFIG.yaml, or --preset, --maps and --params. Received: no {options}.")
@@ -145,9 +219,11 @@ def new_config(config_file, flags):
         read_run_config(config_file)  # names the file in its errors
         # As written: what a preset fills in must be that of the preset which --preset may have chosen.
         content = yaml.safe_load(config_file.read_text(encoding="utf-8"))
-        # Files are named relative to the folder of the call, and the run must find them from any folder.
         for name in ("maps", "params"):
-            content["data"][name] = str(Path(content["data"][name]).resolve())
+            content["data"][name] = _absolute(content["data"].get(name))
+        parameters = content["data"].get("parameters")
+        if isinstance(parameters, str):
+            content["data"]["parameters"] = _parse_parameters(parameters)
     return parse_run_config(_with_flags(content, flags), _COMMAND_LINE)
 
 
@@ -231,6 +307,9 @@ def _say_result(run):
 
 def _say_next(config, out):
     say("Next:")
-    say(f"  higlow evaluate {out} --maps {config.data.maps} --params {config.data.params} --out {out}_evaluation")
+    files = " ".join(f"--maps {file}" for file in config.data.map_files)
+    files += "" if config.data.params is None else f" --params {config.data.params}"
+    say(f"  higlow evaluate {out} {files} --out {out}_evaluation")
+    say(f"  higlow calibrate {out} {files}")
     say(f"  higlow sample {out} --from-prior 64 --out samples.npy")
     say(f"  higlow export {out} --out saved_models/{out.name}")

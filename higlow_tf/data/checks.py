@@ -4,32 +4,25 @@ import warnings
 
 import numpy as np
 
+from higlow_tf.data.big_arrays import MappedRows, map_chunks
 from higlow_tf.data.parameters import ParameterSpace
 from higlow_tf.errors import InputError, InputWarning
 
 __all__ = [
+    "PixelCheck",
     "as_float32_maps",
     "as_simulation",
     "as_theta",
     "check_pixels",
     "check_simulations",
     "count_zeros",
-    "map_chunks",
     "number_distinct_rows",
     "numeric_array",
     "per_map",
     "read_only",
 ]
 
-_CHUNK_PIXELS = 2**22
 _NAMED_COPIES = 3
-
-
-def map_chunks(maps):
-    """Yields `(start, maps[start : start + n])` with chunks of about 16 MB, for memory-mapped files."""
-    size = max(1, _CHUNK_PIXELS // max(1, int(np.prod(maps.shape[1:]))))
-    for start in range(0, len(maps), size):
-        yield start, maps[start : start + size]
 
 
 def numeric_array(values, name):
@@ -37,7 +30,7 @@ def numeric_array(values, name):
     if np.ma.isMaskedArray(values):
         raise InputError(f"{name} must be a plain array, since a mask would be lost. Received: a masked array.")
     try:
-        array = values if isinstance(values, np.ndarray) else np.asarray(values)
+        array = values if isinstance(values, (np.ndarray, MappedRows)) else np.asarray(values)
     except ValueError as error:
         raise InputError(f"{name} must be an array with rows of equal length. Received: {error}.") from None
     if array.dtype.kind not in "iuf":
@@ -55,6 +48,8 @@ def as_float32_maps(maps, name):
         raise InputError(f"{name} must be square maps [N, H, H] or [N, H, H, C]. Received: shape {maps.shape}.")
     if maps.size == 0:
         raise InputError(f"{name} must hold at least one map. Received: shape {maps.shape}.")
+    if isinstance(maps, MappedRows):
+        return maps
     if maps.dtype != np.float32 or not maps.dtype.isnative or not maps.flags.c_contiguous:
         with np.errstate(over="ignore"):  # what does not fit becomes infinite, and `check_pixels` says where
             maps = np.ascontiguousarray(maps, dtype=np.float32)
@@ -71,31 +66,68 @@ def check_pixels(maps, name):
     Raises:
         InputError: Says how many pixels (or maps) are wrong and which is the first.
     """
-    not_finite, negative, constant = _Finding(), _Finding(), _Finding()
+    check = PixelCheck(name)
     for start, chunk in map_chunks(maps):
+        check.add(chunk, start)
+    check.finish()
+
+
+class PixelCheck:
+    """Looks at maps chunk by chunk for pixels that are not finite or negative, and for maps without structure.
+
+    Args:
+        name: What the error calls the maps: the argument or the file.
+        index: What the first number of a place is called, and the others: "map" and "pixel".
+        allow_constant: Whether maps whose pixels are all equal are nothing wrong.
+    """
+
+    def __init__(self, name, *, index=("map", "pixel"), allow_constant=False):
+        self._name = name
+        self._index = index
+        self._allow_constant = allow_constant
+        self._not_finite, self._negative, self._constant = _Finding(), _Finding(), _Finding()
+
+    def add(self, chunk, start):
+        """Looks at `[n, H, H]` or `[n, H, H, C]`, of which the first is number `start`.
+
+        A part of a larger array has several such numbers, one for each of its first axes.
+        """
         axes = tuple(range(1, chunk.ndim))
         low, high = chunk.min(axis=axes), chunk.max(axis=axes)  # NaN shows in both
-        constant.add(low == high, start)
+        if not self._allow_constant:
+            self._constant.add(low == high, start)
         # The slow masks are made only where the extremes say that there is something to find.
-        if not (np.isfinite(low).all() and np.isfinite(high).all()):
-            not_finite.add(~np.isfinite(chunk), start)
+        with np.errstate(over="ignore"):  # what does not fit into float32 becomes infinite there
+            is_finite = np.isfinite(low.astype(np.float32)).all() and np.isfinite(high.astype(np.float32)).all()
+            if not is_finite:
+                self._not_finite.add(~np.isfinite(chunk.astype(np.float32)), start)
         if np.any(chunk < 0 if np.isnan(low).any() else low < 0):
-            negative.add(chunk < 0, start)
-    if not_finite.count:
-        raise InputError(
-            f"{name} must hold finite pixels only. Received: {not_finite.count} NaN or infinite pixels (as float32), "
-            f"the first in map {not_finite.first[0]} at pixel {not_finite.first[1:]}."
-        )
-    if negative.count:
-        raise InputError(
-            f"{name} must hold surface densities, not negative and not logarithms. Received: {negative.count} negative "
-            f"pixels, the first in map {negative.first[0]} at pixel {negative.first[1:]}."
-        )
-    if constant.count:
-        raise InputError(
-            f"{name} must hold maps with structure. Received: {constant.count} maps whose pixels are all equal, the "
-            f"first is map {constant.first[0]}."
-        )
+            self._negative.add(chunk < 0, start)
+
+    def finish(self):
+        """Raises what was found.
+
+        Raises:
+            InputError: Says how many pixels (or maps) are wrong and which is the first.
+        """
+        index, pixel = self._index
+        if self._not_finite.count:
+            first = self._not_finite.first
+            raise InputError(
+                f"{self._name} must hold finite pixels only. Received: {self._not_finite.count} NaN or infinite pixels "
+                f"(as float32), the first in {index} {first[0]} at {pixel} {first[1]}."
+            )
+        if self._negative.count:
+            first = self._negative.first
+            raise InputError(
+                f"{self._name} must hold surface densities, not negative and not logarithms. Received: "
+                f"{self._negative.count} negative pixels, the first in {index} {first[0]} at {pixel} {first[1]}."
+            )
+        if self._constant.count:
+            raise InputError(
+                f"{self._name} must hold maps with structure. Received: {self._constant.count} maps whose pixels are all "
+                f"equal, the first is {index} {self._constant.first[0]}."
+            )
 
 
 def count_zeros(maps):
@@ -187,6 +219,8 @@ class _Finding:
     def add(self, mask, start):
         found = int(np.count_nonzero(mask))
         if found and not self.count:
-            first = np.unravel_index(int(np.argmax(mask)), mask.shape)
-            self.first = (start + int(first[0]), *(int(i) for i in first[1:]))
+            first = np.array(np.unravel_index(int(np.argmax(mask)), mask.shape))
+            offsets = np.atleast_1d(start)
+            first[: len(offsets)] += offsets
+            self.first = (int(first[0]), tuple(first[1:].tolist()))
         self.count += found

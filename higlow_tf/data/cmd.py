@@ -1,147 +1,179 @@
-"""Reader of the two-dimensional maps of the CAMELS Multifield Dataset (CMD), and of files in its layout."""
+"""Reader of the files of the CAMELS Multifield Dataset (CMD), and of files in their layout."""
 
-import re
+import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from higlow_tf.data.dataset import HIMapDataset
-from higlow_tf.data.parameters import ParameterSpace
+from higlow_tf.data.file_names import (
+    CAMELS_SUITES,
+    FileName,
+    check_same_origin,
+    own_suite,
+    parse_maps_name,
+    parse_table_name,
+    set_in_labels,
+)
+from higlow_tf.data.map_files import agreed, read_maps
+from higlow_tf.data.parameter_info import read_parameter_info
+from higlow_tf.data.parameters import CAMELS_PARAMETERS, ParameterSpace, ParameterSpec
 from higlow_tf.data.tables import read_parameter_table
-from higlow_tf.errors import InputError
+from higlow_tf.errors import InputError, InputWarning
 
 __all__ = ["load_cmd"]
 
-_SET = r"(?P<set_name>LH|CV|1P|EX|BE|SB\d+)"
-_MAPS_NAMES = (
-    re.compile(rf"(Maps|Images)_(?P<field>[^_]+)_(?P<suite>.+)_{_SET}_z=(?P<redshift>\d+(\.\d+)?)\.npy"),
-    re.compile(r"Images_(?P<field>[^_]+)_(?P<suite>.+)_z=(?P<redshift>\d+(\.\d+)?)\.npy"),
-)
-_TABLE_NAMES = (
-    re.compile(rf"params_{_SET}_(?P<suite>.+)\.txt"),
-    re.compile(r"params_(?P<suite>.+)\.txt"),
-)
-_KNOWN_SUITES = ("IllustrisTNG", "SIMBA", "Astrid", "Magneticum", "Swift-EAGLE", "Ramses", "Enzo")
-# N-body twins run from the parameters of their hydrodynamic simulation and share its table; "Nbody" alone says nothing.
-_NBODY = "Nbody"
-# The other fields of CMD have units of their own, which its file names do not tell.
-_SURFACE_DENSITIES = ("HI", "Mgas", "Mcdm", "Mstar", "Mtot")
+# Five slabs along each of three axes.
+_MAPS_PER_SIMULATION = 15
+_INFO_SUFFIXES = (".txt", ".csv")
 
 
-def load_cmd(maps_file, params_file, parameters=("Omega_m", "sigma_8"), *, box_size_mpc_h=25.0):
-    """Reads CMD maps and the parameters of their simulations; nothing is transformed.
+def load_cmd(
+    maps_file,
+    params_file=None,
+    parameters=("Omega_m", "sigma_8"),
+    *,
+    map_size=None,
+    slab_thickness_mpc_h=None,
+    box_size_mpc_h=None,
+    redshift=None,
+):
+    """Reads maps and the parameters of their simulations.
 
     Files:
         `Maps_{field}_{suite}_{set}_z={z}.npy` or `Images_{field}_{suite}_z={z}.npy` (with or without the set): floating
-        point `[N, H, H]`, no pickles. `params_{set}_{suite}.txt` or `params_{suite}.txt`: one row a simulation, see
-        `read_parameter_table`. Files of other names are read too; suite, set, field and redshift are then None.
+        point `[N, H, H]`, no pickles. `Grids_{field}_{suite}_{set}_{N}_z={z}.npy`: `[S, N, N, N]`, projected to slabs along
+        three axes, see `project_grids`. `.h5`, `.hdf5`: maps, and perhaps parameters, see `read_hdf5`. `.npy` files of other
+        names are read too, `[N, H, H]` or `[N, H, H, C]`; suite, set, field and redshift are then None. Tables: see
+        `read_parameter_table`.
 
     Units:
-        HI and other mass maps are in (Msun/h)/(Mpc/h)^2; for other fields "not stated by the file".
+        As CMD states them for each field; HI and other mass maps are in (Msun/h)/(Mpc/h)^2. Grids of densities are
+        multiplied by the length of a cell and summed, which gives the same units.
 
     Ordering:
-        Map i belongs to row i // (N / rows); that N is a multiple of the rows is checked, and so is that the two
-        files name the same suite and the same set, where their names say so.
+        Map i belongs to row i // (N / rows), and grid i to row i; that N is a multiple of the rows is checked, and so is
+        that the files name the same suite and the same set, where their names say so (N-body twins share the table of
+        their suite).
 
     Args:
-        maps_file: The maps. float32 files stay on disk, memory-mapped.
-        params_file: The table.
-        parameters: Columns of theta, in this order: names of the CAMELS registry, or `ParameterSpec`s of other columns.
-        box_size_mpc_h: Side of the maps.
+        maps_file: The maps: a path, or several, whose maps are the channels in this order. float32 files stay on disk,
+            memory-mapped, unless they are regridded, projected or several.
+        params_file: The table; None for an HDF5 file with parameters.
+        parameters: Columns of theta, in this order: names of the CAMELS registry, or `ParameterSpec`s (or mappings with
+            name, low, high, transform) of other columns; "all" for all columns but the seed; or the path of an
+            `Info_*.txt` file of CAMELS, for all parameters that it lists.
+        map_size: Pixels a side to regrid to, at most as many as the maps have; each is an area-weighted mean. None: as
+            in the file.
+        slab_thickness_mpc_h: Depth of the maps that grids are projected to, a divisor of the box; None: 5.
+        box_size_mpc_h: Side of the maps; None: what the files say, else 25.
+        redshift: Redshift; None: what the files say.
 
     Returns:
-        `HIMapDataset` with maps `[N, H, H]`, theta `[N, P]`; the other columns are in `other_parameters`.
+        `HIMapDataset` with maps `[N, H, H]` (`[N, H, H, C]` for several files), theta `[N, P]`; the other columns are in
+        `other_parameters`.
 
     Raises:
-        InputError: If a file is missing or damaged, or does not hold what is described above.
+        InputError: If a file is missing or damaged, does not hold what is described above, or contradicts another file,
+            its own name, or an argument.
+
+    Warns:
+        InputWarning: If a file of CAMELS comes to another number of maps a simulation than 15.
 
     References:
         [1] Villaescusa-Navarro et al. The CAMELS Multifield Dataset. ApJS 259, 61, arXiv:2109.10915. MIT licence.
     """
-    maps_file, params_file = Path(maps_file), Path(params_file)
-    maps_name, table_name = _parse(_MAPS_NAMES, maps_file.name), _parse(_TABLE_NAMES, params_file.name)
-    _check_same_origin(maps_file, maps_name, params_file, table_name)
-    maps = _open_maps(maps_file)
-    table = read_parameter_table(params_file)
-    if len(maps) % len(table):
-        raise InputError(
-            f"{maps_file} must hold the same number of maps for each of the {len(table)} simulations of {params_file}. "
-            f"Received: {len(maps)} maps."
-        )
-    if isinstance(parameters, str):
-        parameters = (parameters,)
-    for spec in parameters:
-        table.column(getattr(spec, "name", spec))
-    space = ParameterSpace.from_names(parameters)
-    maps_per_simulation = len(maps) // len(table)
-    columns = {name: np.repeat(table.column(name), maps_per_simulation) for name in table.names}
-    field = maps_name.get("field")
+    table_name = FileName() if params_file is None else parse_table_name(params_file)
+    box = agreed("box_size_mpc_h", [(box_size_mpc_h, "The argument"), (table_name.box_size_mpc_h, str(params_file))])
+    found = read_maps(
+        maps_file,
+        map_size=map_size,
+        slab_thickness_mpc_h=slab_thickness_mpc_h,
+        box_size_mpc_h=box,
+        redshift=redshift,
+    )
+    if params_file is None:
+        table, simulation = _own_parameters(found)
+    else:
+        table, simulation = _parameters_of_table(found, read_parameter_table(params_file), params_file, table_name)
+    space = _parameter_space(parameters, table)
+    columns = {name: table.column(name) for name in table.names}
     return HIMapDataset(
-        maps=maps,
+        maps=found.maps,
         theta=np.stack([columns.pop(name) for name in space.names], axis=1),
         parameters=space,
-        simulation=np.repeat(np.arange(len(table)), maps_per_simulation),
-        box_size_mpc_h=box_size_mpc_h,
-        redshift=float(maps_name["redshift"]) if maps_name else None,
-        suite=maps_name.get("suite"),
-        set_name=maps_name.get("set_name"),
-        field=field,
+        simulation=simulation,
+        box_size_mpc_h=found.box_size_mpc_h,
+        redshift=found.redshift,
+        units=found.units,
+        suite=found.suite,
+        set_name=found.set_name,
+        field=found.field,
         other_parameters=columns,
-        source=(str(maps_file), str(params_file)),
-        **({} if field in (None, *_SURFACE_DENSITIES) else {"units": "not stated by the file"}),
+        source=found.source + (() if params_file is None else (str(params_file),)),
+        native_size=found.native_size,
+        slab_thickness_mpc_h=found.slab_thickness_mpc_h,
     )
 
 
-def _parse(patterns, name):
-    for pattern in patterns:
-        match = pattern.fullmatch(name)
-        if match:
-            return match.groupdict()
-    return {}
-
-
-def _check_same_origin(maps_file, maps_name, params_file, table_name):
-    maps_suite, table_suite = _suite(maps_file.name, maps_name), _suite(params_file.name, table_name)
-    if maps_suite and table_suite and maps_suite.lower() != table_suite.lower():
+def _own_parameters(found):
+    """The parameters that an HDF5 file of maps holds: one row a map, and the simulation of each map."""
+    if found.content is None or found.content.table is None:
         raise InputError(
-            f"{maps_file} needs the parameter table of its own suite, {maps_suite}. "
-            f"Received: {params_file}, which is named after {table_suite}."
+            f"{found.source[0]} must come with a table of parameters, or be an HDF5 file that holds them. Received: no table."
         )
-    maps_set, table_set = maps_name.get("set_name"), table_name.get("set_name")
-    if maps_set and table_set and maps_set != table_set:
+    return found.content.table, found.content.simulation
+
+
+def _parameters_of_table(found, table, params_file, table_name):
+    """The row of each map, and the number of that row as the simulation of each map."""
+    if found.content is not None and found.content.table is not None:
         raise InputError(
-            f"{maps_file} needs the parameter table of its own set, {maps_set}. "
-            f"Received: {params_file}, which is named after {table_set}."
+            f"{found.source[0]} holds parameters itself and must come without a table. Received: {params_file}."
         )
-
-
-def _suite(name, parsed):
-    """The suite that a file name speaks of, also where it does not follow the pattern."""
-    if "suite" in parsed:
-        return parsed["suite"].removeprefix(_NBODY).removeprefix("_") or None
-    named = [suite for suite in _KNOWN_SUITES if suite.lower() in name.lower()]
-    return named[0] if len(named) == 1 else None
-
-
-def _open_maps(path):
-    """Opens a .npy file of maps as a read-only memory map."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(len(np.lib.format.MAGIC_PREFIX))
-    except OSError as error:
-        raise InputError(f"{path} must be a readable .npy file of maps. Received: {error.strerror}.") from None
-    if start != np.lib.format.MAGIC_PREFIX:
+    table_name = replace(table_name, set_name=set_in_labels(table.labels) or table_name.set_name)
+    for path in found.source:
+        name = FileName(suite=found.suite or parse_maps_name(path).suite, set_name=found.set_name)
+        check_same_origin(path, name, params_file, table_name, "the parameter table")
+    num_maps, number = len(found.maps), found.maps_per_simulation
+    if number is not None and num_maps != number * len(table):
         raise InputError(
-            f"{path} must be a .npy file of maps. Received: {'a file of another format' if start else 'an empty file'}."
+            f"{found.source[0]} must hold one grid for each of the {len(table)} simulations of {params_file}. "
+            f"Received: {num_maps // number} grids."
         )
-    try:
-        maps = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+    if num_maps % len(table):
         raise InputError(
-            f"{path} must be a whole .npy file of numbers, not truncated, without pickled objects. Received: {error}."
-        ) from None
-    if maps.dtype.kind != "f":
-        raise InputError(f"{path} must hold floating-point maps. Received: dtype {maps.dtype}.")
-    if maps.ndim != 3 or maps.shape[1] != maps.shape[2]:
-        raise InputError(f"{path} must hold square maps [N, H, H]. Received: shape {maps.shape}.")
-    return maps
+            f"{found.source[0]} must hold the same number of maps for each of the {len(table)} simulations of "
+            f"{params_file}. Received: {num_maps} maps."
+        )
+    if number is None and own_suite(found.suite) in CAMELS_SUITES and num_maps != _MAPS_PER_SIMULATION * len(table):
+        warnings.warn(
+            f"{found.source[0]}: files of CAMELS hold {_MAPS_PER_SIMULATION} maps a simulation. Received: {num_maps} maps "
+            f"for the {len(table)} simulations of {params_file}.",
+            InputWarning,
+            stacklevel=3,
+        )
+    simulation = np.repeat(np.arange(len(table)), num_maps // len(table))
+    return replace(table, values=table.values[simulation], labels=()), simulation
+
+
+def _parameter_space(parameters, table):
+    """The parameters to condition on, by name, by prior, all of the table, or all of a published list."""
+    if isinstance(parameters, ParameterSpace):
+        parameters = parameters.specs
+    if isinstance(parameters, (str, Path)) and Path(parameters).suffix in _INFO_SUFFIXES:
+        parameters = read_parameter_info(parameters)
+    elif parameters == "all":
+        parameters = table.parameter_names
+        unknown = [name for name in parameters if name not in CAMELS_PARAMETERS]
+        if unknown:
+            raise InputError(
+                f"{table.path} has columns without a known prior; name the parameters, with low and high, or give the "
+                f"Info_*.txt file of CAMELS. Received: {', '.join(unknown)}."
+            )
+    elif isinstance(parameters, (str, dict, ParameterSpec)):
+        parameters = (parameters,)
+    for spec in parameters:
+        table.column(spec.get("name") if isinstance(spec, dict) else getattr(spec, "name", spec))
+    return ParameterSpace.from_names(parameters)

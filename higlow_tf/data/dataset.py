@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from higlow_tf.data.big_arrays import IN_MEMORY_BYTES, MappedRows, is_mapped, map_chunks
 from higlow_tf.data.checks import (
     as_float32_maps,
     as_simulation,
@@ -35,7 +36,8 @@ class HIMapDataset:
     """Maps in physical units, one row of parameters a map, and the simulation that each map belongs to.
 
     Everything is checked once, when the dataset is made, and read-only after. Maps that are memory-mapped float32 stay
-    on disk; a selection of them is copied into memory.
+    on disk; a selection is copied into memory, unless they take more than `IN_MEMORY_BYTES`: then it is `MappedRows`, indices
+    of rows that are read when they are asked for.
 
     Args:
         maps: `[N, H, H]` or `[N, H, H, C]`, any integer or real type; kept as float32.
@@ -47,9 +49,11 @@ class HIMapDataset:
         units: Units of the pixels.
         suite: Name of the suite of simulations, or None.
         set_name: Name of its set ("LH", "CV", ...), or None.
-        field: Name of the field ("HI"), or None.
+        field: Name of the field ("HI"), a tuple of one name a channel, or None.
         other_parameters: Further numbers of each map, name -> `[N]`.
-        source: Names of the files that were read.
+        source: Names of the files that were read: of the maps, and last that of the parameters, if it is another.
+        native_size: Pixels a side before regridding; None for the size of `maps`.
+        slab_thickness_mpc_h: Depth of the maps, where they were projected from three-dimensional grids; else None.
         zero_floor: The floor that replaced zeros, or None (see `ZeroFloor`).
         floored_by_map: Number of pixels of each map that were zero and got a floor, `[N]`.
 
@@ -70,15 +74,17 @@ class HIMapDataset:
     units: str = "(Msun/h)/(Mpc/h)^2"
     suite: str | None = None
     set_name: str | None = None
-    field: str | None = None
+    field: str | tuple | None = None
     other_parameters: dict | None = None
     source: tuple = ()
+    native_size: int | None = None
+    slab_thickness_mpc_h: float | None = None
     zero_floor: float | None = None
     floored_by_map: np.ndarray | None = None
 
     def __post_init__(self):
-        maps_name = self.source[0] if self.source else "maps"
-        theta_name = self.source[1] if len(self.source) > 1 else "theta"
+        maps_name = ", ".join(self.source[:-1] or self.source) or "maps"
+        theta_name = self.source[-1] if self.source else "theta"
         maps = as_float32_maps(self.maps, maps_name)
         theta = as_theta(self.theta, theta_name, self.parameters, len(maps))
         simulation = as_simulation(self.simulation, len(maps))
@@ -93,7 +99,7 @@ class HIMapDataset:
         check_simulations(theta, simulation, others, theta_name, warn_of_copies=self.set_name != "CV")
         self._set(maps=maps, theta=read_only(theta), simulation=read_only(simulation), source=tuple(self.source))
         self._set(other_parameters={name: read_only(column) for name, column in others.items()})
-        self._set(floored_by_map=read_only(floored))
+        self._set(floored_by_map=read_only(floored), native_size=self.native_size or maps.shape[1])
 
     @classmethod
     def from_arrays(
@@ -210,12 +216,18 @@ class HIMapDataset:
         if index.dtype.kind != "b" and not (-self.num_maps <= index.min() and index.max() < self.num_maps):
             raise InputError(f"map_indices must lie below {self.num_maps}. Received: {index.min()} to {index.max()}.")
         return self._changed(
-            maps=self.maps[index],
+            maps=self._select_maps(index),
             theta=self.theta[index],
             simulation=self.simulation[index],
             other_parameters={name: read_only(column[index]) for name, column in self.other_parameters.items()},
             floored_by_map=self.floored_by_map[index],
         )
+
+    def _select_maps(self, index):
+        if self.maps.nbytes <= IN_MEMORY_BYTES or not is_mapped(self.maps):
+            return self.maps[index]
+        rows = np.arange(self.num_maps)[index]
+        return self.maps.select(rows) if isinstance(self.maps, MappedRows) else MappedRows(self.maps, rows)
 
     def select_simulations(self, simulations):
         """All maps of these simulations, in the order of this dataset."""
@@ -247,12 +259,17 @@ class HIMapDataset:
         rows = split_simulations(self.theta_by_simulation, fractions, seed)
         return [self.select_simulations(self.simulation_indices[subset]) for subset in rows]
 
+    @functools.cached_property
+    def _hashes(self):
+        return tuple(
+            hashlib.blake2b(np.ascontiguousarray(one_map, dtype="<f4").tobytes(), digest_size=8).hexdigest()
+            for _, chunk in map_chunks(self.maps)
+            for one_map in chunk
+        )
+
     def map_hashes(self):
         """The content of each map: blake2b (8 bytes) of its little-endian float32 pixels, as hex strings."""
-        return [
-            hashlib.blake2b(np.ascontiguousarray(one_map, dtype="<f4").tobytes(), digest_size=8).hexdigest()
-            for one_map in self.maps
-        ]
+        return list(self._hashes)
 
     def content_hash(self):
         """One hex string for all maps and parameters in their order; file names and metadata do not count."""
@@ -272,16 +289,16 @@ class HIMapDataset:
 
         return pipeline.to_tf(self, batch_size, **options)
 
-    def to_tf_evaluation(self, batch_size=64, *, dtype="float32"):
+    def to_tf_evaluation(self, batch_size=64, **options):
         """Batches `(theta, maps, sample_weight)` of equal size, see `higlow_tf.data.pipeline.to_tf_evaluation`."""
         from higlow_tf.data import pipeline
 
-        return pipeline.to_tf_evaluation(self, batch_size, dtype=dtype)
+        return pipeline.to_tf_evaluation(self, batch_size, **options)
 
     def _changed(self, **changes):
         """A copy with other arrays that are known to be right: nothing is checked (or warned of) twice."""
         changed = copy.copy(self)
-        for name in ("simulation_indices", "zero_pixels"):
+        for name in ("simulation_indices", "zero_pixels", "_hashes"):
             changed.__dict__.pop(name, None)
         changed._set(**{k: read_only(v) if isinstance(v, np.ndarray) else v for k, v in changes.items()})
         return changed

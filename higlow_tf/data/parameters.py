@@ -2,7 +2,7 @@
 
 import difflib
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 from scipy.stats import qmc
@@ -69,6 +69,18 @@ class ParameterSpec:
         if self.transform == "log" and low <= 0:
             raise InputError(f"The log-uniform prior of {self.name} must start above zero. Received: {low}.")
 
+    @classmethod
+    def from_config(cls, config):
+        """Makes a parameter of a mapping; without a label its name is the label."""
+        known = [field.name for field in fields(cls)]
+        missing = [name for name in ("name", "low", "high") if name not in config]
+        unknown = [name for name in config if name not in known]
+        if missing or unknown:
+            raise InputError(
+                f"A parameter needs name, low, high, and may have transform and label. Received: {dict(config)!r}."
+            )
+        return cls(**{"label": str(config["name"]).replace("_", r"\_"), **config})
+
 
 # The Latin hypercube (LH) prior of CAMELS: https://camels.readthedocs.io
 CAMELS_PARAMETERS = {
@@ -114,11 +126,16 @@ class ParameterSpace:
 
     @classmethod
     def from_names(cls, names):
-        """Builds the space from names of the CAMELS registry; a `ParameterSpec` among them is taken as it is."""
-        if isinstance(names, (str, ParameterSpec)):
+        """Builds the space from names of the CAMELS registry; a `ParameterSpec` among them is taken as it is.
+
+        A mapping with name, low, high and perhaps transform and label, as in a YAML file, becomes a `ParameterSpec`.
+        """
+        if isinstance(names, (str, dict, ParameterSpec)):
             names = [names]
         specs = []
         for name in names:
+            if isinstance(name, dict):
+                name = ParameterSpec.from_config(name)
             if not isinstance(name, ParameterSpec) and name not in CAMELS_PARAMETERS:
                 raise InputError(
                     f"Every parameter must be a ParameterSpec or one of {list(CAMELS_PARAMETERS)} "
@@ -203,7 +220,7 @@ class ParameterSpace:
     @classmethod
     def from_config(cls, config):
         """The inverse of `to_config`."""
-        return cls(tuple(ParameterSpec(**spec) for spec in config))
+        return cls(tuple(ParameterSpec.from_config(spec) for spec in config))
 
     def _from_unit(self, unit):
         # The exponential of a logarithm may miss an edge by one rounding.

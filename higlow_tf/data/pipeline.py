@@ -1,13 +1,24 @@
 """tf.data pipelines: shuffled and augmented for training, padded and weighed for evaluation.
 
+Under a distribution strategy a pipeline can be handed to Keras as it is: TensorFlow cuts each batch into equal parts for
+the replicas. With several workers it does so on every worker, which then reads and augments all maps and throws most of
+them away. With `input_context` a worker reads and augments its own maps only:
+
+    counter = EpochCounter()
+    batches = strategy.distribute_datasets_from_function(
+        lambda context: data.to_tf(64, input_context=context, epoch_counter=counter)
+    )
+
+Either way the maps of a batch, over all replicas, are the same as without a strategy, and so is the augmentation of each.
+
 The only module of this package that imports TensorFlow.
 """
-
-import threading
 
 import numpy as np
 import tensorflow as tf
 
+from higlow_tf.data.batch_plan import BatchPlan, checked_count
+from higlow_tf.data.epoch_counter import EpochCounter
 from higlow_tf.errors import InputError
 
 __all__ = ["EpochCounter", "augment_maps", "to_tf", "to_tf_evaluation"]
@@ -19,45 +30,6 @@ _GOLDEN_GAMMA = 0x9E3779B97F4A7C15
 _MIX_ROUNDS = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
 
 
-class EpochCounter:
-    """The number of the next epoch of a training pipeline.
-
-    Math:
-        next epoch = initial_epoch + number of iterations that were run to their end
-
-    An iteration counts when its *last* batch is made, not when it starts: `keras.Model.fit` starts iterations that it
-    throws away (one at the end of every epoch, and one to build a model under a distribution strategy). On one device
-    nothing is read from those. Under a strategy they prefetch some batches, and an iteration of less than about ten
-    batches may then be counted although nobody saw it. `set` excludes that: it names the epoch of all iterations that
-    start from now on, and nothing else does any more. Call it from `on_epoch_begin` of a Keras callback.
-
-    Args:
-        initial_epoch: Number of the first epoch.
-    """
-
-    def __init__(self, initial_epoch=0):
-        self._epoch = _checked_count(initial_epoch, "initial_epoch", 0)
-        self._is_set = False
-        self._lock = threading.Lock()
-
-    @property
-    def next_epoch(self):
-        """The epoch that the next iteration will be."""
-        return self._epoch
-
-    def set(self, epoch):
-        """Names the epoch of the iterations that start from now on."""
-        with self._lock:
-            self._epoch = _checked_count(epoch, "epoch", 0)
-            self._is_set = True
-
-    def finish(self, epoch):
-        """Counts an iteration of this epoch as run to its end; called by the pipeline."""
-        with self._lock:
-            if not self._is_set:
-                self._epoch = max(self._epoch, epoch + 1)
-
-
 def to_tf(
     dataset,
     batch_size=64,
@@ -67,7 +39,9 @@ def to_tf(
     drop_remainder=True,
     seed=0,
     initial_epoch=0,
+    epoch_counter=None,
     dtype="float32",
+    input_context=None,
 ):
     """Batches for training; each iteration is one epoch.
 
@@ -77,29 +51,33 @@ def to_tf(
 
     Args:
         dataset: `HIMapDataset`.
-        batch_size: Maps a batch, over all replicas.
+        batch_size: Maps a batch, over all replicas of all workers.
         shuffle: Whether each epoch has an order of its own.
         augment: Whether maps are shifted, rotated and reflected at random, see `augment_maps`.
         drop_remainder: Whether to leave out the maps that do not fill a batch (other ones in each shuffled epoch);
             otherwise the last batch is smaller.
         seed: Seed of order and augmentation.
         initial_epoch: Number of the first epoch.
+        epoch_counter: `EpochCounter` to use in place of a new one, which starts at `initial_epoch`.
         dtype: "float32" or "float64" (a map in physical units overflows or blurs in half precision).
+        input_context: `tf.distribute.InputContext` of one worker, or None for whole batches.
 
     Returns:
         `tf.data.Dataset` of `(theta [B, P], maps [B, H, H] or [B, H, H, C])` in physical units. Within a batch the maps
-        are in the order of the file, which reads a memory map fastest.
+        are in the order of the file, which reads a memory map fastest. With `input_context`, each batch comes as one
+        element of `B / replicas` maps for each replica of this worker, as `distribute_datasets_from_function` expects;
+        the parts of replica 0, 1, ... of worker 0, 1, ... one behind the other are the batch. `cardinality` is the
+        number of batches.
 
     Raises:
-        InputError: If there is less than one batch, or an argument is out of range.
+        InputError: If there is less than one batch, the replicas cannot share a batch evenly, or an argument is out of
+            range.
     """
-    batch_size = _checked_count(batch_size, "batch_size", 1)
-    seed = _checked_count(seed, "seed", 0)
+    seed = checked_count(seed, "seed", 0)
     tf_dtype = _checked_dtype(dtype)
-    num_steps = dataset.num_maps // batch_size if drop_remainder else -(-dataset.num_maps // batch_size)
-    if not num_steps:
-        raise InputError(f"batch_size must not exceed the {dataset.num_maps} maps. Received: {batch_size}.")
-    counter = EpochCounter(initial_epoch)
+    batch_size = checked_count(batch_size, "batch_size", 1)
+    plan = BatchPlan.for_context(dataset.num_maps, batch_size, input_context, drop_remainder=drop_remainder)
+    counter = EpochCounter(initial_epoch) if epoch_counter is None else epoch_counter
 
     def start_epoch():
         epoch = counter.next_epoch
@@ -109,23 +87,22 @@ def to_tf(
             indices = np.random.default_rng(order_seed).permutation(indices)
         return np.int64(epoch), augment_seed.generate_state(1, np.uint64).view(np.int64)[0], indices
 
-    def read_batch(epoch, step, indices):
-        batch = np.sort(indices[step * batch_size : (step + 1) * batch_size])
-        if step == num_steps - 1:
+    def read_part(epoch, element, indices):
+        rows = plan.rows(indices, element)
+        if element == plan.num_elements - 1:
             counter.finish(int(epoch))
-        return batch, *_read(dataset, batch, dtype)
+        return rows, *_read(dataset, rows, dtype)
 
     def make_epoch(epoch, augment_seed, indices):
-        def make_batch(step):
-            batch, theta, maps = tf.numpy_function(
-                read_batch, [epoch, step, indices], (tf.int64, tf.float64, tf_dtype), stateful=True
+        def make_part(element):
+            rows, theta, maps = tf.numpy_function(
+                read_part, [epoch, element, indices], (tf.int64, tf.float64, tf_dtype), stateful=True
             )
-            rows = batch_size if drop_remainder else None
-            batch.set_shape([rows])
-            theta, maps = _with_shapes(dataset, rows, theta, maps)
-            return tf.stack([tf.fill(tf.shape(batch), augment_seed), batch], axis=1), tf.cast(theta, tf_dtype), maps
+            rows.set_shape([plan.rows_per_element])
+            theta, maps = _with_shapes(dataset, plan.rows_per_element, theta, maps)
+            return tf.stack([tf.fill(tf.shape(rows), augment_seed), rows], axis=1), tf.cast(theta, tf_dtype), maps
 
-        return tf.data.Dataset.range(num_steps).map(make_batch)
+        return tf.data.Dataset.range(plan.num_elements).map(make_part)
 
     def finish_batch(seeds, theta, maps):
         return theta, augment_maps(maps, seeds) if augment else maps
@@ -134,14 +111,14 @@ def to_tf(
         lambda _: tf.numpy_function(start_epoch, [], (tf.int64, tf.int64, tf.int64), stateful=True)
     )
     batches = epochs.map(_with_epoch_shapes).flat_map(make_epoch)
-    batches = batches.apply(tf.data.experimental.assert_cardinality(num_steps))
+    batches = batches.apply(tf.data.experimental.assert_cardinality(plan.num_elements))
     batches = batches.map(finish_batch, num_parallel_calls=_PREFETCH_BATCHES, deterministic=True)
-    batches = _finished(batches)
+    batches = _finished(batches, plan)
     batches.epoch_counter = counter
     return batches
 
 
-def to_tf_evaluation(dataset, batch_size=64, *, dtype="float32"):
+def to_tf_evaluation(dataset, batch_size=64, *, dtype="float32", input_context=None):
     """Batches for evaluation: every map once, in order, all batches of one size.
 
     The last batch is filled up with its own last map at weight 0, so that shapes are static and a weighed mean is
@@ -149,31 +126,34 @@ def to_tf_evaluation(dataset, batch_size=64, *, dtype="float32"):
 
     Args:
         dataset: `HIMapDataset`.
-        batch_size: Maps a batch.
+        batch_size: Maps a batch, over all replicas of all workers.
         dtype: "float32" or "float64".
+        input_context: `tf.distribute.InputContext` of one worker, or None for whole batches.
 
     Returns:
-        `tf.data.Dataset` of `(theta [B, P], maps [B, H, H] or [B, H, H, C], sample_weight [B])`.
+        `tf.data.Dataset` of `(theta [B, P], maps [B, H, H] or [B, H, H, C], sample_weight [B])`; with `input_context` in
+        parts, as `to_tf`.
 
     Raises:
-        InputError: If `batch_size` or `dtype` is out of range.
+        InputError: If `batch_size` or `dtype` is out of range, or the replicas cannot share a batch evenly.
     """
-    batch_size = _checked_count(batch_size, "batch_size", 1)
+    batch_size = checked_count(batch_size, "batch_size", 1)
     tf_dtype = _checked_dtype(dtype)
-    num_steps = -(-dataset.num_maps // batch_size)
+    order = np.arange(-(-dataset.num_maps // batch_size) * batch_size)
+    plan = BatchPlan.for_context(len(order), batch_size, input_context)
 
-    def read_batch(step):
-        positions = np.arange(step * batch_size, (step + 1) * batch_size)
-        weight = (positions < dataset.num_maps).astype(dtype)
-        return *_read(dataset, np.minimum(positions, dataset.num_maps - 1), dtype), weight
+    def read_part(element):
+        rows = plan.rows(order, element)
+        weight = (rows < dataset.num_maps).astype(dtype)
+        return *_read(dataset, np.minimum(rows, dataset.num_maps - 1), dtype), weight
 
-    def make_batch(step):
-        theta, maps, weight = tf.numpy_function(read_batch, [step], (tf.float64, tf_dtype, tf_dtype), stateful=False)
-        theta, maps = _with_shapes(dataset, batch_size, theta, maps)
-        weight.set_shape([batch_size])
+    def make_part(element):
+        theta, maps, weight = tf.numpy_function(read_part, [element], (tf.float64, tf_dtype, tf_dtype), stateful=False)
+        theta, maps = _with_shapes(dataset, plan.rows_per_element, theta, maps)
+        weight.set_shape([plan.rows_per_element])
         return tf.cast(theta, tf_dtype), maps, weight
 
-    return _finished(tf.data.Dataset.range(num_steps).map(make_batch))
+    return _finished(tf.data.Dataset.range(plan.num_elements).map(make_part), plan)
 
 
 def augment_maps(maps, seeds):
@@ -249,11 +229,15 @@ def _read(dataset, indices, dtype):
     return dataset.theta[indices], np.asarray(dataset.maps[indices], dtype=dtype)
 
 
-def _finished(batches):
+def _finished(batches, plan):
     options = tf.data.Options()
     # Not by file: the maps come from memory. Otherwise a strategy of several workers tries files first and warns.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    return batches.with_options(options).prefetch(_PREFETCH_BATCHES)
+    batches = batches.with_options(options).prefetch(_PREFETCH_BATCHES)
+    if plan.parts_here > 1:
+        # A strategy hands this number to Keras as that of the steps, each of which takes an element for every replica.
+        batches.cardinality = lambda: tf.constant(plan.num_steps, tf.int64)
+    return batches
 
 
 def _checked_dtype(dtype):
@@ -261,9 +245,3 @@ def _checked_dtype(dtype):
     if name not in _DTYPES:
         raise InputError(f"dtype must be one of {_DTYPES}. Received: {name!r}.")
     return tf.as_dtype(name)
-
-
-def _checked_count(value, name, lowest):
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < lowest:
-        raise InputError(f"{name} must be an integer from {lowest} up. Received: {value!r}.")
-    return int(value)

@@ -1,7 +1,5 @@
-"""Writes simulated suites as files in the layout of the CAMELS Multifield Dataset (CMD)."""
+"""Writes the lognormal suite as files in the layout of the CAMELS Multifield Dataset (CMD)."""
 
-import contextlib
-import os
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +9,9 @@ from higlow_tf.data.lognormal.field import PARAMETER_STREAM, check_seed, rings
 from higlow_tf.data.lognormal.posterior import PARAMETER_NAMES
 from higlow_tf.data.parameters import ParameterSpace
 from higlow_tf.errors import InputError
+from higlow_tf.files import whole_path
 
-__all__ = ["write_lognormal"]
+__all__ = ["check_count", "check_new_suite", "write_lognormal", "write_maps_header", "write_parameters"]
 
 _MAPS_NAME = "Maps_HI_Lognormal_LH_z=6.00.npy"
 _PARAMS_NAME = "params_LH_Lognormal.txt"
@@ -52,27 +51,46 @@ def write_lognormal(
     Raises:
         InputError: If an argument is outside its range, a file is there already, or the files cannot be written.
     """
-    for name, value in (("simulations", simulations), ("maps_per_simulation", maps_per_simulation)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-            raise InputError(f"Expected {name} to be a positive integer. Received: {value!r}.")
+    check_count("simulations", simulations)
+    check_count("maps_per_simulation", maps_per_simulation)
     rings(map_size)
     check_seed(seed)
     maps_path, params_path = Path(out_dir) / _MAPS_NAME, Path(out_dir) / _PARAMS_NAME
-    _refuse_existing((maps_path, params_path), overwrite)
+    check_new_suite((maps_path, params_path), overwrite)
     theta = _draw_parameters(simulations, seed)
-    with contextlib.ExitStack() as cleanup:
-        params_part = cleanup.enter_context(_temporary_beside(params_path))
-        maps_part = cleanup.enter_context(_temporary_beside(maps_path))
-        with _errors_name(params_path), open(params_part, "w", encoding="utf-8") as file:
-            np.savetxt(file, theta, fmt=f"%.{_DECIMALS}f", header=" ".join(PARAMETER_NAMES))
-        with _errors_name(maps_path), open(maps_part, "wb") as file:
+    with whole_path(maps_path) as maps_part:
+        with open(maps_part, "wb") as file:
+            write_maps_header(file, len(theta) * maps_per_simulation, map_size)
             _write_maps(file, theta, map_size, maps_per_simulation, seed, progress)
-        with _errors_name(maps_path):
-            # Old maps go first: if the process dies in between, no table stands beside maps of another one.
-            maps_path.unlink(missing_ok=True)
-            os.replace(params_part, params_path)
-            os.replace(maps_part, maps_path)
+        # Old maps go first: if the process dies in between, no table stands beside maps of another one.
+        maps_path.unlink(missing_ok=True)
+        write_parameters(params_path, theta, PARAMETER_NAMES)
     return maps_path, params_path
+
+
+def write_parameters(path, theta, names):
+    """Writes a table of parameters, whole: a header with the names, then one row a simulation with five decimals."""
+    with whole_path(path) as part:
+        np.savetxt(part, theta, fmt=f"%.{_DECIMALS}f", header=" ".join(names), encoding="utf-8")
+
+
+def write_maps_header(file, num_maps, map_size):
+    """Writes what precedes the maps in a .npy file; plain writes follow, as a full disk under a memory map kills."""
+    header = {"descr": "<f4", "fortran_order": False, "shape": (num_maps, map_size, map_size)}
+    np.lib.format.write_array_header_1_0(file, header)
+
+
+def check_count(name, value):
+    """Raises `InputError` unless the argument of this name is a positive integer."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise InputError(f"Expected {name} to be a positive integer. Received: {value!r}.")
+
+
+def check_new_suite(paths, overwrite):
+    """Raises `InputError` if a file is there already and may not be replaced."""
+    for path in paths:
+        if path.exists() and not overwrite:
+            raise InputError(f"Expected {path} not to exist, or overwrite=True. Received: an existing file.")
 
 
 def _draw_parameters(simulations, seed):
@@ -83,46 +101,9 @@ def _draw_parameters(simulations, seed):
 
 
 def _write_maps(file, theta, map_size, maps_per_simulation, seed, progress):
-    """Streams the maps, one simulation at a time; plain writes, as a full disk under a memory map ends the process."""
-    header = {
-        "descr": "<f4",
-        "fortran_order": False,
-        "shape": (len(theta) * maps_per_simulation, map_size, map_size),
-    }
-    np.lib.format.write_array_header_1_0(file, header)
     for i, row in enumerate(theta):
         rows = np.repeat(row[None], maps_per_simulation, axis=0)
         maps = lognormal.sample(rows, map_size, seed, first_row=i * maps_per_simulation)
         file.write(maps.astype("<f4", copy=False).tobytes())
         if progress is not None:
             progress(i + 1, len(theta))
-
-
-def _refuse_existing(paths, overwrite):
-    for path in paths:
-        if path.exists() and not overwrite:
-            raise InputError(f"Expected {path} not to exist, or overwrite=True. Received: an existing file.")
-
-
-@contextlib.contextmanager
-def _temporary_beside(path):
-    """A temporary path in the folder of `path`, which is made if missing; what is left there is removed at the end."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with _errors_name(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        yield part
-    finally:
-        # Also when the folder has become unreadable: the error that matters is the one already on its way.
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _errors_name(path):
-    """Turns an error of the operating system into one sentence that names the file."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(f"Expected to be able to write {path}. Received: {reason}.") from error

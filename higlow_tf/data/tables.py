@@ -8,13 +8,24 @@ import numpy as np
 from higlow_tf.data.parameters import CAMELS_PARAMETERS, nearest_name
 from higlow_tf.errors import InputError
 
-__all__ = ["ParameterTable", "read_parameter_table"]
+__all__ = ["OTHER_NAMES", "ParameterTable", "names_without_header", "read_parameter_table"]
 
 # What the columns are where no header says so: the CAMELS tables, and the two of the papers.
 _COLUMNS_WITHOUT_HEADER = {
     len(CAMELS_PARAMETERS): tuple(CAMELS_PARAMETERS),
     2: ("Omega_m", "sigma_8"),
 }
+# Names that CAMELS gives to parameters of the registry in its tables of more than six.
+OTHER_NAMES = {
+    "Omega0": "Omega_m",
+    "sigma8": "sigma_8",
+    "ASN1": "A_SN1",
+    "AAGN1": "A_AGN1",
+    "ASN2": "A_SN2",
+    "AAGN2": "A_AGN2",
+}
+# Columns that are numbers of a simulation but no parameters of a model.
+_NO_PARAMETERS = ("seed",)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,11 +36,13 @@ class ParameterTable:
         path: The file that was read.
         names: Names of the columns.
         values: float64 `[R, K]`.
+        labels: The name of each simulation ("LH_0"), where the file has them.
     """
 
     path: str
     names: tuple
     values: np.ndarray
+    labels: tuple = ()
 
     def column(self, name):
         """One column `[R]` by its name."""
@@ -40,17 +53,24 @@ class ParameterTable:
             )
         return self.values[:, self.names.index(name)]
 
+    @property
+    def parameter_names(self):
+        """The columns that can be conditioned on: all but the seed."""
+        return tuple(name for name in self.names if name not in _NO_PARAMETERS)
+
     def __len__(self):
         return len(self.values)
 
 
 def read_parameter_table(path):
-    """Reads a table of numbers separated by white space, with or without a header.
+    """Reads a table of numbers separated by white space or commas, with or without a header or names of the rows.
 
     Files:
-        `params_{set}_{suite}.txt`, `params_{suite}.txt`, or any name: one row a simulation. A line of names before the
-        numbers, with or without `#`, names the columns; other lines that start with `#` are comments. Without a header
-        six columns are Omega_m, sigma_8, A_SN1, A_AGN1, A_SN2, A_AGN2 and two are Omega_m, sigma_8.
+        `params_{set}_{suite}.txt`, `params_{suite}.txt`, the raw `CosmoAstroSeed_{suite}_L25n256_{set}.txt` (name,
+        parameters, seed), `CAMELs_params.csv` of the published HIGlow code, or any name: one row a simulation. A line of
+        names before the numbers, with or without `#`, names the columns; other lines that start with `#` are comments.
+        Six columns without names are Omega_m, sigma_8, A_SN1, A_AGN1, A_SN2, A_AGN2 and two are Omega_m, sigma_8.
+        Omega0 and sigma8 are read as Omega_m and sigma_8.
 
     Ordering:
         As in the file.
@@ -73,16 +93,31 @@ def read_parameter_table(path):
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} could not be read as a text table of parameters. Received: {error}.") from None
-    headers, rows = [], []
+    headers, labels, rows = [], [], []
     for number, line in enumerate(lines, start=1):
-        words = line.split("#", 1)[0].split()
-        if words and (rows or _is_number(words[0])):
+        words = _words(line.split("#", 1)[0])
+        if words and (rows or _is_row(words)):
+            if not _is_number(words[0]) and (labels or not rows):
+                labels.append(words.pop(0))
             rows.append(_parse_row(words, number, path, len(rows[0]) if rows else None))
         elif not rows and line.strip(" \t#"):
-            headers.append(line.strip().lstrip("#").split())
+            headers.append(_words(line.strip().lstrip("#")))
     if not rows:
         raise InputError(f"{path} must hold a table of numbers, one row a simulation. Received: no row.")
-    return ParameterTable(str(path), _column_names(headers, len(rows[0]), path), np.array(rows))
+    if labels and len(labels) != len(rows):
+        raise InputError(f"{path} must name every row or none. Received: {len(labels)} names of {len(rows)} rows.")
+    if labels:
+        headers = [words[1:] for words in headers]
+    return ParameterTable(str(path), _column_names(headers, len(rows[0]), path), np.array(rows), tuple(labels))
+
+
+def _words(line):
+    return [word.strip() for word in line.split(",")] if "," in line else line.split()
+
+
+def _is_row(words):
+    """Whether these are numbers, or a name and numbers."""
+    return _is_number(words[0]) or (len(words) > 1 and all(map(_is_number, words[1:])))
 
 
 def _is_number(word):
@@ -104,16 +139,29 @@ def _parse_row(words, number, path, expected):
 
 def _column_names(headers, num_columns, path):
     """The header, if a line before the numbers is one: of the right length, or one that names known parameters."""
+    headers = [[OTHER_NAMES.get(word, word) for word in words] for words in headers]
     named = [words for words in headers if CAMELS_PARAMETERS.keys() & set(words)]
     fitting = [words for words in headers if len(words) == num_columns]
-    header = (named or fitting)[-1] if named or fitting else None
-    if header is None:
-        if num_columns not in _COLUMNS_WITHOUT_HEADER:
-            raise InputError(
-                f"{path} must have a header, or {' or '.join(map(str, _COLUMNS_WITHOUT_HEADER))} columns. "
-                f"Received: {num_columns} columns without names."
-            )
-        return _COLUMNS_WITHOUT_HEADER[num_columns]
+    header = (named or fitting)[-1] if named or fitting else [""] * num_columns
+    header = names_without_header(header, path)
     if len(header) != num_columns or len(set(header)) != num_columns:
         raise InputError(f"{path} must name each of its {num_columns} columns once. Received: the header {header}.")
     return tuple(header)
+
+
+def names_without_header(names, path):
+    """Fills in the empty ones among the names of columns.
+
+    Raises:
+        InputError: If there are some, and neither six nor two.
+    """
+    num_nameless = list(names).count("")
+    if not num_nameless:
+        return list(names)
+    if num_nameless not in _COLUMNS_WITHOUT_HEADER:
+        raise InputError(
+            f"{path} must have a header, or {' or '.join(map(str, _COLUMNS_WITHOUT_HEADER))} columns. "
+            f"Received: {num_nameless} columns without names."
+        )
+    found = iter(_COLUMNS_WITHOUT_HEADER[num_nameless])
+    return [name or next(found) for name in names]

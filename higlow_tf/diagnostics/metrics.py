@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from higlow_tf.diagnostics.whole_file import write_whole
 from higlow_tf.errors import InputError
+from higlow_tf.files import whole_path
 
 __all__ = ["METRICS_FORMAT_VERSION", "Metric", "read_metrics", "write_metrics"]
 
@@ -42,7 +42,7 @@ def write_metrics(path: str | os.PathLike[str], metrics: Mapping[str, Metric], *
     A number that is not finite becomes null, which JSON has and NaN it has not. The file appears whole or not at all.
 
     Args:
-        path: File to write; its folder must exist.
+        path: File to write; its folder is made if need be.
         metrics: Names and metrics, in the order in which they are written.
         overwrite: Whether an existing file may be replaced.
 
@@ -50,15 +50,17 @@ def write_metrics(path: str | os.PathLike[str], metrics: Mapping[str, Metric], *
         The path.
 
     Raises:
-        InputError: If the file exists and `overwrite` is false, its folder does not exist, or a metric has the reserved
-            name "format_version".
+        InputError: If the file exists and `overwrite` is false, it cannot be written, or a metric has the reserved name
+            "format_version".
     """
     if "format_version" in metrics:
         raise InputError("metrics: expected names other than the reserved one. Received: 'format_version'.")
     content: dict[str, Any] = {"format_version": METRICS_FORMAT_VERSION}
     for name, metric in metrics.items():
         content[name] = {key: _finite_or_none(number) for key, number in asdict(metric).items()}
-    return write_whole(path, json.dumps(content, indent=2, allow_nan=False) + "\n", overwrite=overwrite)
+    with whole_path(path, overwrite) as part:
+        part.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    return Path(path)
 
 
 def read_metrics(path: str | os.PathLike[str]) -> dict[str, Metric]:

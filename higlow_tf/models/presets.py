@@ -4,7 +4,7 @@ import difflib
 
 from higlow_tf.errors import InputError
 
-__all__ = ["PRESETS", "RECIPES", "preset"]
+__all__ = ["POSTERIOR_RECIPE", "PRESETS", "RECIPES", "preset"]
 
 PRESETS = {
     # The paper's text (arXiv 2211.12724): 64x64, 6 blocks of 20 steps, width 16, an injector with one number a map,
@@ -60,6 +60,16 @@ PRESETS = {
 RECIPES = {
     "compact": {"batch_size": 8, "learning_rate": 4e-3},
     "tiny": {"batch_size": 8, "learning_rate": 4e-3},
+}
+
+
+# What the second stage sets otherwise: a map goes through the flow with each of its candidates.
+POSTERIOR_RECIPE = {
+    "batch_size": 4,
+    "learning_rate": 8e-4,
+    "warmup_steps": 200,
+    "posterior_weight": 100.0,
+    "num_candidates": 8,
 }
 
 

@@ -9,7 +9,7 @@ import yaml
 
 from higlow_tf.errors import InputError
 from higlow_tf.files import whole_path
-from higlow_tf.models.presets import RECIPES
+from higlow_tf.models.presets import POSTERIOR_RECIPE, RECIPES
 
 __all__ = ["DataConfig", "RunConfig", "TrainingConfig", "read_run_config", "write_run_config"]
 
@@ -19,14 +19,33 @@ class _Section(pydantic.BaseModel):
 
 
 class DataConfig(_Section):
-    """Files, parameters and the split by simulation."""
+    """Files, how they are read, parameters and the split by simulation.
 
-    maps: Path
-    params: Path
-    parameters: list[str] = ["Omega_m", "sigma_8"]
-    box_size_mpc_h: pydantic.PositiveFloat = 25.0
+    Several files of maps are the channels. `params` may be missing for an HDF5 file that holds its parameters.
+    `parameters` are names of columns, mappings (name, low, high, transform) for columns without a known prior, "all", or the
+    path of an Info_*.txt file of CAMELS. What is None is as the files say, or the default of `higlow_tf.data.load_cmd`.
+    """
+
+    maps: Path | list[Path]
+    params: Path | None = None
+    parameters: str | list[str | dict] = ["Omega_m", "sigma_8"]
+    map_size: pydantic.PositiveInt | None = None
+    slab_thickness_mpc_h: pydantic.PositiveFloat | None = None
+    box_size_mpc_h: pydantic.PositiveFloat | None = None
+    redshift: pydantic.NonNegativeFloat | None = None
     split_fractions: tuple[float, float, float] = (0.7, 0.1, 0.2)
     split_seed: pydantic.NonNegativeInt = 0
+
+    @property
+    def map_files(self):
+        """The files of maps, as a list."""
+        return self.maps if isinstance(self.maps, list) else [self.maps]
+
+    @property
+    def reading(self):
+        """How the maps are read, as arguments of `higlow_tf.data.load_cmd` and `load_maps_only`."""
+        names = ("map_size", "slab_thickness_mpc_h", "box_size_mpc_h", "redshift")
+        return {name: getattr(self, name) for name in names}
 
 
 class TrainingConfig(_Section):
@@ -46,14 +65,21 @@ class TrainingConfig(_Section):
     seed: pydantic.NonNegativeInt = 0
     jit_compile: bool = True
     deterministic: bool = False
+    posterior_weight: pydantic.NonNegativeFloat = 0.0
+    num_candidates: int = pydantic.Field(8, ge=2)
 
 
 class RunConfig(_Section):
-    """A run: data, model and recipe; what the recipe leaves open is the preset's, then the default."""
+    """A run: data, model and recipe; what the recipe leaves open is the preset's, then the default.
+
+    `start_from` is a run of the same data, split and model, whose weights this one starts with: the second stage, which
+    trains for the posterior.
+    """
 
     data: DataConfig
     preset: str = "compact"
     model: dict = {}
+    start_from: Path | None = None
     training: TrainingConfig = TrainingConfig()
     format_version: Literal[1] = 1
 
@@ -62,6 +88,7 @@ class RunConfig(_Section):
     def _fill_in_recipe(cls, content):
         if isinstance(content, dict) and isinstance(content.get("training", {}), dict):
             recipe = RECIPES.get(content.get("preset", cls.model_fields["preset"].default), {})
+            recipe = recipe if content.get("start_from") is None else POSTERIOR_RECIPE
             return {**content, "training": {**recipe, **content.get("training", {})}}
         return content
 

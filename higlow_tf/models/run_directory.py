@@ -9,6 +9,7 @@ import numpy as np
 
 from higlow_tf.errors import InputError
 from higlow_tf.files import whole_path
+from higlow_tf.models.posterior_record import forget_posterior_records
 from higlow_tf.models.run_config import RunConfig, read_run_config, write_run_config
 from higlow_tf.models.saving import FORMAT_VERSION, check_format_version, versions, write_json, write_model
 
@@ -25,6 +26,7 @@ class RunDirectory:
         checkpoints/last.npz: after every epoch, all that a bit-exact continuation needs.
         model.keras: at every best validation epoch, with averaged weights.
         history.csv: after every epoch.
+        calibration.json, typicality.json: by `higlow calibrate`.
 
     Each appears whole or not at all.
 
@@ -87,7 +89,8 @@ class RunDirectory:
             part.write_text(text.getvalue())
 
     def write_model(self, model):
-        """Writes the best model so far."""
+        """Writes the best model so far; a calibration of the one before does not hold for it."""
+        forget_posterior_records(self.path)
         write_model(model, self.model_path)
 
     def write_checkpoint(self, model, average, state):

@@ -9,6 +9,7 @@ import keras
 from higlow_tf.errors import InputError
 from higlow_tf.files import whole_path
 from higlow_tf.models.conditional_glow import ConditionalGlow
+from higlow_tf.models.posterior_record import CALIBRATION_FILE, TYPICALITY_FILE, read_posterior_records
 
 __all__ = ["FORMAT_VERSION", "check_format_version", "load_model", "save_model", "write_json", "write_model"]
 
@@ -21,7 +22,7 @@ def save_model(model, directory, *, split=None, overwrite=False):
 
     Files:
         model.keras (weights, configuration, scalers), split.json (with `split`, or the split that the model was loaded
-        with), versions.json, format_version.
+        with), versions.json, format_version; calibration.json and typicality.json if the model was loaded with them.
 
     Args:
         model: `ConditionalGlow`.
@@ -39,6 +40,9 @@ def save_model(model, directory, *, split=None, overwrite=False):
         write_json(versions(), part / "versions.json")
         if split is not None:
             write_json(split, part / "split.json")
+        for name, record in ((CALIBRATION_FILE, "calibration"), (TYPICALITY_FILE, "typicality")):
+            if getattr(model, record, None) is not None:
+                write_json(getattr(model, record), part / name)
         (part / "format_version").write_text(f"{FORMAT_VERSION}\n")
 
 
@@ -51,7 +55,8 @@ def load_model(directory):
         directory: A folder of `save_model`, or a run.
 
     Returns:
-        The model; its attribute `split` holds the content of split.json, or None.
+        The model; its attributes `split`, `calibration` and `typicality` hold the content of split.json and of what
+        `higlow calibrate` has found, or None.
 
     Raises:
         InputError: If there is no model, it is damaged, or a newer version has written it.
@@ -73,6 +78,7 @@ def load_model(directory):
         raise InputError(f"{path}: expected a ConditionalGlow. Received: {type(model).__name__}.")
     split_file = directory / "split.json"
     model.split = json.loads(split_file.read_text()) if split_file.exists() else None
+    model.calibration, model.typicality = read_posterior_records(directory)
     return model
 
 

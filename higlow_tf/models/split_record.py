@@ -1,13 +1,40 @@
 """Which simulations a run was trained on, by content, and which maps may test it."""
 
+import hashlib
+import json
+import warnings
+from dataclasses import replace
+
 import numpy as np
 
-from higlow_tf.data import ZeroFloor
-from higlow_tf.errors import InputError
+from higlow_tf.data import (
+    CAMELS_PARAMETERS,
+    HIMapDataset,
+    ParameterSpace,
+    ParameterSpec,
+    ZeroFloor,
+    load_cmd,
+    load_maps_only,
+)
+from higlow_tf.errors import InputError, InputWarning
 
-__all__ = ["make_split_record", "maps_for_testing", "subset_of"]
+__all__ = [
+    "ON_TRAINING_MAPS",
+    "load_data_like",
+    "load_maps_like",
+    "make_split_record",
+    "maps_for_testing",
+    "seen_maps",
+    "subset_of",
+]
 
 SUBSETS = ("train", "validation", "test")
+# The label of numbers that say nothing about new maps begins with this.
+ON_TRAINING_MAPS = "ON TRAINING MAPS"
+# File names give the redshift with two decimals, rounded or cut.
+_REDSHIFT_TOLERANCE = 0.0101
+# All simulations of these sets have the same parameters, which so say nothing about which one it is.
+_SETS_OF_ONE_POINT = ("CV", "BE", "EX")
 
 
 def make_split_record(data, subsets, *, fractions, seed, zero_floor):
@@ -28,9 +55,15 @@ def make_split_record(data, subsets, *, fractions, seed, zero_floor):
         "format_version": 1,
         "source": list(data.source),
         "suite": data.suite,
+        "set": data.set_name,
+        "field": list(data.field) if isinstance(data.field, tuple) else data.field,
         "redshift": data.redshift,
         "units": data.units,
         "box_size_mpc_h": data.box_size_mpc_h,
+        "map_size": data.map_size,
+        "num_channels": data.num_channels,
+        "native_size": data.native_size,
+        "slab_thickness_mpc_h": data.slab_thickness_mpc_h,
         "parameters": data.parameters.to_config(),
         "num_maps": data.num_maps,
         "content_hash": data.content_hash(),
@@ -43,15 +76,82 @@ def make_split_record(data, subsets, *, fractions, seed, zero_floor):
         name: hashes[np.isin(data.simulation, s.simulation_indices)].tolist()
         for name, s in zip(SUBSETS, subsets, strict=True)
     }
-    return record
+    record["zero_pixels"] = {name: s.zero_pixels for name, s in zip(SUBSETS, subsets, strict=True)}
+    record["simulation_hashes"] = {name: _simulation_hashes(s) for name, s in zip(SUBSETS, subsets, strict=True)}
+    return {**record, "split_hash": _split_hash(record)}
+
+
+def load_data_like(record, maps, params=None, *, parameters=None):
+    """Reads maps and parameters the way the maps of a run were read: same parameters, box, slabs and map size.
+
+    Args:
+        record: Content of split.json, or None for a model without one.
+        maps: Path of the maps, or several for the channels.
+        params: Path of the table; None for an HDF5 file that holds parameters.
+        parameters: `ParameterSpace`; needed where there is no record, else those of the record.
+
+    Returns:
+        `HIMapDataset` as read, before a floor.
+
+    Raises:
+        InputError: As `higlow_tf.data.load_cmd`, and if the maps are of another field than those of the run.
+
+    Warns:
+        InputWarning: If they have another redshift.
+    """
+    parameters = parameters or ParameterSpace.from_config(record["parameters"])
+    data = load_cmd(maps, params, parameters, **_reading(record))
+    _check_same_kind(record, data)
+    return data
+
+
+def load_maps_like(record, maps):
+    """Reads maps without parameters the way the maps of a run were read, with its floor for zeros; see `load_data_like`.
+
+    Returns:
+        `MapFiles`, ready for the model of the run.
+    """
+    found = load_maps_only(maps, **_reading(record))
+    _check_same_kind(record, found)
+    if not record or record["zero_floor"] is None:
+        return found
+    # A floor is applied to datasets: here with the number of each map in place of parameters.
+    index = np.arange(len(found.maps))[:, None]
+    numbered = HIMapDataset.from_arrays(found.maps, index, parameters=[ParameterSpec("index", "i", 0, len(index))])
+    return replace(found, maps=_floored(record, numbered).maps)
+
+
+def _reading(record):
+    """The arguments of `load_cmd` that read a file as that of the run was; records of older runs have fewer."""
+    names = ("map_size", "slab_thickness_mpc_h", "box_size_mpc_h")
+    return {name: record.get(name) for name in names} if record else {}
+
+
+def _check_same_kind(record, data):
+    if not record:
+        return
+    fields = [None if one is None else np.atleast_1d(one).tolist() for one in (record.get("field"), data.field)]
+    if None not in fields and fields[0] != fields[1]:
+        raise InputError(
+            f"{', '.join(data.source)}: expected maps of {', '.join(map(str, fields[0]))}, as the run was trained on. "
+            f"Received: {', '.join(map(str, fields[1]))}."
+        )
+    redshifts = [one for one in (record["redshift"], data.redshift) if one is not None]
+    if len(redshifts) == 2 and abs(redshifts[0] - redshifts[1]) > _REDSHIFT_TOLERANCE:
+        warnings.warn(
+            f"{data.source[0]} is at redshift {redshifts[1]:g}, and the run was trained at {redshifts[0]:g}.",
+            InputWarning,
+            stacklevel=3,
+        )
 
 
 def subset_of(record, data, name):
     """The "train", "validation" or "test" maps of the file that a run was trained on, floored as in training.
 
     Raises:
-        InputError: If the data are not those of the run (by content, not by name).
+        InputError: If the data are not those of the run (by content, not by name), or the record was changed.
     """
+    _check_record(record)
     if data.content_hash() != record["content_hash"]:
         raise InputError(
             f"{_names(data)}: expected the maps and parameters that the run was trained on "
@@ -60,30 +160,47 @@ def subset_of(record, data, name):
     return _floored(record, data.select_simulations(record["simulations"][name]))
 
 
+def seen_maps(record, data):
+    """Which maps of a dataset a run has learned from, bool `[N]`.
+
+    A map counts if its pixels are those of a training or validation map, under whatever name and order; or if it belongs to
+    such a simulation, though its pixels are others (another slab, redshift or pixel size): the files name the same suite
+    and set, and its parameters are the same, to five digits.
+    """
+    hashes = {h for name in ("train", "validation") for h in record["map_hashes"][name]}
+    is_seen = np.array([map_hash in hashes for map_hash in data.map_hashes()])
+    suite, set_name = record.get("suite"), record.get("set")
+    if None in (suite, set_name) or set_name in _SETS_OF_ONE_POINT or (suite, set_name) != (data.suite, data.set_name):
+        return is_seen
+    known = {h for name in ("train", "validation") for h in record.get("simulation_hashes", {}).get(name, ())}
+    simulations = np.array([h in known for h in _simulation_hashes(data)])
+    return is_seen | simulations[np.searchsorted(data.simulation_indices, data.simulation)]
+
+
 def maps_for_testing(record, data, *, allow_training_maps=False):
     """The maps of a file on which a run may be judged, and in words which they are.
 
-    Of the file that was trained on: the stored test split. Of any other file: all maps, if none of them is a training or
-    validation map.
+    Of the file that was trained on: the stored test split. Of any other file: all maps, if the run has learned from none of
+    them, see `seen_maps`.
 
     Args:
         record: Content of split.json.
         data: `HIMapDataset` as read.
-        allow_training_maps: Whether to go on when maps were trained on; the label then says so.
+        allow_training_maps: Whether to go on when maps were trained on; the label then begins with `ON_TRAINING_MAPS`.
 
     Returns:
         The pair (dataset, label).
 
     Raises:
-        InputError: If maps were trained on and `allow_training_maps` is false.
+        InputError: If maps were trained on and `allow_training_maps` is false, or the record was changed.
     """
     if record is None:
         return data, "all maps (the model carries no record of its training maps)"
+    _check_record(record)
     if data.content_hash() == record["content_hash"]:
         subset = subset_of(record, data, "test")
         return subset, f"the {subset.num_simulations} test simulations of the file that was trained on"
-    seen = set(record["map_hashes"]["train"]) | set(record["map_hashes"]["validation"])
-    is_seen = np.array([map_hash in seen for map_hash in data.map_hashes()])
+    is_seen = seen_maps(record, data)
     data = _floored(record, data)
     if not is_seen.any():
         return data, f"all {data.num_simulations} simulations of another file"
@@ -92,7 +209,33 @@ def maps_for_testing(record, data, *, allow_training_maps=False):
             f"{_names(data)}: expected maps that the run was not trained on. Received: {int(is_seen.sum())} of "
             f"{data.num_maps} maps are training or validation maps, the first is map {int(np.argmax(is_seen))}."
         )
-    return data, f"ON TRAINING MAPS: {int(is_seen.sum())} of {data.num_maps} maps were trained on"
+    return data, f"{ON_TRAINING_MAPS}: {int(is_seen.sum())} of {data.num_maps} maps were trained on"
+
+
+def _simulation_hashes(data):
+    """The parameters of each simulation, in the order of `simulation_indices`, as hex strings.
+
+    Those of the model and of the CAMELS registry, to five digits: what two tables of the same simulations share.
+    """
+    columns = dict(zip(data.parameters.names, data.theta.T, strict=True))
+    columns |= {name: column for name, column in data.other_parameters.items() if name in CAMELS_PARAMETERS}
+    first = np.unique(data.simulation, return_index=True)[1]
+    rows = [" ".join(f"{name}={columns[name][i]:.5g}" for name in sorted(columns)) for i in first]
+    return [hashlib.blake2b(row.encode(), digest_size=8).hexdigest() for row in rows]
+
+
+def _split_hash(record):
+    """What a split is, so that a changed file is noticed: which maps of which content are in which subset."""
+    content = {name: record[name] for name in ("content_hash", "simulations", "map_hashes", "zero_floor")}
+    return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def _check_record(record):
+    if "split_hash" in record and record["split_hash"] != _split_hash(record):
+        raise InputError(
+            f"split.json: expected the split that the run was trained with (hash {record['split_hash']}). "
+            f"Received: a changed one (hash {_split_hash(record)})."
+        )
 
 
 def _floored(record, data):

@@ -11,15 +11,20 @@ from higlow_tf.errors import InputError
 from higlow_tf.models.callbacks import Clock, LearningRateByProgress, WeightAverage
 from higlow_tf.models.conditional_glow import ConditionalGlow
 from higlow_tf.models.run_directory import RunDirectory
+from higlow_tf.models.saving import load_model
 from higlow_tf.models.split_record import make_split_record, subset_of
 
 __all__ = ["default_strategy", "load_run_data", "train_run"]
 
 
+# Columns of history.csv that only the second stage has: the two terms of the loss.
+_POSTERIOR_COLUMNS = ("nll", "posterior", "val_nll", "val_posterior")
+
+
 def load_run_data(config) -> HIMapDataset:
     """The maps and parameters that a run's configuration names."""
     data = config.data
-    return load_cmd(data.maps, data.params, tuple(data.parameters), box_size_mpc_h=data.box_size_mpc_h)
+    return load_cmd(data.map_files, data.params, data.parameters, **data.reading)
 
 
 def default_strategy():
@@ -66,9 +71,16 @@ def train_run(config, directory, *, resume=False, strategy=None, callbacks=()):
     with strategy.scope():
         model = _build_model(config, train)
         if not resume:
-            model.initialize(train)
+            _start(model, config.start_from, train, record)
         optimizer = keras.optimizers.AdamW(training.learning_rate, beta_2=0.99, weight_decay=training.weight_decay)
-        model.compile(optimizer=optimizer, clip_norm=training.clip_norm, jit_compile=training.jit_compile)
+        model.compile(
+            optimizer=optimizer,
+            clip_norm=training.clip_norm,
+            jit_compile=training.jit_compile,
+            posterior_weight=training.posterior_weight,
+            num_candidates=training.num_candidates,
+            seed=training.seed,
+        )
         average = WeightAverage(training.average_momentum)
         average.set_model(model)
     if resume:
@@ -154,6 +166,7 @@ class RunKeeper(keras.callbacks.Callback):
                 "wall_minutes": round(self._clock.elapsed_seconds / 60.0, 4),
                 "loss": float(logs["loss"]),
                 "val_loss": float(loss),
+                **{name: float(value) for name, value in logs.items() if name in _POSTERIOR_COLUMNS},
                 "learning_rate": float(self.model.optimizer.learning_rate.numpy()),
                 "skipped_steps": int(logs["skipped_steps"]),
             }
@@ -172,6 +185,21 @@ def _split(config, data):
     record = make_split_record(data, subsets, fractions=fractions, seed=seed, zero_floor=floor)
     train, validation = (subset if floor is None else floor.apply(subset) for subset in subsets[:2])
     return train, validation, record
+
+
+def _start(model, start_from, train, record):
+    """Starts at the data, or at the model of another run that has the same training simulations."""
+    if start_from is None:
+        model.initialize(train)
+        return
+    other = load_model(start_from)
+    if other.get_config() != {**model.get_config(), "name": other.name}:
+        raise InputError(f"{start_from}: expected a run of the same model. Received: one with another configuration.")
+    same = ("content_hash", "simulations", "zero_floor")
+    if other.split is None or any(other.split[key] != record[key] for key in same):
+        raise InputError(f"{start_from}: expected a run of the same maps and split. Received: a run of others.")
+    for target, source in zip(model.weights, other.weights, strict=True):
+        target.assign(source.numpy())
 
 
 def _build_model(config, train):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from higlow_tf.diagnostics.whole_file import write_whole
 from higlow_tf.errors import InputError
+from higlow_tf.files import whole_path
 from higlow_tf.plotting.report_page import PAGE
 
 __all__ = ["Report"]
@@ -119,16 +119,18 @@ class Report:
         """Writes the page; it appears whole or not at all.
 
         Args:
-            path: File to write; its folder must exist.
+            path: File to write; its folder is made if it is missing.
             overwrite: Whether an existing file may be replaced.
 
         Returns:
             The path.
 
         Raises:
-            InputError: If the file exists and `overwrite` is false, or its folder does not exist.
+            InputError: If the file exists and `overwrite` is false, or cannot be written.
         """
-        return write_whole(path, self.html(), overwrite=overwrite)
+        with whole_path(path, overwrite) as part:
+            part.write_text(self.html(), encoding="utf-8")
+        return Path(path)
 
 
 def _text(value: object) -> str:

@@ -1,13 +1,25 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from higlow_tf.data import ParameterSpec, load_cmd
-from higlow_tf.errors import InputError
+from higlow_tf.data.file_names import (
+    CAMELS_SUITES,
+    FIELDS,
+    FileName,
+    check_same_origin,
+    parse_maps_name,
+    parse_table_name,
+)
+from higlow_tf.errors import InputError, InputWarning
 
 MAPS_NAME = "Maps_HI_IllustrisTNG_LH_z=5.99.npy"
 TABLE_NAME = "params_LH_IllustrisTNG.txt"
 ROWS = np.array([[0.3, 0.8, 1.0, 2.0, 1.5, 0.7], [0.2, 0.9, 3.0, 0.5, 0.6, 1.1]])
-MAPS = 1.0 + np.arange(6 * 4 * 4, dtype=np.float32).reshape(6, 4, 4)
+MAPS = 1.0 + np.arange(30 * 4 * 4, dtype=np.float32).reshape(30, 4, 4)
+# Two simulations of 15 maps.
+SIMULATION = np.repeat([0, 1], 15)
 
 
 @pytest.fixture
@@ -25,10 +37,10 @@ def test_reads_maps_parameters_and_names(write):
     data = load_cmd(maps_file, str(table_file))
     np.testing.assert_array_equal(data.maps, MAPS)
     assert isinstance(data.maps, np.memmap)
-    np.testing.assert_array_equal(data.simulation, [0, 0, 0, 1, 1, 1])
-    np.testing.assert_array_equal(data.theta, ROWS[[0, 0, 0, 1, 1, 1], :2])
+    np.testing.assert_array_equal(data.simulation, SIMULATION)
+    np.testing.assert_array_equal(data.theta, ROWS[SIMULATION, :2])
     assert list(data.other_parameters) == ["A_SN1", "A_AGN1", "A_SN2", "A_AGN2"]
-    np.testing.assert_array_equal(data.other_parameters["A_SN2"], [1.5] * 3 + [0.6] * 3)
+    np.testing.assert_array_equal(data.other_parameters["A_SN2"], [1.5] * 15 + [0.6] * 15)
     assert (data.suite, data.set_name, data.field, data.redshift) == ("IllustrisTNG", "LH", "HI", 5.99)
     assert (data.box_size_mpc_h, data.units) == (25.0, "(Msun/h)/(Mpc/h)^2")
     assert data.source == (str(maps_file), str(table_file))
@@ -45,6 +57,25 @@ def test_parameters_are_chosen_by_name_in_their_order(write):
         load_cmd(*files, parameters=("sigma8",))
     with pytest.raises(InputError, match="must be a ParameterSpec or one of"):
         load_cmd(*files, parameters=("x_HI",))
+    mapping = {"name": "x_HI", "low": 0.0, "high": 5.0, "transform": "linear"}
+    assert load_cmd(*files, parameters=[mapping]).parameters.specs == (ParameterSpec("x_HI", r"x\_HI", 0.0, 5.0),)
+    with pytest.raises(InputError, match="needs name, low, high"):
+        load_cmd(*files, parameters=[{"name": "x_HI", "low": 0.0}])
+    with pytest.raises(InputError, match="without a known prior.*Received: x_HI"):
+        load_cmd(*files, parameters="all")
+
+
+def test_all_parameters_of_a_table_without_its_seed(tmp_path, write):
+    maps_file, _ = write()
+    table = tmp_path / "CosmoAstroSeed_IllustrisTNG_L25n256_LH.txt"
+    lines = [f"LH_{i} {' '.join(map(str, row))} {i + 7}" for i, row in enumerate(ROWS)]
+    table.write_text("\n".join(["#Name  Omega_m  sigma_8  A_SN1     A_AGN1  A_SN2  A_AGN2  seed", *lines]))
+    data = load_cmd(maps_file, table, "all")
+    np.testing.assert_array_equal(data.theta_by_simulation, ROWS)
+    np.testing.assert_array_equal(data.other_parameters["seed"], SIMULATION + 7)
+    table.write_text(table.read_text().replace("LH_", "CV_"))
+    with pytest.raises(InputError, match="own set, LH.*named after CV"):
+        load_cmd(maps_file, table)
 
 
 @pytest.mark.parametrize(
@@ -63,10 +94,8 @@ def test_file_names(write, maps_name, table_name, expected):
     assert (data.suite, data.set_name, data.field, data.redshift) == expected
 
 
-def test_units_of_other_fields_are_not_invented(write):
-    assert (
-        load_cmd(*write(maps_name="Maps_T_SIMBA_LH_z=0.00.npy", table_name="t.txt")).units == "not stated by the file"
-    )
+def test_units_are_those_of_the_field(write):
+    assert load_cmd(*write(maps_name="Maps_T_SIMBA_LH_z=0.00.npy", table_name="t.txt")).units == "Kelvin"
 
 
 @pytest.mark.parametrize(
@@ -98,10 +127,11 @@ def test_byte_order_memory_order_and_precision_do_not_matter(write, maps):
     ("maps", "words"),
     [
         (MAPS.astype(int), "floating-point maps.*dtype int64"),
-        (MAPS[0], r"square maps \[N, H, H\]. Received: shape \(4, 4\)"),
-        (MAPS[..., None], r"Received: shape \(6, 4, 4, 1\)"),
-        (MAPS[:, :3], r"Received: shape \(6, 3, 4\)"),
+        (MAPS[0], r"square maps \[N, H, H\], at least one map. Received: shape \(4, 4\)"),
+        (MAPS[..., None], r"Received: shape \(30, 4, 4, 1\)"),
+        (MAPS[:, :3], r"Received: shape \(30, 3, 4\)"),
         (MAPS[:5], r"the same number of maps for each of the 2 simulations of .*params.*Received: 5 maps"),
+        (MAPS[:, :1, :1][:, :0], r"Received: shape \(30, 0, 1\)"),
         (np.where(MAPS == 20, np.nan, MAPS), "finite pixels only.*1 NaN"),
         (-MAPS, "negative pixels"),
         (MAPS[:0], "at least one map"),
@@ -110,6 +140,54 @@ def test_byte_order_memory_order_and_precision_do_not_matter(write, maps):
 def test_wrong_maps_are_refused_with_the_file(write, maps, words):
     with pytest.raises(InputError, match=rf"z=5\.99\.npy .*{words}"):
         load_cmd(*write(maps=maps))
+
+
+def test_another_number_of_maps_a_simulation_than_in_camels_is_warned_of(write):
+    with pytest.warns(InputWarning, match=r"z=5\.99\.npy: files of CAMELS hold 15 maps a simulation. Received: 6 maps"):
+        load_cmd(*write(maps=MAPS[:6]))
+    load_cmd(*write(maps=MAPS[:6], maps_name="Maps_HI_Toy_LH_z=6.00.npy", table_name="params_LH_Toy.txt"))
+
+
+@pytest.mark.parametrize(
+    ("maps_name", "table_name", "words"),
+    [
+        ("Maps_HII_IllustrisTNG_LH_z=0.00.npy", TABLE_NAME, r"did you mean 'HI'.*Received: 'HII'"),
+        ("Maps_HI_IllustrisTNG_HL_z=0.00.npy", TABLE_NAME, "must name a set of CAMELS.*Received: 'HL'"),
+        ("Images_HI_SIMBA_L_z=5.99.npy", "t.txt", "must name a set of CAMELS.*Received: 'L'"),
+        (MAPS_NAME, "params_HL_IllustrisTNG.txt", "must name a set of CAMELS.*Received: 'HL'"),
+    ],
+)
+def test_unknown_fields_and_sets_are_refused(write, maps_name, table_name, words):
+    with pytest.raises(InputError, match=words):
+        load_cmd(*write(maps_name=maps_name, table_name=table_name))
+
+
+def test_what_contradicts_a_name_is_refused(write):
+    raw = "CosmoAstroSeed_IllustrisTNG_L25n256_LH.txt"
+    assert load_cmd(*write(table_name=raw), box_size_mpc_h=25.0, redshift=5.992).redshift == 5.992
+    with pytest.raises(InputError, match=r"argument and .*z=5\.99\.npy must agree on redshift. Received: 0 and 5.99"):
+        load_cmd(*write(), redshift=0.0)
+    with pytest.raises(InputError, match=r"argument and .*CosmoAstro.* agree on box_size_mpc_h. Received: 50 and 25"):
+        load_cmd(*write(table_name=raw), box_size_mpc_h=50.0)
+
+
+@settings(deadline=None, max_examples=15)
+@given(
+    kind=st.sampled_from(["Maps", "Images", "Grids"]),
+    field=st.sampled_from(sorted(FIELDS)),
+    suite=st.sampled_from([*CAMELS_SUITES, "Nbody_SIMBA", "MockBubbles", "PM_two_words"]),
+    set_name=st.sampled_from(["LH", "CV", "1P", "EX", "BE", "SB28", "SB35"]),
+    redshift=st.floats(0.0, 20.0),
+)
+def test_every_name_is_read_back(kind, field, suite, set_name, redshift):
+    size = "_128" if kind == "Grids" else ""
+    found = parse_maps_name(f"folder/{kind}_{field}_{suite}_{set_name}{size}_z={redshift:.2f}.npy")
+    expected = FileName(kind, field, suite, set_name, float(f"{redshift:.2f}"), 128 if size else None)
+    assert found == expected
+    for table in (f"params_{set_name}_{suite}.txt", f"CosmoAstroSeed_{suite}_L25n256_{set_name}.txt"):
+        of_table = parse_table_name(table)
+        assert (of_table.suite, of_table.set_name) == (suite, set_name)
+        check_same_origin("maps", found, "table", of_table, "the parameter table")
 
 
 def test_damaged_files_are_refused(write, tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from higlow_tf.data import CAMELS_PARAMETERS, HIMapDataset, ParameterSpec, checks
+from higlow_tf.data import CAMELS_PARAMETERS, HIMapDataset, ParameterSpec, big_arrays
 from higlow_tf.errors import InputError, InputWarning
 
 THETA = np.array([[0.2, 0.7], [0.2, 0.7], [0.4, 0.9], [0.4, 0.9]])
@@ -95,7 +95,7 @@ def test_unusable_maps_are_refused_in_one_sentence(maps, words):
 
 
 def test_nan_does_not_hide_other_chunks(monkeypatch):
-    monkeypatch.setattr(checks, "_CHUNK_PIXELS", 9)
+    monkeypatch.setattr(big_arrays, "_CHUNK_PIXELS", 9)
     maps = broken(np.nan)
     maps[3, 2, 2] = np.nan
     with pytest.raises(InputError, match=r"Received: 2 NaN .* first in map 2 at pixel \(0, 1\)"):

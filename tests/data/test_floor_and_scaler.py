@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from higlow_tf.data import HIMapDataset, MapScaler, ZeroFloor, checks, fit_map_scaler
+from higlow_tf.data import HIMapDataset, MapScaler, ZeroFloor, big_arrays, fit_map_scaler
 from higlow_tf.errors import InputError
 
 # float64 sums over some hundred pixels in another order.
@@ -21,7 +21,7 @@ def with_zeros(data, num_zeros=20, seed=0):
 
 
 def test_floor_is_the_smallest_positive_pixel(make_dataset, monkeypatch):
-    monkeypatch.setattr(checks, "_CHUNK_PIXELS", 100)
+    monkeypatch.setattr(big_arrays, "_CHUNK_PIXELS", 100)
     data = with_zeros(make_dataset())
     assert ZeroFloor.fit(data, seed=4) == ZeroFloor(float(data.maps[data.maps > 0].min()), 4)
 
@@ -71,7 +71,7 @@ def test_floor_config_and_validation():
 
 @pytest.mark.parametrize("channels", [None, 1, 3])
 def test_scaler_is_mean_and_sd_of_log10_maps(make_dataset, channels, monkeypatch):
-    monkeypatch.setattr(checks, "_CHUNK_PIXELS", 200)
+    monkeypatch.setattr(big_arrays, "_CHUNK_PIXELS", 200)
     data = make_dataset(channels=channels)
     scaler = fit_map_scaler(data)
     log10_maps = np.log10(data.maps.astype(np.float64)).reshape(-1, channels or 1)

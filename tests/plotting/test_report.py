@@ -106,7 +106,7 @@ def test_equal_content_gives_equal_pages():
 def test_write(tmp_path, monkeypatch):
     path = a_report().write(tmp_path / "report.html")
     assert path.read_text(encoding="utf-8") == a_report().html()
-    with pytest.raises(InputError, match=r"report\.html: expected a new file"):
+    with pytest.raises(InputError, match=r"report\.html: expected a path that does not exist"):
         Report("other").write(path)
     Report("other").write(path, overwrite=True)
     assert "other" in path.read_text(encoding="utf-8")
@@ -115,7 +115,7 @@ def test_write(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full_disk)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(InputError, match="No space left"):
         Report("third").write(path, overwrite=True)
     assert "other" in path.read_text(encoding="utf-8")
     assert os.listdir(tmp_path) == ["report.html"]

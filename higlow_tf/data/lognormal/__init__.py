@@ -7,12 +7,15 @@ pixel. A model trained on such maps can be compared with the truth instead of wi
 
 from higlow_tf.data.lognormal.density import entropy, fisher_information, log_prob, log_prob_grid
 from higlow_tf.data.lognormal.field import mode_variance, sample
+from higlow_tf.data.lognormal.marginals import ExactMarginals, exact_marginals
 from higlow_tf.data.lognormal.posterior import ExactPosterior, exact_posterior_grid
 from higlow_tf.data.lognormal.power import linear_power, projected_power
 
 __all__ = [
+    "ExactMarginals",
     "ExactPosterior",
     "entropy",
+    "exact_marginals",
     "exact_posterior_grid",
     "fisher_information",
     "linear_power",

@@ -10,7 +10,7 @@ from higlow_tf.data.lognormal.field import MEAN_LOG10_HI, check_theta, ring_vari
 from higlow_tf.data.lognormal.power import BOX_SIZE_MPC_H
 from higlow_tf.errors import InputError
 
-__all__ = ["entropy", "fisher_information", "log_prob", "log_prob_grid", "ring_power"]
+__all__ = ["entropy", "fisher_information", "log_prob", "log_prob_grid", "log_prob_grid_of_power", "ring_power"]
 
 # Maps transformed at once: 512 maps of 64 x 64 in float64 are 17 MB, modes included twice that.
 _CHUNK = 512
@@ -67,10 +67,25 @@ def log_prob_grid(maps, theta_grid, box_size_mpc_h=BOX_SIZE_MPC_H):
     """
     theta_grid = check_theta(theta_grid, "theta_grid")
     power = ring_power(maps)
-    map_size = np.shape(maps)[-1]
+    return log_prob_grid_of_power(power, np.ones(len(power)), theta_grid, np.shape(maps)[-1], box_size_mpc_h)
+
+
+def log_prob_grid_of_power(power, num_maps, theta_grid, map_size, box_size_mpc_h=BOX_SIZE_MPC_H):
+    """As `log_prob_grid`, of sets of independent maps whose power in each ring has been added up.
+
+    Args:
+        power: Sums of `ring_power` over the maps of each set, `[N, R]`.
+        num_maps: Maps in each set, `[N]`.
+        theta_grid: Omega_m and sigma_8, `[G, 2]`.
+        map_size: Pixels a side.
+        box_size_mpc_h: Side of the map in Mpc/h.
+
+    Returns:
+        Total nats of the log10 maps of each set, float64 `[N, G]`.
+    """
     variance = ring_variance(theta_grid, map_size, box_size_mpc_h)
     log_determinant = np.log(2.0 * np.pi * variance) @ rings(map_size).count
-    return -0.5 * (power @ (1.0 / variance).T + log_determinant)
+    return -0.5 * (power @ (1.0 / variance).T + np.outer(num_maps, log_determinant))
 
 
 def entropy(theta, map_size, box_size_mpc_h=BOX_SIZE_MPC_H):

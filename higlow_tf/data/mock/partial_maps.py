@@ -1,0 +1,91 @@
+"""Maps of a suite that is not finished yet: they survive a kill."""
+
+import io
+import json
+import os
+
+from higlow_tf.data.simulate import write_maps_header
+from higlow_tf.errors import InputError
+from higlow_tf.files import whole_path
+
+__all__ = ["PartialMaps"]
+
+
+class PartialMaps:
+    """Maps in a hidden file beside their target, and the card of their settings, by which they are known again.
+
+    Maps are appended in the order of the simulations, so that the length of the file says how many are whole.
+
+    Args:
+        maps_path: Where the finished maps go.
+        card_path: Where the card goes.
+        card: JSON-compatible settings of the call; has `simulations`, `maps_per_simulation` and `map_size`.
+    """
+
+    def __init__(self, maps_path, card_path, card):
+        self.maps_path, self.card_path = maps_path, card_path
+        self._maps = maps_path.with_name(f".{maps_path.stem}.partial.npy")
+        self._card = maps_path.with_name(f".{maps_path.stem}.partial.json")
+        self._settings = card
+        header = io.BytesIO()
+        write_maps_header(header, card["simulations"] * card["maps_per_simulation"], card["map_size"])
+        self._header = header.getvalue()
+        self._bytes_per_simulation = 4 * card["maps_per_simulation"] * card["map_size"] ** 2
+
+    def exists(self):
+        """Whether an earlier call was interrupted."""
+        return self._card.exists()
+
+    def begin(self):
+        """Begins anew; what an earlier call left is removed."""
+        with whole_path(self._card) as part:
+            part.write_text(json.dumps(self._settings, indent=2) + "\n", encoding="utf-8")
+            self._maps.unlink(missing_ok=True)
+
+    def num_done(self):
+        """Number of simulations that an interrupted call has finished.
+
+        Raises:
+            InputError: If that call had other settings.
+        """
+        try:
+            found = json.loads(self._card.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"{self._card}: expected the settings of the interrupted call. Received: {error}."
+            ) from None
+        for key, value in self._settings.items():
+            if found.get(key) != value:
+                raise InputError(
+                    f"{self._card}: expected {key} of the interrupted call, {found.get(key)!r}. Received: {value!r}."
+                )
+        size = self._maps.stat().st_size if self._maps.exists() else 0
+        return max(0, size - len(self._header)) // self._bytes_per_simulation
+
+    def append(self, results, num_done, progress=None):
+        """Appends the maps of simulations to the first `num_done`; cuts off what a kill left of half a simulation.
+
+        Raises:
+            InputError: If the operating system refuses; what was written stays.
+        """
+        try:
+            with open(self._maps, "ab") as file:
+                file.truncate(len(self._header) + num_done * self._bytes_per_simulation if num_done else 0)
+                if not num_done:
+                    file.write(self._header)
+                for count, maps in enumerate(results, start=num_done + 1):
+                    file.write(maps.astype("<f4", copy=False).tobytes())
+                    file.flush()
+                    if progress is not None:
+                        progress(count, self._settings["simulations"])
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise InputError(
+                f"{self._maps}: expected to be able to write it; what is done is kept for resume. Received: {reason}."
+            ) from error
+
+    def publish(self):
+        """Gives the finished maps and their card their names, the maps last."""
+        for source, path in ((self._card, self.card_path), (self._maps, self.maps_path)):
+            with whole_path(path) as part:
+                os.replace(source, part)
