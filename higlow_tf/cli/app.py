@@ -7,10 +7,12 @@ import typer
 
 from higlow_tf.cli.audit import audit
 from higlow_tf.cli.benchmark import benchmark
+from higlow_tf.cli.calibrate import calibrate
 from higlow_tf.cli.console import SETTINGS, guarded, quiet_libraries
 from higlow_tf.cli.demo import demo
 from higlow_tf.cli.evaluate import evaluate
 from higlow_tf.cli.export import export
+from higlow_tf.cli.infer import infer
 from higlow_tf.cli.sample import sample
 from higlow_tf.cli.simulate import simulate
 from higlow_tf.cli.train import train
@@ -19,13 +21,13 @@ __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="higlow",
-    help="Conditional Glow for maps of neutral hydrogen: train, sample, evaluate, export. Begin with: higlow demo",
+    help="Conditional Glow for maps of neutral hydrogen: train, sample, infer, calibrate, export. Begin with: higlow demo",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (demo, simulate, train, sample, evaluate, audit, export, benchmark):
+for command in (demo, simulate, train, sample, infer, calibrate, evaluate, audit, export, benchmark):
     app.command(command.__name__)(guarded(command))
 
 
@@ -33,7 +35,7 @@ for command in (demo, simulate, train, sample, evaluate, audit, export, benchmar
 def global_options(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and the warnings of libraries.")] = False,
 ):
-    """Conditional Glow for maps of neutral hydrogen: train, sample, evaluate, export. Begin with: higlow demo."""
+    """Conditional Glow for maps of neutral hydrogen: train, sample, infer, calibrate, export. Begin with: higlow demo."""
     SETTINGS.debug = debug
     quiet_libraries()
 

@@ -1,4 +1,4 @@
-"""higlow demo: the whole chain on mock maps whose exact density and posterior are known."""
+"""higlow demo: the whole chain on mock maps, from their simulation to calibrated posteriors."""
 
 import shutil
 import time
@@ -21,12 +21,13 @@ class DemoSize:
     """How large the demo is: small enough for two CPU cores, large enough that the figures mean something."""
 
     simulations = 120
-    maps_per_simulation = 15
     map_size = 32
     preset = "compact"
     num_levels = 3
     num_samples = 64
-    grid_points_per_axis = 32
+    # Maps of a simulation, and points of a grid, on which posteriors are calibrated.
+    calibration_maps = 4
+    grid_points_per_axis = 16
     # Learning ends by time; this many epochs are never reached.
     epochs = 10_000
 
@@ -43,7 +44,7 @@ def demo(
 ):
     """Run the whole chain on mock maps, on a laptop, in minutes: it ends with a report page to open.
 
-    Simulates, trains, samples, evaluates, exports, and infers parameters beside the exact answer.
+    Simulates, trains, samples, evaluates, calibrates, exports, and infers parameters of maps that it has not seen.
     """
     check_new_files(out, _OWN_NAMES, overwrite)
     load_tensorflow()
@@ -52,30 +53,27 @@ def demo(
 
 def run_demo(size, out, minutes, seed):
     """Runs the chain in a folder, replacing what an earlier demo left there."""
+    from higlow_tf.cli.batches import spread_rows
     from higlow_tf.cli.evaluation import evaluate_model
     from higlow_tf.cli.sample import write_samples
-    from higlow_tf.data.simulate import write_lognormal
+    from higlow_tf.data.mock import write_mock
     from higlow_tf.diagnostics import write_metrics
+    from higlow_tf.inference import infer
     from higlow_tf.models import load_model, maps_for_testing
     from higlow_tf.serving import export_model
 
     start = time.monotonic()
     for name in _OWN_NAMES:
         shutil.rmtree(out / name) if (out / name).is_dir() else (out / name).unlink(missing_ok=True)
-    steps = iter(range(1, 8))
+    steps = iter(range(1, 9))
 
     def step(text):
-        say(f"[{next(steps)}/7, {time_text(time.monotonic() - start)}] {text}", bold=True)
+        say(f"[{next(steps)}/8, {time_text(time.monotonic() - start)}] {text}", bold=True)
 
-    step(f"simulate {size.simulations} x {size.maps_per_simulation} lognormal maps")
+    step(f"simulate {size.simulations} boxes and project each to 15 maps")
     with progress_bar("simulations") as report:
-        maps, params = write_lognormal(
-            out / "data",
-            simulations=size.simulations,
-            map_size=size.map_size,
-            maps_per_simulation=size.maps_per_simulation,
-            seed=seed,
-            progress=report,
+        maps, params, _ = write_mock(
+            out / "data", simulations=size.simulations, map_size=size.map_size, seed=seed, progress=report
         )
     step(f"train for {minutes:g} minutes")
     config = _train(size, out / "run", maps, params, minutes, seed)
@@ -86,13 +84,18 @@ def run_demo(size, out, minutes, seed):
     step("evaluate on test simulations")
     test, label = maps_for_testing(model.split, _load(config))
     evaluation = evaluate_model(model, test, label, seed=seed)
-    write_metrics(out / "metrics.json", evaluation.metrics)
+    step("calibrate posteriors on validation simulations, and judge them on test simulations")
+    judgement, calibration_summary = _calibrate(size, model, out / "run", _load(config), test, seed)
+    metrics = evaluation.metrics | judgement.metrics()
+    write_metrics(out / "metrics.json", metrics)
     step("export for serving")
-    export_model(model, out / "saved_model", metrics=evaluation.metrics)
-    step(f"infer the parameters of {_NUM_POSTERIORS} test maps, beside the exact posterior")
-    posteriors = _posteriors(model, test, size.grid_points_per_axis)
+    export_model(model, out / "saved_model", metrics=metrics)
+    step(f"infer the parameters of {_NUM_POSTERIORS} test maps")
+    rows = spread_rows(test.num_maps, _NUM_POSTERIORS)
+    with progress_bar("posteriors") as report:
+        posterior = infer(model, test.maps[rows], progress=report)
     step("write the report")
-    report_file = _write_report(out, model, evaluation, posteriors)
+    report_file = _write_report(out, model, evaluation, judgement, calibration_summary, posterior, test.theta[rows])
     say(f"Done in {time_text(time.monotonic() - start)}. Next: higlow train --help")
     say(f"Open {report_file.resolve()}", bold=True)
 
@@ -119,85 +122,71 @@ def _train(size, run, maps, params, minutes, seed):
     return config
 
 
-def _posteriors(model, test, points_per_axis):
-    """Posterior of the model and the exact one for test maps of different simulations, on the same grid."""
-    from higlow_tf.cli.batches import spread_rows
-    from higlow_tf.data import lognormal
-    from higlow_tf.inference import grid_posterior
+def _calibrate(size, model, run, data, test, seed):
+    """The judgement of the posteriors of some test maps, and what matters most of it."""
+    from higlow_tf.cli.calibration import calibration_rows, fit_and_store, judge, spread_maps
+    from higlow_tf.inference import log_likelihood_on_grid
+    from higlow_tf.models import subset_of
 
-    rows = spread_rows(test.num_maps, _NUM_POSTERIORS)
-    maps = np.asarray(test.maps[rows])
-    with progress_bar("posteriors") as report:
-        of_model = grid_posterior(model, maps, points_per_axis=points_per_axis, progress=report)
-    exact = lognormal.exact_posterior_grid(maps, points_per_axis, test.box_size_mpc_h)
-    return of_model, exact, test.theta[rows]
+    validation = spread_maps(subset_of(model.split, data, "validation"), size.calibration_maps)
+    judged = spread_maps(test, size.calibration_maps)
+    likelihoods = []
+    for maps, text in ((validation, "validation maps"), (judged, "test maps")):
+        with progress_bar(text) as report:
+            likelihoods.append(log_likelihood_on_grid(model, maps.maps, size.grid_points_per_axis, report))
+    fit = fit_and_store(model, run, validation, *likelihoods[0], seed=seed)
+    judgement = judge(*likelihoods[1], judged, fit.calibration, seed=seed)
+    return judgement, calibration_rows(judgement, fit.calibration, fit)
 
 
-def _write_report(out, model, evaluation, posteriors):
+def _write_report(out, model, evaluation, judgement, calibration_summary, posterior, theta):
+    from higlow_tf.cli.calibration_figures import calibration_pictures
     from higlow_tf.cli.evaluate import provenance, write_pictures
     from higlow_tf.cli.evaluation import verdict_rows
     from higlow_tf.cli.evaluation_figures import evaluation_pictures, loss_picture
     from higlow_tf.models import RunDirectory
     from higlow_tf.plotting import Report
 
-    of_model, exact, _ = posteriors
-    shift = np.abs(of_model.mean - exact.mean) / exact.sd
-    verdict = verdict_rows(evaluation)
-    verdict.append(
-        (
-            "Posterior means",
-            f"{shift.mean():.2f} sd",
-            f"mean distance from the exact ones, in exact standard deviations, {len(shift)} maps; 0 is perfect",
-        )
-    )
     report = Report(
         "higlow demo",
-        "Lognormal mock maps, for which the exact density and posterior are known. They are no hydrodynamic "
+        "Mock maps from a particle-mesh simulation with neutral hydrogen painted on. They are no hydrodynamic "
         "simulations, and a few minutes are not a full training.",
-    ).verdict(verdict)
+    ).verdict(verdict_rows(evaluation) + calibration_summary)
     maps, *others = evaluation_pictures(evaluation)
     loss = loss_picture(RunDirectory(out / "run").read_history())
-    pictures = [maps, _posterior_picture(model, posteriors), *others, *([] if loss is None else [loss])]
-    write_pictures(report, pictures, None)
+    coverage, _, predicted, *_ = calibration_pictures(judgement, evaluation.test)
+    pictures = [maps, _posterior_picture(model, posterior, theta), predicted, coverage, *others]
+    write_pictures(report, pictures + ([] if loss is None else [loss]), None)
     report.section("Posteriors in numbers").table(
-        ("map", "parameter", "truth", "model", "exact"), _posterior_rows(model.parameters, posteriors)
+        ("map", "parameter", "truth", "posterior"), _posterior_rows(posterior, theta)
     )
     return report.provenance(provenance(model, evaluation.test, out / "run")).write(out / "report.html")
 
 
-def _posterior_rows(parameters, posteriors):
-    of_model, exact, theta = posteriors
+def _posterior_rows(posterior, theta):
     return [
-        (
-            i + 1,
-            name,
-            f"{theta[i, j]:.3f}",
-            f"{of_model.mean[i, j]:.3f} ± {of_model.sd[i, j]:.3f}",
-            f"{exact.mean[i, j]:.3f} ± {exact.sd[i, j]:.3f}",
-        )
+        (i + 1, name, f"{theta[i, j]:.3f}", f"{posterior.mean[i, j]:.3f} ± {posterior.sd[i, j]:.3f}")
         for i in range(len(theta))
-        for j, name in enumerate(parameters.names)
+        for j, name in enumerate(posterior.parameters.names)
     ]
 
 
-def _posterior_picture(model, posteriors):
+def _posterior_picture(model, posterior, theta):
     from higlow_tf.cli.evaluation_figures import Picture
     from higlow_tf.plotting import STYLE, plot_posterior
 
-    of_model, exact, theta = posteriors
     figure, axes = STYLE.new_figure(1, len(theta), size_in=(3.6 * len(theta), 3.9))
     for i, ax in enumerate(np.atleast_1d(axes)):
         plot_posterior(
             ax,
-            of_model.theta_grid,
-            of_model.log_posterior[i],
-            exact_log_posterior=exact.log_posterior[i],
+            posterior.theta_grid[i],
+            posterior.log_posterior[i],
             truth=theta[i],
             parameter_labels=model.parameters.labels,
         )
     caption = (
-        "68 and 95 % regions from one map each: of the model (filled) and exact (lines), on the same grid. The model "
-        "has not seen these simulations; its posterior is raw, without calibration."
+        "68 and 95 % regions from one map each, calibrated on the validation simulations. The model has not seen these "
+        "simulations."
     )
-    alt = f"Posterior regions of {len(theta)} test maps, of the model and exact, with the true parameters."
-    return Picture("posterior", "Posterior beside the exact one", figure, caption, alt)
+    alt = f"Posterior regions of {len(theta)} test maps, with the true parameters."
+    return Picture("posterior", "Posteriors", figure, caption, alt)

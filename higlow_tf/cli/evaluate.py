@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from higlow_tf.cli.console import check_new_files, load_tensorflow, print_table, say
-from higlow_tf.cli.options import Overwrite, Run, Seed
+from higlow_tf.cli.options import MapsFiles, Overwrite, ParamsFile, Run, Seed
 from higlow_tf.errors import InputError
 
 __all__ = ["evaluate", "provenance", "write_pictures"]
@@ -17,13 +17,9 @@ _DOTS_PER_INCH = 160
 
 def evaluate(
     run: Run,
-    maps: Annotated[
-        list[Path], typer.Option("--maps", help="Maps, in any form that training reads; several are channels.")
-    ],
+    maps: MapsFiles,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for metrics.json, figures and report.html.")],
-    params: Annotated[
-        Path | None, typer.Option("--params", help="Parameters: a table, one row a simulation; not for .h5 with them.")
-    ] = None,
+    params: ParamsFile = None,
     compare: Annotated[Path | None, typer.Option(metavar="RUN2", help="A second run, on the same maps.")] = None,
     samples: Annotated[int | None, typer.Option(min=1, help="Most maps to generate. [default: one a test map]")] = None,
     seed: Seed = 0,

@@ -35,8 +35,8 @@ class Evaluation:
         rows: Which test maps the generated ones are compared with, `[M]`.
         generated: One map at the parameters of each of them, `[M, H, W]`.
         is_usable: Which generated maps are finite and positive everywhere, `[M]`.
-        powers: Comparison of P(k) for each of `FIELDS`; empty if no map is usable.
-        pdf: Comparison of the pixels; None if no map is usable.
+        powers: Comparison of P(k) for each of `FIELDS`; empty if no map is usable, or there are several channels.
+        pdf: Comparison of the pixels; None in the same cases.
         metrics: Named numbers, as they go to metrics.json.
     """
 
@@ -72,9 +72,9 @@ def evaluate_model(model, test, label, *, num_samples=None, seed=0):
     with progress_bar("generated maps") as report:
         for chunk, maps in generate_in_chunks(model, compared.theta, seed=seed, progress=report):
             generated[chunk] = maps
-    is_usable = np.all(np.isfinite(generated) & (generated > 0), axis=(1, 2))
+    is_usable = np.all(np.isfinite(generated) & (generated > 0), axis=tuple(range(1, generated.ndim)))
     powers, pdf = {}, None
-    if is_usable.any():
+    if is_usable.any() and test.num_channels == 1:
         sides = (compared.maps, compared.simulation, generated[is_usable], compared.simulation[is_usable])
         powers = {name: compare_power(*sides, test.box_size_mpc_h, field=name) for name in FIELDS}
         pdf = pixel_pdf(*sides)
@@ -150,6 +150,8 @@ def verdict_rows(evaluation):
         rows.append(("Gap to the exact density", number_text(gap, 4), "nats per pixel; 0 would be perfect"))
     bad = metrics["nonfinite_samples"].value
     note = "with pixels that are not finite and positive" + ("; the comparisons below leave them out" if bad else "")
+    if evaluation.test.num_channels > 1:
+        note += "; P(k) and pixels are compared for maps of one field only"
     rows.append(("Bad generated maps", f"{bad} of {len(evaluation.rows)}", note))
     for name, comparison in evaluation.powers.items():
         for statistic in ("mean", "sd"):

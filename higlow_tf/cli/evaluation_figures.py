@@ -35,7 +35,7 @@ class Picture:
 
 def evaluation_pictures(evaluation):
     """Real beside generated maps, P(k) of both fields, and the pixels."""
-    pictures = [_maps_picture(evaluation)]
+    pictures = [_maps_picture(evaluation)] if evaluation.test.num_channels == 1 else []
     for name, comparison in evaluation.powers.items():
         figure, axes = STYLE.new_figure(2, 1, size_in=(6.4, 5.4), height_ratios=(2, 1), share_x=True)
         plot_power(axes, comparison)

@@ -5,12 +5,14 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["MapsFile", "Overwrite", "ParamsFile", "Run", "Seed"]
+__all__ = ["MapsFiles", "Overwrite", "ParamsFile", "Run", "Seed"]
 
 Run = Annotated[Path, typer.Argument(help="Folder of a training run, or of a saved model.")]
-MapsFile = Annotated[
-    Path, typer.Option("--maps", help="Maps: a .npy file in the layout of the CAMELS Multifield Dataset.")
+MapsFiles = Annotated[
+    list[Path], typer.Option("--maps", help="Maps, in any form that training reads; several are channels.")
 ]
-ParamsFile = Annotated[Path, typer.Option("--params", help="Parameters: a text table, one row a simulation.")]
+ParamsFile = Annotated[
+    Path | None, typer.Option("--params", help="Parameters: a table, one row a simulation; not for .h5 with them.")
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is already there.")]

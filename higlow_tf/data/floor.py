@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from higlow_tf.data.checks import map_chunks
+from higlow_tf.data.big_arrays import map_chunks, new_maps
 from higlow_tf.errors import InputError
 
 __all__ = ["ZeroFloor"]
@@ -51,7 +51,9 @@ class ZeroFloor:
         """Returns `dataset` with its zeros replaced and counted; without zeros, `dataset` itself."""
         if not dataset.zero_pixels:
             return dataset
-        maps = np.array(dataset.maps)
+        maps = new_maps(dataset.maps.shape)
+        for start, chunk in map_chunks(dataset.maps):
+            maps[start : start + len(chunk)] = chunk
         floored_by_map = np.array(dataset.floored_by_map)
         for i, map_hash in enumerate(dataset.map_hashes()):
             zeros = maps[i] == 0

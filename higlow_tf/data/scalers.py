@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from higlow_tf.data.checks import map_chunks
+from higlow_tf.data.big_arrays import map_chunks
 from higlow_tf.errors import InputError
 
 __all__ = ["MapScaler", "fit_map_scaler", "log10_extremes"]

@@ -1,5 +1,35 @@
-"""Posterior of the parameters from any object with `log_prob(maps, theta)`."""
+"""Posterior of the parameters from any object with `log_prob(hi_maps, theta)` and `parameters`."""
 
-from higlow_tf.inference.grid import GridPosterior, grid_posterior, theta_grid_over_prior
+from higlow_tf.inference.calibration import Calibration
+from higlow_tf.inference.calibration_fit import CalibrationFit, fit_calibration
+from higlow_tf.inference.infer import infer
+from higlow_tf.inference.posterior import Posterior
+from higlow_tf.inference.posterior_file import load_posterior
+from higlow_tf.inference.prior_grid import PriorGrid
+from higlow_tf.inference.priors import Prior
+from higlow_tf.inference.typicality import Typicality, TypicalityReference
+from higlow_tf.inference.typicality_features import typicality_features
+from higlow_tf.inference.uniform_grid import (
+    GridPosterior,
+    grid_posterior,
+    log_likelihood_on_grid,
+    theta_grid_over_prior,
+)
 
-__all__ = ["GridPosterior", "grid_posterior", "theta_grid_over_prior"]
+__all__ = [
+    "Calibration",
+    "CalibrationFit",
+    "GridPosterior",
+    "Posterior",
+    "Prior",
+    "PriorGrid",
+    "Typicality",
+    "TypicalityReference",
+    "fit_calibration",
+    "grid_posterior",
+    "infer",
+    "load_posterior",
+    "log_likelihood_on_grid",
+    "theta_grid_over_prior",
+    "typicality_features",
+]

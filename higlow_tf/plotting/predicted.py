@@ -22,7 +22,7 @@ def plot_predicted(
         style: Style of the figure.
 
     Returns:
-        `ax`, square, with the line on which predictions are exact.
+        `ax`, square, with the line on which predictions are exact, and RMSE, R2 and mean pull**2 of the points.
 
     Raises:
         InputError: If the three have different shapes or are empty.
@@ -51,6 +51,7 @@ def plot_predicted(
             alpha=alpha,
             label=r"posterior mean $\pm$ sd",
         )
+        ax.text(0.97, 0.03, _scores_text(truth, mean, sd), transform=ax.transAxes, ha="right", va="bottom")
         ax.set_xlim(limits)
         ax.set_ylim(limits)
         ax.set_aspect("equal")
@@ -59,3 +60,14 @@ def plot_predicted(
         ax.grid(alpha=0.3)
         ax.legend(loc="upper left")
     return ax
+
+
+def _scores_text(truth: np.ndarray, mean: np.ndarray, sd: np.ndarray) -> str:
+    """What `diagnostics.parameter_scores` gives for these points; R2 only where the truth varies."""
+    square = np.mean((mean - truth) ** 2)
+    lines = [f"RMSE {np.sqrt(square):.3f}"]
+    if truth.var() > 0:
+        lines.append(f"$R^2$ {1 - square / truth.var():.2f}")
+    if np.all(sd > 0):
+        lines.append(f"mean pull$^2$ {np.mean(((mean - truth) / sd) ** 2):.2f}")
+    return "\n".join(lines)

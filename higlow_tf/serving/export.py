@@ -22,7 +22,7 @@ _DOCUMENTATION = {
 }
 
 
-def export_model(model, out_dir, *, calibration=None, metrics=None, overwrite=False, xla=False, batch_size=None):
+def export_model(model, out_dir, *, calibration="stored", metrics=None, overwrite=False, xla=False, batch_size=None):
     """Exports a model to `out_dir/1`, in the layout of TensorFlow Serving.
 
     Files:
@@ -84,6 +84,8 @@ def _float32_copy(model):
 
 def _checked_calibration(model, calibration):
     """The calibration with a widening for every parameter, JSON-compatible."""
+    if isinstance(calibration, str) and calibration == "stored":
+        calibration = getattr(model, "calibration", None)
     calibration = {"tempering": 1.0, "widening": 0.0} if calibration is None else calibration
     num_parameters = len(model.parameters)
     expected = f"calibration: expected a positive tempering, and a widening of one or {num_parameters} numbers >= 0"

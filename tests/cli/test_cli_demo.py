@@ -12,11 +12,11 @@ pytestmark = pytest.mark.slow
 
 class Smallest(DemoSize):
     simulations = 40
-    maps_per_simulation = 4
     map_size = 16
     preset = "tiny"
     num_levels = 2
     num_samples = 3
+    calibration_maps = 2
     grid_points_per_axis = 8
     epochs = 1
 
@@ -26,9 +26,10 @@ def test_demo_ends_with_a_report(tmp_path, capsys):
     run_demo(Smallest, out, minutes=5.0, seed=0)
     page = (out / "report.html").read_text()
     titles = (
-        "Gap to the exact density",
+        "Before repair",
         "Simulated and generated maps",
-        "Posterior beside the exact one",
+        "Posteriors",
+        "Coverage",
         "Power spectrum",
         "Training",
         "Provenance",

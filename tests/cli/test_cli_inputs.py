@@ -18,7 +18,13 @@ from higlow_tf.models.run_config import TrainingConfig
 
 CLI = Path(higlow_tf.cli.__file__).parent
 # Modules that commands import when they run.
-HEAVY_MODULES = {"evaluation.py", "evaluation_figures.py", "train_progress.py"}
+HEAVY_MODULES = {
+    "calibration.py",
+    "calibration_figures.py",
+    "evaluation.py",
+    "evaluation_figures.py",
+    "train_progress.py",
+}
 ALLOWED = sys.stdlib_module_names
 LIGHT_PACKAGES = ("higlow_tf.cli", "higlow_tf.errors", "higlow_tf.files", "numpy", "typer", "yaml")
 

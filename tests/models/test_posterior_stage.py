@@ -9,7 +9,6 @@ import tensorflow as tf
 from conftest import make_maps
 from scipy import stats
 
-from higlow_tf.data import HIMapDataset
 from higlow_tf.errors import InputError
 from higlow_tf.models import ConditionalGlow, RunConfig, load_model, train_run
 from higlow_tf.models.posterior_objective import candidate_conditions, posterior_cross_entropy

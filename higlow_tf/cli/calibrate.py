@@ -1,0 +1,150 @@
+"""higlow calibrate: how far the posteriors of a run can be trusted, and their repair."""
+
+import hashlib
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from higlow_tf.cli.console import check_new_files, load_tensorflow, print_table, progress_bar, say
+from higlow_tf.cli.options import MapsFiles, Overwrite, ParamsFile, Run, Seed
+from higlow_tf.errors import InputError
+from higlow_tf.files import whole_path
+
+__all__ = ["calibrate"]
+
+_METRICS, _REPORT = "metrics.json", "report.html"
+_UNFINISHED = ".likelihoods.unfinished"
+
+
+def calibrate(
+    run: Run,
+    maps: MapsFiles,
+    params: ParamsFile = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for metrics.json, figures and report.html.")
+    ] = None,
+    maps_per_simulation: Annotated[
+        int, typer.Option(min=1, help="Most maps of each simulation to look at; fewer are quicker.")
+    ] = 15,
+    points: Annotated[int, typer.Option(min=4, help="Grid points an axis; splines go between them.")] = 16,
+    seed: Seed = 0,
+    allow_training_maps: Annotated[
+        bool, typer.Option("--allow-training-maps", help="Go on, and say so, where maps were trained on.")
+    ] = False,
+    overwrite: Overwrite = False,
+):
+    """Measure whether posteriors hold the truth as often as they say, and repair them.
+
+    On the file that was trained on (known by content), the repair is fitted on the validation simulations, stored in the run
+    and judged on the test simulations. On any other file the run's stored repair is judged on all maps. Ctrl-C
+    leaves what is finished; the same command goes on.
+
+    Example: higlow calibrate RUN --maps MAPS.npy --params PARAMS.txt
+    """
+    out = run / "calibration" if out is None else out
+    check_new_files(out, (_METRICS, _REPORT), overwrite)
+    load_tensorflow()
+    from higlow_tf.cli.calibration import fit_and_store, judge, spread_maps
+    from higlow_tf.inference import Calibration
+    from higlow_tf.models import load_model, maps_for_testing
+    from higlow_tf.models.split_record import load_data_like, subset_of
+
+    model = load_model(run)
+    if len(model.parameters) > 3:
+        raise InputError(
+            f"{run}: expected a model of one to three parameters, whose posteriors fit on a grid. "
+            f"Received: {len(model.parameters)}."
+        )
+    data = load_data_like(model.split, maps, params, parameters=model.parameters)
+    test, label = maps_for_testing(model.split, data, allow_training_maps=allow_training_maps)
+    likelihoods = _Likelihoods(model, run, points, out / _UNFINISHED)
+    is_own = model.split is not None and data.content_hash() == model.split["content_hash"]
+    fit = None
+    if is_own:
+        validation = spread_maps(subset_of(model.split, data, "validation"), maps_per_simulation)
+        fit = fit_and_store(model, run, validation, *likelihoods.of(validation, "validation maps"), seed=seed)
+        calibration = fit.calibration
+    elif model.calibration is not None:
+        calibration = Calibration.from_config(model.calibration)
+    else:
+        raise InputError(
+            f"{run}: expected a run that is calibrated on the file that it was trained on, or that file. "
+            f"Received: neither."
+        )
+    test = spread_maps(test, maps_per_simulation)
+    judgement = judge(*likelihoods.of(test, "test maps"), test, calibration, seed=seed)
+    out.mkdir(parents=True, exist_ok=True)
+    _write(out, run, model, test, label, judgement, fit, calibration, points, overwrite)
+    likelihoods.forget()
+
+
+class _Likelihoods:
+    """Log-likelihoods on a grid, each kept on disk until all is done.
+
+    Args:
+        model: The model.
+        run: Its folder.
+        points: Grid points an axis.
+        folder: Where to keep what is finished.
+    """
+
+    def __init__(self, model, run, points, folder):
+        self._model = model
+        self._points = points
+        self._folder = folder
+        # Results of another model, or on another grid, must not be taken for these.
+        digest = hashlib.blake2b((run / "model.keras").read_bytes(), digest_size=8)
+        self._key = f"{digest.hexdigest()}_{points}"
+
+    def of(self, dataset, description):
+        """The pair (theta_grid `[G, P]`, log-likelihood `[N, G]`)."""
+        from higlow_tf.inference import log_likelihood_on_grid, theta_grid_over_prior
+
+        rows = []
+        with progress_bar(description) as report:
+            for index, map_hash in enumerate(dataset.map_hashes()):
+                path = self._folder / f"{self._key}_{map_hash}.npy"
+                if not path.exists():
+                    hi_map = np.asarray(dataset.maps[index : index + 1])
+                    row = log_likelihood_on_grid(self._model, hi_map, self._points)[1][0]
+                    with whole_path(path) as part:
+                        np.save(part, row)
+                rows.append(np.load(path))
+                report(index + 1, dataset.num_maps)
+        return theta_grid_over_prior(self._model.parameters, self._points), np.stack(rows)
+
+    def forget(self):
+        """Removes what was kept."""
+        for path in self._folder.glob("*.npy"):
+            path.unlink()
+        if self._folder.exists():
+            self._folder.rmdir()
+
+
+def _write(out, run, model, test, label, judgement, fit, calibration, points, overwrite):
+    from higlow_tf.cli.calibration import calibration_rows
+    from higlow_tf.cli.calibration_figures import calibration_pictures
+    from higlow_tf.cli.evaluate import provenance, write_pictures
+    from higlow_tf.diagnostics import write_metrics
+    from higlow_tf.models.split_record import ON_TRAINING_MAPS
+    from higlow_tf.plotting import Report
+
+    rows = calibration_rows(judgement, calibration, fit)
+    metrics = judgement.metrics()
+    if ON_TRAINING_MAPS in label:
+        metrics = {f"on_training_maps_{name}": metric for name, metric in metrics.items()}
+        rows = [(f"{ON_TRAINING_MAPS}: {name}", value, note) for name, value, note in rows]
+    report = Report(f"Calibration of {run.name}", f"on {label}").verdict(rows)
+    for title, headers, table in judgement.tables():
+        report.section(title).table(headers, table)
+    write_pictures(report, calibration_pictures(judgement, test), out)
+    facts = provenance(model, test, run) | {"grid points an axis": points, "calibration": calibration.label}
+    report.provenance(facts).write(out / _REPORT, overwrite=overwrite)
+    write_metrics(out / _METRICS, metrics, overwrite=overwrite)
+    print_table(("", "value", "how to read it"), rows)
+    for title, headers, table in judgement.tables():
+        print_table(headers, table, title)
+    say(f"Wrote {out / _METRICS}")
+    say(f"Open {(out / _REPORT).resolve()}", bold=True)

@@ -1,0 +1,183 @@
+"""higlow infer: the posterior of the parameters of maps."""
+
+import enum
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from higlow_tf.cli.console import load_tensorflow, print_table, progress_bar, say
+from higlow_tf.cli.options import MapsFiles, Overwrite, Run, Seed
+from higlow_tf.errors import InputError
+from higlow_tf.files import check_new, whole_path
+
+__all__ = ["infer"]
+
+_MOST_ROWS = 20
+_MOST_NOTES = 12
+_DOTS_PER_INCH = 160
+
+
+class Method(enum.StrEnum):
+    """Ways to evaluate a posterior."""
+
+    GRID = "grid"
+    IMPORTANCE = "importance"
+    NUTS = "nuts"
+
+
+def infer(
+    run: Run,
+    maps: MapsFiles,
+    out: Annotated[Path, typer.Option(metavar="posterior.h5", help="File for the posteriors.")],
+    method: Annotated[Method, typer.Option(help="How the posterior is evaluated.")] = Method.GRID,
+    rows: Annotated[
+        str | None, typer.Option("--rows", metavar="A:B", help="Maps A to B - 1 of the file only. [default: all]")
+    ] = None,
+    maps_per_simulation: Annotated[
+        int | None,
+        typer.Option(min=1, help="So many consecutive maps are of one simulation: one posterior of all of them."),
+    ] = None,
+    independent: Annotated[
+        bool, typer.Option("--independent", help="One posterior of all maps, which are of different simulations.")
+    ] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Without the stored calibration.")] = False,
+    figure: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Picture of the first posteriors (two parameters).")
+    ] = None,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+):
+    """Infer the parameters of maps, with the run's calibration, and warn of maps unlike those of training.
+
+    Ctrl-C leaves finished posteriors beside the output; the same command goes on with the others.
+
+    Example: higlow infer RUN --maps MAPS.npy --rows 0:10 --out posterior.h5 --figure posterior.png
+    """
+    check_new(out, overwrite)
+    if figure is not None:
+        check_new(figure, overwrite)
+    if independent and maps_per_simulation is not None:
+        raise InputError("Expected --independent or --maps-per-simulation. Received: both.")
+    load_tensorflow()
+    from higlow_tf import inference
+    from higlow_tf.models import load_model
+    from higlow_tf.models.split_record import load_maps_like
+
+    model = load_model(run)
+    files = load_maps_like(model.split, maps)
+    hi_maps = files.maps[_slice(rows, len(files.maps))]
+    combine = "independent" if independent else _simulations(maps_per_simulation, len(hi_maps))
+    if not raw and model.calibration is None:
+        say(f"Note: {run} has no calibration; the posteriors are raw. See: higlow calibrate --help")
+    cache = out.with_name(f".{out.name}.unfinished")
+    with progress_bar("posteriors") as report:
+        posterior = inference.infer(
+            model,
+            hi_maps,
+            method=method.value,
+            combine=combine,
+            calibration=None if raw else "stored",
+            progress=report,
+            seed=seed,
+            cache_dir=cache,
+        )
+    posterior.save(out, overwrite=overwrite)
+    shutil.rmtree(cache, ignore_errors=True)
+    _say_table(posterior)
+    _say_lines(posterior.notes)
+    _warn_of_unusual(model, hi_maps, posterior, combine)
+    if figure is not None:
+        _draw(posterior, figure)
+    say(f"Wrote {out}")
+
+
+def _slice(rows, num_maps):
+    if rows is None:
+        return slice(0, num_maps)
+    first, colon, last = rows.partition(":")
+    if not colon or not all(part == "" or part.isdigit() for part in (first, last)):
+        raise InputError(f"--rows: expected A:B, two whole numbers. Received: {rows!r}.")
+    start, stop = int(first or 0), int(last or num_maps)
+    if not 0 <= start < stop <= num_maps:
+        raise InputError(f"--rows: expected a range within the {num_maps} maps. Received: {rows!r}.")
+    return slice(start, stop)
+
+
+def _simulations(maps_per_simulation, num_maps):
+    if maps_per_simulation is None:
+        return None
+    if num_maps % maps_per_simulation:
+        raise InputError(
+            f"--maps-per-simulation: expected a divisor of the {num_maps} maps. Received: {maps_per_simulation}."
+        )
+    return np.arange(num_maps) // maps_per_simulation
+
+
+def _say_table(posterior):
+    names = posterior.parameters.names
+    rows = [
+        (i, *[f"{mean:.4f} ± {sd:.4f}" for mean, sd in zip(posterior.mean[i], posterior.sd[i], strict=True)])
+        for i in range(min(len(posterior), _MOST_ROWS))
+    ]
+    title = f"Posterior mean ± sd ({posterior.method}; {_calibration_text(posterior.calibration)})"
+    print_table(("map" if posterior.combine == "none" else "group", *names), rows, title)
+    if len(posterior) > _MOST_ROWS:
+        say(f"... and {len(posterior) - _MOST_ROWS} more in the file")
+
+
+def _calibration_text(calibration):
+    if calibration is None:
+        return "raw, not calibrated"
+    widening = ", ".join(f"{value:.3g}" for value in np.atleast_1d(calibration.widening))
+    return f"calibrated: tempering {calibration.tempering:.3g}, widening {widening}"
+
+
+def _say_lines(lines):
+    for line in lines[:_MOST_NOTES]:
+        say(f"Note: {line}")
+    if len(lines) > _MOST_NOTES:
+        say(f"... and {len(lines) - _MOST_NOTES} more notes, all of them in the file")
+
+
+def _warn_of_unusual(model, hi_maps, posterior, combine):
+    """Says which maps are unlike those of training; at the posterior mean, as it was for the reference."""
+    from higlow_tf.inference import TypicalityReference, typicality_features
+
+    if model.typicality is None:
+        return
+    group = _group_of_maps(combine, len(hi_maps))
+    theta = posterior.mean[group]
+    features, _ = typicality_features(model, hi_maps, theta)
+    warnings = TypicalityReference.from_config(model.typicality).score(features, theta).warnings()
+    for sentence in warnings[:_MOST_NOTES]:
+        typer.secho(f"Warning: {sentence}", err=True, fg="yellow")
+    if len(warnings) > _MOST_NOTES:
+        typer.secho(f"Warning: ... and {len(warnings) - _MOST_NOTES} more maps like these.", err=True, fg="yellow")
+
+
+def _group_of_maps(combine, num_maps):
+    if combine is None:
+        return np.arange(num_maps)
+    return np.zeros(num_maps, int) if isinstance(combine, str) else combine
+
+
+def _draw(posterior, path):
+    from higlow_tf.plotting import STYLE, plot_posterior
+
+    if len(posterior.parameters) != 2 or not posterior.shape:
+        raise InputError(
+            f"--figure: expected posteriors of two parameters on a grid. Received: {len(posterior.parameters)} parameters "
+            f"by {posterior.method}."
+        )
+    shown = min(len(posterior), 3)
+    figure, axes = STYLE.new_figure(1, shown, size_in=(4.6 * shown, 4.4))
+    for i, ax in enumerate(np.atleast_1d(axes).ravel()):
+        plot_posterior(
+            ax, posterior.theta_grid[i], posterior.log_posterior[i], parameter_labels=posterior.parameters.labels
+        )
+    with whole_path(path) as part:
+        figure.savefig(part, dpi=_DOTS_PER_INCH, facecolor="white")
+    say(f"Wrote {path}")

@@ -1,0 +1,119 @@
+"""What repairs a posterior that is too sure of itself: fitted on validation simulations, stored with the run."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from higlow_tf.errors import InputError
+
+__all__ = ["Calibration"]
+
+_KEYS = ("tempering", "widening", "map_correlation", "label", "num_simulations")
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A tempering of the log-likelihood and a widening of the posterior.
+
+    Math:
+        log posterior = tempering * log-likelihood + log prior,
+        then convolved with a Gaussian of standard deviation `widening`, reflected at the edges of the prior
+
+    The convolution happens in the coordinates of the prior: in theta for a uniform parameter; in log(theta) for a
+    log-uniform one, with the standard deviation widening / (posterior mean), so that `widening` is in the units of
+    theta for both.
+
+    Args:
+        tempering: Factor of the log-likelihood, positive.
+        widening: One number for all parameters, or one a parameter; in the units of theta, not negative.
+        map_correlation: Correlation rho between maps of one simulation, 0-1: n of them count as
+            n / (1 + (n - 1) * rho) independent ones. None where it was not fitted.
+        label: Where the numbers come from, in words.
+        num_simulations: Simulations that it was fitted on.
+
+    Raises:
+        InputError: If a number is outside its range.
+
+    Example:
+        >>> Calibration(tempering=0.5, map_correlation=1.0).effective_number(15)
+        1.0
+    """
+
+    tempering: float = 1.0
+    widening: float | tuple = 0.0
+    map_correlation: float | None = None
+    label: str = ""
+    num_simulations: int | None = None
+
+    def __post_init__(self):
+        tempering = _number(self.tempering, "tempering", "a positive number")
+        if not tempering > 0:
+            raise InputError(f"calibration: expected a positive tempering. Received: {self.tempering!r}.")
+        object.__setattr__(self, "tempering", tempering)
+        object.__setattr__(self, "widening", _checked_widening(self.widening))
+        if self.map_correlation is not None:
+            correlation = _number(self.map_correlation, "map_correlation", "a number in 0-1")
+            if not 0.0 <= correlation <= 1.0:
+                raise InputError(f"calibration: expected map_correlation in 0-1. Received: {self.map_correlation!r}.")
+            object.__setattr__(self, "map_correlation", correlation)
+
+    def widening_of(self, num_parameters):
+        """The widening of each parameter, `[P]`, in the units of theta.
+
+        Raises:
+            InputError: If the calibration is that of another number of parameters.
+        """
+        widening = np.asarray(self.widening, dtype=np.float64)
+        if widening.ndim == 1 and len(widening) != num_parameters:
+            raise InputError(
+                f"calibration: expected a widening of one or {num_parameters} numbers. Received: {len(widening)}."
+            )
+        return np.broadcast_to(widening, (num_parameters,)).copy()
+
+    def effective_number(self, num_maps):
+        """How many independent maps `num_maps` maps of one simulation count as.
+
+        Raises:
+            InputError: If the calibration knows no `map_correlation`.
+        """
+        if self.map_correlation is None:
+            raise InputError(
+                "calibration: expected a map_correlation, to combine maps of one simulation. Received: None."
+            )
+        return num_maps / (1.0 + (num_maps - 1) * self.map_correlation)
+
+    def to_config(self):
+        """The calibration as JSON-compatible values."""
+        config = {key: getattr(self, key) for key in _KEYS}
+        return {**config, "widening": list(self.widening) if isinstance(self.widening, tuple) else self.widening}
+
+    @classmethod
+    def from_config(cls, config):
+        """The inverse of `to_config`."""
+        unknown = sorted(set(config) - set(_KEYS))
+        if unknown:
+            raise InputError(f"calibration: expected the keys {', '.join(_KEYS)}. Received: {', '.join(unknown)}.")
+        return cls(**config)
+
+
+def _number(value, name, expected):
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(f"calibration: expected {expected} as {name}. Received: {value!r}.")
+    return number
+
+
+def _checked_widening(widening):
+    """A float, or a tuple of one float a parameter."""
+    expected = "calibration: expected a widening of one number >= 0, or one a parameter."
+    try:
+        values = np.asarray(widening, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"{expected} Received: {widening!r}.") from None
+    if values.ndim > 1 or not values.size or not np.all(np.isfinite(values) & (values >= 0)):
+        raise InputError(f"{expected} Received: {widening!r}.")
+    return tuple(values.tolist()) if values.ndim else float(values)

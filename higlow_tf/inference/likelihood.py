@@ -1,0 +1,116 @@
+"""The likelihood of one map at many points of the parameters, and the posterior density of a group of maps."""
+
+import warnings
+
+import numpy as np
+
+from higlow_tf.errors import InputError, InputWarning
+
+__all__ = ["MapLikelihood", "Target", "checked_maps"]
+
+# Rows a call: a batch of 64 stays in the cache of a CPU core, and is one compiled shape.
+_ROWS = 64
+
+
+def checked_maps(hi_maps):
+    """Maps as an array `[N, H, W]` or `[N, H, W, C]` of at least one map."""
+    hi_maps = np.asarray(hi_maps)
+    if hi_maps.ndim not in (3, 4) or not len(hi_maps):
+        raise InputError(f"hi_maps: expected maps [N, H, W] or [N, H, W, C]. Received: shape {hi_maps.shape}.")
+    return hi_maps
+
+
+class MapLikelihood:
+    """Log-likelihood of one map, in chunks of rows.
+
+    Args:
+        model: An object with `log_prob(hi_maps, theta)`, row by row.
+        hi_map: Physical map `[H, W]` or `[H, W, C]`.
+        index: Its number, for messages.
+    """
+
+    def __init__(self, model, hi_map, index):
+        self.hi_map = hi_map
+        self.index = index
+        self.num_evaluations = 0
+        self.num_nan = 0
+        self._model = model
+
+    def raw(self, theta):
+        """What the model says at theta `[G, P]`: float64 `[G]`, NaN left as it is."""
+        theta = np.asarray(theta)
+        log_prob = np.empty(len(theta))
+        with warnings.catch_warnings():
+            # A prior wider than that of training has been warned of once, for all points.
+            warnings.filterwarnings("ignore", "The model extrapolates", InputWarning)
+            for start in range(0, len(theta), _ROWS):
+                rows = theta[start : start + _ROWS]
+                hi_maps = np.broadcast_to(self.hi_map, (len(rows), *self.hi_map.shape))
+                log_prob[start : start + _ROWS] = np.asarray(self._model.log_prob(hi_maps, rows), dtype=np.float64)
+        return log_prob
+
+    def __call__(self, theta):
+        """Log-likelihood `[G]` at theta `[G, P]`; NaN and +inf count as zero likelihood.
+
+        Raises:
+            InputError: If the first points asked for, which spread over the prior, have none: never a flat posterior.
+        """
+        log_prob = self.raw(theta)
+        is_bad = np.isnan(log_prob) | (log_prob == np.inf)
+        log_prob[is_bad] = -np.inf
+        if self.num_evaluations == 0 and not np.isfinite(log_prob).any():
+            raise InputError(
+                "hi_maps: expected positive, finite pixels and a finite likelihood somewhere in the prior. "
+                f"Received: none for map {self.index}."
+            )
+        self.num_evaluations += len(log_prob)
+        self.num_nan += int(is_bad.sum())
+        return log_prob
+
+
+class Target:
+    """Log posterior density of a group of maps in normalised coordinates, up to a constant.
+
+    Definition:
+        weight * sum over the maps of log-likelihood(theta) + log prior(normalised theta)
+
+    Args:
+        likelihoods: `MapLikelihood` of each map of the group.
+        prior: `BoundPrior`.
+        weight: Factor of the log-likelihood: tempering, and what correlated maps count less.
+    """
+
+    def __init__(self, likelihoods, prior, weight):
+        self.likelihoods = list(likelihoods)
+        self.prior = prior
+        self.weight = weight
+
+    @property
+    def num_evaluations(self):
+        return sum(likelihood.num_evaluations for likelihood in self.likelihoods)
+
+    def __call__(self, normalized):
+        """`[G, P]` -> `[G]`; -inf outside the prior."""
+        normalized = np.asarray(normalized, dtype=np.float64)
+        low, high = self.prior.low, self.prior.high
+        inside = np.clip(normalized, low, high)
+        theta = self.prior.parameters.denormalize(inside)
+        log_prior = np.asarray(self.prior.log_density(inside, theta), dtype=np.float64)
+        is_bad = ~(log_prior < np.inf)
+        if is_bad.any():
+            raise InputError(
+                "prior: expected log_prob to be finite or -inf inside the prior. "
+                f"Received: {log_prior[is_bad][0]} at theta {theta[is_bad][0].tolist()}."
+            )
+        log_likelihood = sum(likelihood(theta) for likelihood in self.likelihoods)
+        is_inside = np.all((normalized >= low) & (normalized <= high), axis=1)
+        return np.where(is_inside, self.weight * log_likelihood + log_prior, -np.inf)
+
+    def notes(self):
+        """What a reader should know of the likelihoods, in words."""
+        return [
+            f"{likelihood.num_nan} of {likelihood.num_evaluations} likelihoods of map {likelihood.index} were NaN or "
+            "+inf and count as zero"
+            for likelihood in self.likelihoods
+            if likelihood.num_nan
+        ]

@@ -1,0 +1,147 @@
+"""From a trained run to calibrated posteriors: second stage, calibrate, infer."""
+
+import json
+
+import numpy as np
+import pytest
+
+from higlow_tf.data.simulate import write_lognormal
+from higlow_tf.inference import Calibration, load_posterior
+from higlow_tf.models import ConditionalGlow, load_model
+
+SMALL = ("--epochs", "1", "--batch-size", "16")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_compilation():
+    """XLA would take most of the time of these tests, and what it compiles is tested with the model."""
+    make_compiled = ConditionalGlow._make_compiled
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ConditionalGlow, "_make_compiled", lambda self, jit_compile: make_compiled(self, False))
+        yield
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """40 simulations x 2 lognormal maps of 16 x 16 pixels: four simulations to validate, eight to test."""
+    folder = tmp_path_factory.mktemp("suite")
+    return write_lognormal(folder, simulations=40, map_size=16, maps_per_simulation=2, seed=0)
+
+
+@pytest.fixture(scope="module")
+def stages(higlow, files, tmp_path_factory):
+    """Runs of both stages, and what the second call printed."""
+    first, second = (tmp_path_factory.mktemp("runs") / name for name in ("density", "posterior"))
+    maps, params = files
+    result = higlow("train", "--preset", "tiny", "--maps", maps, "--params", params, "--out", first, *SMALL)
+    assert result.exit_code == 0, result.stderr
+    return first, second, higlow("train", "--stage", "posterior", "--from", first, "--out", second, *SMALL)
+
+
+@pytest.fixture(scope="module")
+def calibrated(higlow, files, stages):
+    """The run of the second stage after `calibrate`, and what that printed."""
+    maps, params = files
+    return stages[1], higlow("calibrate", stages[1], "--maps", maps, "--params", params, "--points", 8)
+
+
+def test_the_second_stage_takes_over_data_and_model(stages):
+    first, second, result = stages
+    assert result.exit_code == 0, result.stderr
+    one, two = load_model(first), load_model(second)
+    assert one.split["simulations"] == two.split["simulations"]
+    assert one.get_config() == {**two.get_config(), "name": one.name}
+    assert "val_posterior" in (second / "history.csv").read_text().splitlines()[0]
+    assert "posterior_weight: 100" in (second / "config.yaml").read_text()
+    assert f"higlow calibrate {second}" in result.stdout
+
+
+@pytest.mark.parametrize("arguments", [("--stage", "posterior"), ("--from", "RUN")])
+def test_the_second_stage_needs_the_first(higlow, tmp_path, arguments):
+    result = higlow("train", *arguments, "--out", tmp_path / "run")
+    assert result.exit_code == 2
+    assert "--stage posterior together with --from RUN" in result.stderr
+
+
+def test_calibrate_measures_repairs_and_stores(calibrated):
+    run, result = calibrated
+    assert result.exit_code == 0, result.stderr
+    metrics = json.loads((run / "calibration" / "metrics.json").read_text())
+    for prefix in ("", "raw_", "joint_", "joint_raw_"):
+        for name in ("coverage_68", "pull2", "rmse", "information_gain_nats", "rank_p_value_Omega_m"):
+            assert metrics[prefix + name]["n_simulations"] == 8
+    assert {path.name for path in (run / "calibration").iterdir()} == {
+        "metrics.json", "report.html", "coverage.png", "ranks.png", "predicted.png", "predicted_joint.png",
+    }  # fmt: skip
+    model = load_model(run)
+    calibration = Calibration.from_config(model.calibration)
+    assert calibration.num_simulations == 4
+    assert 0.0 <= calibration.map_correlation <= 1.0
+    assert f"{calibration.tempering:.3f}" in result.stdout
+    assert model.typicality["num_simulations"] == 4
+
+
+def test_calibrate_judges_another_file_by_what_is_stored(higlow, calibrated, stages, tmp_path):
+    maps, params = write_lognormal(tmp_path, simulations=5, map_size=16, maps_per_simulation=1, seed=9)
+    arguments = ("--maps", maps, "--params", params, "--points", 8)
+    stored = (calibrated[0] / "calibration.json").read_text()
+    result = higlow("calibrate", calibrated[0], *arguments, "--out", tmp_path / "other")
+    assert result.exit_code == 0, result.stderr
+    assert (calibrated[0] / "calibration.json").read_text() == stored
+    metrics = json.loads((tmp_path / "other" / "metrics.json").read_text())
+    assert metrics["coverage_68"]["n_simulations"] == 5
+    result = higlow("calibrate", stages[0], *arguments, "--out", tmp_path / "none")
+    assert result.exit_code == 2
+    assert "expected a run that is calibrated" in result.stderr
+
+
+def test_infer_applies_the_calibration_and_goes_on_after_an_interruption(higlow, files, calibrated, tmp_path):
+    run, out = calibrated[0], tmp_path / "posterior.h5"
+    arguments = ("infer", run, "--maps", files[0], "--rows", "0:3", "--out", out)
+
+    log_prob, calls = ConditionalGlow.log_prob, []
+
+    def stop_at_second_map(self, hi_maps, theta):
+        calls.append(np.asarray(hi_maps[0]).sum())
+        if len(set(calls)) == 2:
+            raise KeyboardInterrupt
+        return log_prob(self, hi_maps, theta)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ConditionalGlow, "log_prob", stop_at_second_map)
+        assert higlow(*arguments).exit_code == 130
+    assert not out.exists()
+
+    def only_probe_first_map(self, hi_maps, theta):
+        # Three points tell whether what is stored belongs to this model.
+        assert np.asarray(hi_maps[0]).sum() != calls[0] or len(theta) == 3
+        return log_prob(self, hi_maps, theta)
+
+    figure = tmp_path / "posterior.png"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ConditionalGlow, "log_prob", only_probe_first_map)
+        result = higlow(*arguments, "--figure", figure)
+    assert result.exit_code == 0, result.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"posterior.h5", "posterior.png"}
+    posterior = load_posterior(out)
+    assert len(posterior) == 3
+    assert posterior.calibration == Calibration.from_config(load_model(run).calibration)
+    assert "calibrated: tempering" in result.stdout
+
+    raw = tmp_path / "raw.h5"
+    assert "raw, not calibrated" in higlow(*arguments[:-1], raw, "--raw").stdout
+    assert load_posterior(raw).calibration is None
+    assert np.all(load_posterior(raw).sd.mean(axis=0) != posterior.sd.mean(axis=0))
+
+
+def test_infer_combines_the_maps_of_a_simulation_and_warns_of_other_units(higlow, files, calibrated, tmp_path):
+    scaled = tmp_path / "Maps_HI_Lognormal_LH_z=6.00.npy"
+    np.save(scaled, 1000.0 * np.load(files[0])[:4])
+    out = tmp_path / "posterior.h5"
+    result = higlow("infer", calibrated[0], "--maps", scaled, "--maps-per-simulation", 2, "--out", out)
+    assert result.exit_code == 0, result.stderr
+    assert len(load_posterior(out)) == 2
+    assert "other units?" in result.stderr
+    wrong = higlow("infer", calibrated[0], "--maps", scaled, "--maps-per-simulation", 3, "--out", tmp_path / "x.h5")
+    assert wrong.exit_code == 2
+    assert "expected a divisor of the 4 maps" in wrong.stderr
