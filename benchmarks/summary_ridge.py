@@ -2,6 +2,7 @@
 
     python benchmarks/summary_ridge.py --maps F --params F [--split-seed 0] [--out predictions.npz]
     python benchmarks/summary_ridge.py --maps F --params F --test-maps G --test-params G
+    python benchmarks/summary_ridge.py --maps F --params F --against RUN/calibration/posteriors.npz
 
 A quadratic ridge regression on the power spectrum (12 bins), 11 pixel percentiles, mean, standard deviation and
 skewness of log10 maps. Simulations are split 0.7, 0.1, 0.2 by the package's own split: features are standardised on the
@@ -11,6 +12,9 @@ test simulations, for each map and for the mean over a simulation's maps, with b
 With --test-maps the test simulations are those of another file. Any that has the parameters of a training or
 validation simulation is left out, because the two may also share their initial conditions; of a variant of the same
 simulations so remains the test split.
+
+--against compares with the posterior means of a run on the same test maps (all of them: `higlow calibrate` writes the
+file), pairwise: negative differences are those of a run that is better than the regression.
 
 --out writes an .npz: `parameters` [P]; for each test map `truth`, `mean` and `sd` [N, P], `simulation` and `map_index`
 [N] as counted in the test file. `sd` is the error of a map on the validation simulations, the same for all.
@@ -28,7 +32,16 @@ from higlow_tf.diagnostics import log10_field, parameter_scores, power_spectrum
 from higlow_tf.errors import InputError
 from higlow_tf.files import check_new, whole_path
 
-__all__ = ["Predictions", "QuadraticRidge", "compare_on", "fit_ridge", "main", "print_scores", "summaries"]
+__all__ = [
+    "Predictions",
+    "QuadraticRidge",
+    "compare_on",
+    "compare_with",
+    "fit_ridge",
+    "main",
+    "print_scores",
+    "summaries",
+]
 
 FRACTIONS = (0.7, 0.1, 0.2)
 NUM_POWER_BINS = 12
@@ -198,6 +211,39 @@ def compare_on(data, other=None, split_seed=0):
     return ridge, Predictions(data.parameters.names, test.theta, mean, sd, test.simulation, map_index)
 
 
+def compare_with(predictions, path, num_bootstrap=2000, seed=0):
+    """Prints RMSE of a run minus RMSE of the regression, with the 95 % interval over simulations.
+
+    Args:
+        predictions: `Predictions` of the regression.
+        path: posteriors.npz of `higlow calibrate`.
+        num_bootstrap: Number of resamples of the simulations.
+        seed: Seed of the resamples.
+
+    Raises:
+        InputError: If the two are not predictions of the same maps.
+    """
+    rng = np.random.default_rng(seed)
+    with np.load(path, allow_pickle=False) as run:
+        for prefix, ours in (("", predictions), ("joint_", predictions.by_simulation())):
+            truth, mean = run[f"{prefix}truth"], run[f"{prefix}mean"]
+            if truth.shape != ours.truth.shape or not np.allclose(truth, ours.truth):
+                raise InputError(
+                    f"{path}: expected the posteriors of the {len(ours.truth)} test maps, in the order of the file. "
+                    f"Received: {len(truth)} of other maps."
+                )
+            _, position = np.unique(ours.simulation, return_inverse=True)
+            count = np.bincount(position)
+            draws = rng.multinomial(len(count), np.full(len(count), 1 / len(count)), size=num_bootstrap)
+            print(f"run minus regression, {'all maps together' if prefix else 'each map'}")
+            for column, name in enumerate(predictions.parameters):
+                squares = [np.bincount(position, (m[:, column] - truth[:, column]) ** 2) for m in (mean, ours.mean)]
+                resampled = [np.sqrt(draws @ s / (draws @ count)) for s in squares]
+                value = np.sqrt(squares[0].sum() / count.sum()) - np.sqrt(squares[1].sum() / count.sum())
+                low, high = np.percentile(resampled[0] - resampled[1], (2.5, 97.5))
+                print(f"  {name:10} RMSE {value:+.4f} ({low:+.4f} to {high:+.4f})")
+
+
 def print_scores(title, predictions):
     """One line a parameter: RMSE and R2, each with its bootstrap error over simulations."""
     arrays = predictions.truth, predictions.mean, predictions.sd, predictions.simulation
@@ -220,6 +266,7 @@ def main():
     parser.add_argument("--test-maps", help="maps of another suite to test on")
     parser.add_argument("--test-params", help="their parameter table")
     parser.add_argument("--split-seed", type=int, default=0, help="seed of the split by simulation")
+    parser.add_argument("--against", type=Path, help="posteriors.npz of higlow calibrate")
     parser.add_argument("--out", type=Path, help=".npz for the predictions")
     parser.add_argument("--overwrite", action="store_true", help="whether an existing --out may be replaced")
     arguments = parser.parse_args()
@@ -242,6 +289,8 @@ def run(arguments):
     print(f"split seed {arguments.split_seed}; penalties {', '.join(f'{penalty:.1e}' for penalty in ridge.penalty)}")
     print_scores(f"each of {len(predictions.truth)} maps", predictions)
     print_scores(f"all maps together of each of {len(together.truth)} simulations", together)
+    if arguments.against:
+        compare_with(predictions, arguments.against)
     if arguments.out:
         predictions.save(arguments.out, arguments.overwrite)
 

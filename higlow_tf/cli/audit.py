@@ -53,7 +53,9 @@ def _read_record(run):
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        raise InputError(f"{path}: expected the record of a run's training maps. Received: no such file.") from None
+        raise InputError(
+            f"{path}: expected the record of a run's training maps. Received: no such file, or no JSON."
+        ) from None
 
 
 def _facts(record):

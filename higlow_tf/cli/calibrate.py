@@ -14,7 +14,7 @@ from higlow_tf.files import whole_path
 
 __all__ = ["calibrate"]
 
-_METRICS, _REPORT = "metrics.json", "report.html"
+_METRICS, _POSTERIORS, _REPORT = "metrics.json", "posteriors.npz", "report.html"
 _UNFINISHED = ".likelihoods.unfinished"
 
 
@@ -23,7 +23,7 @@ def calibrate(
     maps: MapsFiles,
     params: ParamsFile = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder for metrics.json, figures and report.html.")
+        Path | None, typer.Option(metavar="DIR", help="Folder for metrics.json, posteriors.npz, figures, report.html.")
     ] = None,
     maps_per_simulation: Annotated[
         int, typer.Option(min=1, help="Most maps of each simulation to look at; fewer are quicker.")
@@ -142,6 +142,7 @@ def _write(out, run, model, test, label, judgement, fit, calibration, points, ov
     write_pictures(report, calibration_pictures(judgement, test), out)
     facts = provenance(model, test, run) | {"grid points an axis": points, "calibration": calibration.label}
     report.provenance(facts).write(out / _REPORT, overwrite=overwrite)
+    judgement.save(out / _POSTERIORS)
     write_metrics(out / _METRICS, metrics, overwrite=overwrite)
     print_table(("", "value", "how to read it"), rows)
     for title, headers, table in judgement.tables():

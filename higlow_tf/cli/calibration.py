@@ -13,6 +13,7 @@ from higlow_tf.diagnostics import (
     calibration_report,
     calibration_verdict,
 )
+from higlow_tf.files import whole_path
 from higlow_tf.inference import (
     Calibration,
     PriorGrid,
@@ -54,15 +55,25 @@ class Judgement:
 
     Args:
         sets: `PosteriorSet`s by name.
+        simulation: Simulation of each map, `[N]`.
     """
 
     sets: dict
+    simulation: np.ndarray
 
     def metrics(self):
         """All numbers, under the names of `CalibrationReport.metrics` with the prefix of their set."""
         return {
             f"{name}{key}": metric for name, one in self.sets.items() for key, metric in one.report.metrics().items()
         }
+
+    def save(self, path):
+        """Writes mean, sd and truth of every set, and the simulation of each map, as .npz; whole or not at all."""
+        arrays = {
+            f"{name}{key}": getattr(one, key) for name, one in self.sets.items() for key in ("mean", "sd", "truth")
+        }
+        with whole_path(path) as part, open(part, "wb") as file:
+            np.savez(file, simulation=self.simulation, **arrays)
 
     def tables(self):
         """Triples (title, headers, rows): every number of every set, side by side."""
@@ -150,7 +161,7 @@ def judge(theta_grid, log_likelihood, test, calibration, *, seed=0):
             "joint_": _measure("joint_", f"{number} together, calibrated", joint, calibration, *arguments),
             "joint_raw_": _measure("joint_raw_", f"{number} together, raw", joint_raw, Calibration(), *arguments),
         }
-    return Judgement(sets)
+    return Judgement(sets, simulation)
 
 
 def calibration_rows(judgement, calibration, fit):

@@ -118,10 +118,11 @@ def _test_maps(model, other, maps, params, allow_training_maps):
     test, label = maps_for_testing(model.split, data, allow_training_maps=allow_training_maps)
     if other is None:
         return test, label
-    if (other.map_size, other.parameters.names) != (model.map_size, model.parameters.names):
+    one, two = ((m.map_size, m.num_channels, m.parameters.names) for m in (model, other))
+    if one != two:
         raise InputError(
-            f"--compare: expected a model of {model.map_size} pixels and {', '.join(model.parameters.names)}. "
-            f"Received: {other.map_size} and {', '.join(other.parameters.names)}."
+            f"--compare: expected a model of {one[0]} pixels a side, {one[1]} fields, and {', '.join(one[2])}. "
+            f"Received: {two[0]}, {two[1]}, and {', '.join(two[2])}."
         )
     # As read, since the record of the other run knows maps without the floor of this one.
     same = data.select_simulations(test.simulation_indices)
@@ -136,7 +137,7 @@ def _compare(one, two, run, second_run):
     from higlow_tf.cli.evaluation import verdict_rows
     from higlow_tf.diagnostics import Metric, paired_difference
 
-    num_pixels = one.test.map_size**2
+    num_pixels = one.test.map_size**2 * one.test.num_channels
     if np.isfinite(one.log_prob).all() and np.isfinite(two.log_prob).all():
         difference = paired_difference(-one.log_prob / num_pixels, -two.log_prob / num_pixels, one.test.simulation)
     else:

@@ -120,14 +120,8 @@ def run_training(config, out, *, resume=False, overwrite=False):
     from higlow_tf.models import RunDirectory, preset, train_run
 
     preset(config.preset)
-    data = _load_checked(config)
-    regridded = "" if data.native_size == data.map_size else f" (regridded from {data.native_size})"
-    channels = "" if data.num_channels == 1 else f" and {data.num_channels} fields"
-    say(
-        f"{data.num_maps} maps of {data.map_size}x{data.map_size} pixels{regridded}{channels}, "
-        f"{data.num_simulations} simulations, conditioned on {', '.join(data.parameters.names)}; preset {config.preset}"
-    )
     run = RunDirectory(out)
+    _check_data(config, run, resume)
     history = run.read_history() if resume else {}
     elapsed = 60.0 * history["wall_minutes"][-1] if history else 0.0
     try:
@@ -144,8 +138,13 @@ def run_training(config, out, *, resume=False, overwrite=False):
     _say_result(run)
 
 
-def _load_checked(config):
-    """Reads the data; parameters outside the prior, anywhere in the file, end it before anything is written."""
+def _check_data(config, run, resume):
+    """Reads the data, and lets them go; what is wrong with them ends it before anything is written.
+
+    That are parameters outside the prior, anywhere in the file, and other content than that of a run that is resumed.
+    """
+    from higlow_tf.models import subset_of
+    from higlow_tf.models.run_config import write_run_config
     from higlow_tf.models.trainer import load_run_data
 
     data = load_run_data(config)
@@ -154,7 +153,18 @@ def _load_checked(config):
         raise InputError(
             f"{data.source[-1]}: training needs parameters inside the prior. Received: {outside} (rows are maps)."
         )
-    return data
+    if resume:
+        old, record = run.open()
+        if config.data != old.data:
+            subset_of(record, data, "train")
+        if config != old:
+            write_run_config(config, run.path / "config.yaml")
+    regridded = "" if data.native_size == data.map_size else f" (regridded from {data.native_size})"
+    channels = "" if data.num_channels == 1 else f" and {data.num_channels} fields"
+    say(
+        f"{data.num_maps} maps of {data.map_size}x{data.map_size} pixels{regridded}{channels}, "
+        f"{data.num_simulations} simulations, conditioned on {', '.join(data.parameters.names)}; preset {config.preset}"
+    )
 
 
 def _absolute(files):
@@ -209,7 +219,8 @@ def new_config(config_file, flags):
 
     if config_file is None:
         missing = [name for name in ("preset", "data.maps", "data.params") if name not in flags]
-        if str(flags.get("data.maps")).endswith(HDF5_SUFFIXES):
+        files = flags.get("data.maps", [])
+        if any(str(file).endswith(HDF5_SUFFIXES) for file in (files if isinstance(files, list) else [files])):
             missing = [name for name in missing if name != "data.params"]
         if missing:
             options = ", ".join("--" + name.removeprefix("data.") for name in missing)
@@ -230,7 +241,7 @@ def new_config(config_file, flags):
 def _config_to_resume(out, flags):
     """The configuration of the run with what may change: its length, and where its files lie now (known by content)."""
     from higlow_tf.models import RunDirectory
-    from higlow_tf.models.run_config import parse_run_config, write_run_config
+    from higlow_tf.models.run_config import parse_run_config
 
     changeable = ("training.epochs", "training.max_minutes", "data.maps", "data.params")
     fixed = [key for key in flags if key not in changeable]
@@ -253,8 +264,6 @@ def _config_to_resume(out, flags):
             f"{out}: expected a run with time and epochs left; give a larger --max-minutes or --epochs. "
             f"Received: one with {history['epoch'][-1]:.0f} epochs in {history['wall_minutes'][-1]:.1f} minutes."
         )
-    if changed != config:
-        write_run_config(changed, out / "config.yaml")
     return changed
 
 

@@ -95,7 +95,8 @@ def new_maps(shape):
     with tempfile.TemporaryFile() as file:
         try:
             # Without the room, writing to the map later would end the process without a word.
-            os.posix_fallocate(file.fileno(), 0, num_bytes)
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, num_bytes)
         except OSError as error:
             raise InputError(
                 f"Expected {num_bytes / 2**30:.1f} GiB of room in {tempfile.gettempdir()} (set TMPDIR to another folder). "
@@ -105,9 +106,12 @@ def new_maps(shape):
 
 
 def _memory_map(array):
+    """The memory map of a file that an array lies on; None too for one that keeps changes to itself (mode "c")."""
+    is_private = False
     while isinstance(array, np.ndarray):
+        is_private |= getattr(array, "mode", None) == "c"
         array = array.base
-    return array if isinstance(array, mmap.mmap) else None
+    return array if isinstance(array, mmap.mmap) and not is_private else None
 
 
 def _release(array):

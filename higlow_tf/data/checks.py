@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from higlow_tf.data.big_arrays import MappedRows, map_chunks
+from higlow_tf.data.big_arrays import MappedRows, map_chunks, new_maps
 from higlow_tf.data.parameters import ParameterSpace
 from higlow_tf.errors import InputError, InputWarning
 
@@ -41,7 +41,7 @@ def numeric_array(values, name):
 def as_float32_maps(maps, name):
     """Returns maps as a read-only float32 array in native byte order and C order, `[N, H, H]` or `[N, H, H, C]`.
 
-    An array that already is one is not copied, so that a memory map stays on disk.
+    An array that already is one is not copied, so that a memory map stays on disk; copies are made chunk by chunk.
     """
     maps = numeric_array(maps, name)
     if maps.ndim not in (3, 4) or maps.shape[1] != maps.shape[2]:
@@ -51,13 +51,20 @@ def as_float32_maps(maps, name):
     if isinstance(maps, MappedRows):
         return maps
     if maps.dtype != np.float32 or not maps.dtype.isnative or not maps.flags.c_contiguous:
-        with np.errstate(over="ignore"):  # what does not fit becomes infinite, and `check_pixels` says where
-            maps = np.ascontiguousarray(maps, dtype=np.float32)
+        maps = _converted(maps)
     return read_only(maps)
 
 
+def _converted(maps):
+    converted = new_maps(maps.shape)
+    with np.errstate(over="ignore"):  # what does not fit becomes infinite, and `check_pixels` says where
+        for start, chunk in map_chunks(maps):
+            converted[start : start + len(chunk)] = chunk
+    return converted
+
+
 def check_pixels(maps, name):
-    """Refuses maps with pixels that are not finite or negative, and maps whose pixels are all equal.
+    """Refuses maps with pixels that are not finite or negative, and maps whose pixels are all equal in a channel.
 
     Args:
         maps: float32 `[N, H, H]` or `[N, H, H, C]`; read in chunks.
@@ -92,10 +99,9 @@ class PixelCheck:
 
         A part of a larger array has several such numbers, one for each of its first axes.
         """
-        axes = tuple(range(1, chunk.ndim))
-        low, high = chunk.min(axis=axes), chunk.max(axis=axes)  # NaN shows in both
+        low, high = chunk.min(axis=(1, 2)), chunk.max(axis=(1, 2))  # of each channel; NaN shows in both
         if not self._allow_constant:
-            self._constant.add(low == high, start)
+            self._constant.add((low == high).reshape(len(chunk), -1).any(axis=1), start)
         # The slow masks are made only where the extremes say that there is something to find.
         with np.errstate(over="ignore"):  # what does not fit into float32 becomes infinite there
             is_finite = np.isfinite(low.astype(np.float32)).all() and np.isfinite(high.astype(np.float32)).all()

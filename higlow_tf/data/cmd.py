@@ -11,6 +11,7 @@ from higlow_tf.data.file_names import (
     CAMELS_SUITES,
     FileName,
     check_same_origin,
+    numbers_in_labels,
     own_suite,
     parse_maps_name,
     parse_table_name,
@@ -79,7 +80,8 @@ def load_cmd(
             its own name, or an argument.
 
     Warns:
-        InputWarning: If a file of CAMELS comes to another number of maps a simulation than 15.
+        InputWarning: If a file of CAMELS comes to another number of maps a simulation than 15, or the rows of the table
+            are not in the order of their names.
 
     References:
         [1] Villaescusa-Navarro et al. The CAMELS Multifield Dataset. ApJS 259, 61, arXiv:2109.10915. MIT licence.
@@ -151,6 +153,13 @@ def _parameters_of_table(found, table, params_file, table_name):
         warnings.warn(
             f"{found.source[0]}: files of CAMELS hold {_MAPS_PER_SIMULATION} maps a simulation. Received: {num_maps} maps "
             f"for the {len(table)} simulations of {params_file}.",
+            InputWarning,
+            stacklevel=3,
+        )
+    numbers = numbers_in_labels(table.labels)
+    if numbers != sorted(numbers):
+        warnings.warn(
+            f"{params_file}: the rows are not in the order of their names; the maps are taken to be in that of the rows.",
             InputWarning,
             stacklevel=3,
         )

@@ -59,7 +59,7 @@ class HIMapDataset:
 
     Raises:
         InputError: If shapes, types or values are not as above; if pixels are not finite, negative, or all equal
-            within a map.
+            within a channel of a map.
 
     Warns:
         InputWarning: If two simulations have the same parameters (a split may then part copies of one simulation).

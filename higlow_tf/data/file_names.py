@@ -13,6 +13,7 @@ __all__ = [
     "Field",
     "FileName",
     "check_same_origin",
+    "numbers_in_labels",
     "own_suite",
     "parse_maps_name",
     "parse_table_name",
@@ -139,6 +140,12 @@ def set_in_labels(labels):
     """The set after which simulations are named ("LH" of "LH_0"), or None."""
     words = {label.split("_")[0] for label in labels}
     return words.pop() if len(words) == 1 and _SET.fullmatch(next(iter(words))) else None
+
+
+def numbers_in_labels(labels):
+    """The numbers of simulations whose names are a word and a number (12 of "LH_12"), or none where others are there."""
+    matches = [re.fullmatch(r"[^_]+_(\d+)", label) for label in labels]
+    return [int(match[1]) for match in matches] if all(matches) else []
 
 
 def own_suite(suite):

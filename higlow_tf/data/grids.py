@@ -49,7 +49,7 @@ def project_grids(grids, box_size_mpc_h, slab_thickness_mpc_h, name, *, is_densi
     size = grids.shape[1]
     if num_slabs > size:
         raise InputError(f"{name}: expected at most {size} slabs, one a cell. Received: {num_slabs}.")
-    map_size = map_size or size
+    map_size = size if map_size is None else map_size
     check_can_coarsen(size, map_size, name)
     check = PixelCheck(name, index=("grid", "cell"), allow_constant=True)
     maps = new_maps((3 * num_slabs * len(grids), map_size, map_size))

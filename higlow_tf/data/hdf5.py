@@ -112,7 +112,8 @@ def _table(file, path, num_maps):
             f"Received: {theta.dtype} of shape {theta.shape}."
         )
     theta = theta[()].astype(np.float64)
-    names = [str(name) for name in np.atleast_1d(file.attrs.get("parameters", [""] * theta.shape[1]))]
+    names = np.atleast_1d(file.attrs.get("parameters", [""] * theta.shape[1]))
+    names = [name.decode() if isinstance(name, bytes) else str(name) for name in names]
     names = names_without_header(names, path)
     if len(set(names)) != theta.shape[1]:
         raise InputError(f"{path} must name each of the {theta.shape[1]} columns of theta once. Received: {names}.")

@@ -141,7 +141,8 @@ def _read_file(path, *, map_size=None, slab_thickness_mpc_h=None, box_size_mpc_h
         content=content,
     )
     if content is None and (name.kind == "Grids" or (name.kind is None and _are_cubes(maps))):
-        return _projected(found, name, map_size, slab_thickness_mpc_h or SLAB_THICKNESS_MPC_H)
+        thickness = SLAB_THICKNESS_MPC_H if slab_thickness_mpc_h is None else slab_thickness_mpc_h
+        return _projected(found, name, map_size, thickness)
     may_have_channels = name.kind is None or content is not None
     if maps.ndim not in ((3, 4) if may_have_channels else (3,)) or maps.shape[1] != maps.shape[2]:
         raise InputError(f"{path} must hold square maps [N, H, H]. Received: shape {maps.shape}.")
@@ -155,6 +156,9 @@ def _are_cubes(maps):
 
 def _projected(found, name, map_size, thickness):
     path, grids = found.source[0], found.maps
+    for what, length in (("box_size_mpc_h", found.box_size_mpc_h), ("slab_thickness_mpc_h", thickness)):
+        if not 0 < length < math.inf:
+            raise InputError(f"{path}: expected a positive {what}. Received: {length:g}.")
     if grids.ndim != 4 or len(set(grids.shape[1:])) != 1:
         raise InputError(f"{path} must hold grids [S, N, N, N]. Received: shape {grids.shape}.")
     if name.grid_size not in (None, grids.shape[1]):

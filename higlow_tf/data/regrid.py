@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from higlow_tf.data.batch_plan import checked_count
 from higlow_tf.data.big_arrays import map_chunks, new_maps
 from higlow_tf.data.checks import PixelCheck
 from higlow_tf.errors import InputError
@@ -60,11 +61,11 @@ def regrid_maps(maps, map_size, name):
         float32 `[N, map_size, map_size]` or `[N, map_size, map_size, C]`, or `maps` itself.
 
     Raises:
-        InputError: If the maps are coarser than `map_size`, or their pixels are not as `PixelCheck` wants them.
+        InputError: If `map_size` is no positive integer, the maps are coarser than that, or their pixels are not as `PixelCheck` wants them.
     """
+    check_can_coarsen(maps.shape[1], map_size, name)
     if maps.shape[1] == map_size:
         return maps
-    check_can_coarsen(maps.shape[1], map_size, name)
     check = PixelCheck(name)
     regridded = new_maps((len(maps), map_size, map_size, *maps.shape[3:]))
     with np.errstate(over="ignore", invalid="ignore"):  # infinite pixels are what the check is for
@@ -76,7 +77,8 @@ def regrid_maps(maps, map_size, name):
 
 
 def check_can_coarsen(size, map_size, name):
-    """Refuses what would need more pixels than there are."""
+    """Refuses a number of pixels that is none, and what would need more pixels than there are."""
+    checked_count(map_size, "map_size", 1)
     if map_size > size:
         raise InputError(
             f"{name}: expected maps of {map_size} pixels a side. Received: {size}, and maps are only made coarser."

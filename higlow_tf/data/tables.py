@@ -90,7 +90,7 @@ def read_parameter_table(path):
     """
     path = Path(path)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} could not be read as a text table of parameters. Received: {error}.") from None
     headers, labels, rows = [], [], []

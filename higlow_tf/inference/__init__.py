@@ -9,24 +9,17 @@ from higlow_tf.inference.prior_grid import PriorGrid
 from higlow_tf.inference.priors import Prior
 from higlow_tf.inference.typicality import Typicality, TypicalityReference
 from higlow_tf.inference.typicality_features import typicality_features
-from higlow_tf.inference.uniform_grid import (
-    GridPosterior,
-    grid_posterior,
-    log_likelihood_on_grid,
-    theta_grid_over_prior,
-)
+from higlow_tf.inference.uniform_grid import log_likelihood_on_grid, theta_grid_over_prior
 
 __all__ = [
     "Calibration",
     "CalibrationFit",
-    "GridPosterior",
     "Posterior",
     "Prior",
     "PriorGrid",
     "Typicality",
     "TypicalityReference",
     "fit_calibration",
-    "grid_posterior",
     "infer",
     "load_posterior",
     "log_likelihood_on_grid",

@@ -1,30 +1,11 @@
 """The likelihood on one regular grid over the prior, the same for all maps."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from higlow_tf.inference.cells import Cells, log_normalized
+from higlow_tf.inference.cells import Cells
 from higlow_tf.inference.likelihood import MapLikelihood, checked_maps
 
-__all__ = ["GridPosterior", "grid_posterior", "log_likelihood_on_grid", "theta_grid_over_prior"]
-
-
-@dataclass(frozen=True)
-class GridPosterior:
-    """Posterior masses of N maps at G points of the prior.
-
-    Args:
-        theta_grid: `[G, P]`, points of equal prior mass, the last parameter varying fastest.
-        log_posterior: `[N, G]`, natural logarithm of the posterior mass of each point; sums to one over a row.
-        mean: `[N, P]`.
-        sd: `[N, P]`.
-    """
-
-    theta_grid: np.ndarray
-    log_posterior: np.ndarray
-    mean: np.ndarray
-    sd: np.ndarray
+__all__ = ["log_likelihood_on_grid", "theta_grid_over_prior"]
 
 
 def theta_grid_over_prior(parameters, points_per_axis):
@@ -56,16 +37,3 @@ def log_likelihood_on_grid(model, hi_maps, points_per_axis=32, progress=None):
         if progress is not None:
             progress(index + 1, len(hi_maps))
     return theta_grid, log_likelihood
-
-
-def grid_posterior(model, hi_maps, *, points_per_axis=32, progress=None):
-    """Posterior of each map under the uniform prior of training on one grid, as `GridPosterior`.
-
-    The arguments are those of `log_likelihood_on_grid`. Unlike `infer`, it neither refines nor calibrates.
-    """
-    theta_grid, log_likelihood = log_likelihood_on_grid(model, hi_maps, points_per_axis, progress)
-    log_posterior = np.stack([log_normalized(row) for row in log_likelihood])
-    mass = np.exp(log_posterior)
-    mean = mass @ theta_grid
-    variance = np.einsum("ng,ngp->np", mass, (theta_grid[None] - mean[:, None]) ** 2)
-    return GridPosterior(theta_grid, log_posterior, mean, np.sqrt(variance))

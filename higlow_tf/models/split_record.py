@@ -122,7 +122,7 @@ def load_maps_like(record, maps):
 
 
 def _reading(record):
-    """The arguments of `load_cmd` that read a file as that of the run was; records of older runs have fewer."""
+    """The arguments of `load_cmd` that read a file as that of the run was; older records have fewer."""
     names = ("map_size", "slab_thickness_mpc_h", "box_size_mpc_h")
     return {name: record.get(name) for name in names} if record else {}
 
@@ -157,7 +157,12 @@ def subset_of(record, data, name):
             f"{_names(data)}: expected the maps and parameters that the run was trained on "
             f"(content {record['content_hash']}). Received: content {data.content_hash()}."
         )
-    return _floored(record, data.select_simulations(record["simulations"][name]))
+    hashes = np.array(data.map_hashes())
+    is_chosen = np.isin(data.simulation, record["simulations"][name])
+    if hashes[is_chosen].tolist() != record["map_hashes"][name]:
+        # Another form of file, which numbers the same simulations otherwise: the pixels decide.
+        is_chosen = np.isin(hashes, record["map_hashes"][name])
+    return _floored(record, data.select(is_chosen))
 
 
 def seen_maps(record, data):
@@ -231,10 +236,11 @@ def _split_hash(record):
 
 
 def _check_record(record):
-    if "split_hash" in record and record["split_hash"] != _split_hash(record):
+    split_hash = _split_hash(record)
+    if record.get("split_hash", split_hash) != split_hash:
         raise InputError(
             f"split.json: expected the split that the run was trained with (hash {record['split_hash']}). "
-            f"Received: a changed one (hash {_split_hash(record)})."
+            f"Received: a changed one (hash {split_hash})."
         )
 
 
@@ -244,4 +250,4 @@ def _floored(record, data):
 
 
 def _names(data):
-    return ", ".join(str(name) for name in data.source) or "the data"
+    return ", ".join(map(str, data.source)) or "the data"

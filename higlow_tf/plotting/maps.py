@@ -23,6 +23,7 @@ def plot_map_panel(
     theta: ArrayLike | None = None,
     *,
     parameter_labels: Sequence[str] = (r"\Omega_\mathrm{m}", r"\sigma_8"),
+    row_labels: tuple[str, str] = ("simulated", "generated"),
     box_size_mpc_h: float = 25.0,
     units: str = r"$(M_\odot/h)\,/\,(\mathrm{Mpc}/h)^2$",
     style: Style = STYLE,
@@ -37,6 +38,7 @@ def plot_map_panel(
         real_maps, generated_maps: `[R, n, n]`, physical units.
         theta: Parameters of each column `[R, P]`, written above it.
         parameter_labels: LaTeX labels of the `P` parameters, without dollar signs.
+        row_labels: What the two rows are.
         box_size_mpc_h: Side of the box, Mpc/h.
         units: Unit of a pixel, for the colour bar.
         style: Style of the figure.
@@ -62,7 +64,7 @@ def plot_map_panel(
     norm = Normalize(low, high if high > low else low + 1.0)
     ends = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
     with style.context():
-        for row, name in enumerate(("simulated", "generated")):
+        for row, name in enumerate(row_labels):
             for column, title in enumerate(titles):
                 ax: Axes = axes[row, column]
                 image = ax.imshow(

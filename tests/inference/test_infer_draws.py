@@ -33,8 +33,8 @@ def test_importance_agrees_with_the_grid(cut_off):
     assert_agrees(draws, grid)
     assert draws.diagnostics["pareto_k"][0] < 0.7
     assert draws.diagnostics["ess"][0] > 1000
-    # Both know the peak to a small share of the standard deviation, at the edge too.
-    np.testing.assert_allclose((draws.map_estimate - grid.map_estimate) / grid.sd, 0.0, atol=0.02)
+    # A climb ends when a step gains less than 1e-3 nats, the loss at 0.045 standard deviations from a peak.
+    np.testing.assert_allclose((draws.map_estimate - grid.map_estimate) / grid.sd, 0.0, atol=0.06)
     np.testing.assert_allclose(draws.at_edge, grid.at_edge, atol=0.03)
 
 
@@ -80,7 +80,7 @@ def test_six_parameters_of_a_linear_model(rng):
     estimate = (centred * mass[:, None]).T @ centred
     assert np.max(np.abs(estimate - covariance) / np.outer(sd, sd)) * np.sqrt(ess / 2) < LARGEST_Z
     peak = model.parameters.normalize(posterior.map_estimate[0])
-    np.testing.assert_allclose((peak - centre) / sd, 0.0, atol=0.02)
+    np.testing.assert_allclose((peak - centre) / sd, 0.0, atol=0.06)  # as above
 
 
 def test_draws_depend_on_the_map_and_the_seed_alone():

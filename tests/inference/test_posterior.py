@@ -11,7 +11,7 @@ from higlow_tf.errors import InputError
 from higlow_tf.inference import (
     Calibration,
     Posterior,
-    grid_posterior,
+    PriorGrid,
     infer,
     load_posterior,
     log_likelihood_on_grid,
@@ -150,12 +150,15 @@ def test_other_questions_are_not_answered_from_the_cache(model, tmp_path):
     assert len(list(tmp_path.iterdir())) == 5
 
 
-def test_uniform_grid_agrees_with_the_adaptive_one(model):
+def test_prior_grid_agrees_with_the_adaptive_one(model):
     maps = model.maps_at([0.2, 0.1], [-0.3, 0.4])
-    uniform, adaptive = grid_posterior(model, maps, points_per_axis=64), infer(model, maps)
-    # 64 points are half of the narrower standard deviation apart.
-    np.testing.assert_allclose(uniform.mean, adaptive.mean, atol=1e-4)
-    np.testing.assert_allclose(uniform.sd, adaptive.sd, rtol=0.01)
+    theta_grid, log_likelihood = log_likelihood_on_grid(model, maps, points_per_axis=24)
+    grid, adaptive = PriorGrid(log_likelihood, theta_grid, TWO), infer(model, maps)
+    mass = np.exp(grid.log_mass(1.0, (0.0, 0.0)))
+    mean = mass @ grid.points
+    # Fine cells are a third of the narrower standard deviation wide.
+    np.testing.assert_allclose(mean, adaptive.mean, atol=1e-4)
+    np.testing.assert_allclose(np.sqrt(mass @ grid.points**2 - mean**2), adaptive.sd, rtol=0.02)
 
 
 def test_log_likelihood_on_grid_is_raw(model):

@@ -10,10 +10,14 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from higlow_tf.inference import Calibration, infer
+
 # Float32 sums over 256 pixels whose order depends on the batch size. Denominator max(1, |value|).
 FLOAT32_TOLERANCE = 1e-5
 # A log_prob of some 300 nats may differ by that tolerance, 3e-3; the tempering of 0.02 makes 6e-5 of it.
 MOMENT_TOLERANCE = 1e-4
+# What a user of the served posterior may rely on.
+SHIFT_IN_SD = 1e-3
 # The graph of a tiny model is some hundred kilobytes; its 26 kB of weights are stored once.
 MAX_TINY_BYTES, MAX_TINY_VARIABLE_BYTES = 1_500_000, 40_000
 
@@ -122,6 +126,18 @@ def test_posterior_is_the_models_on_the_grid_of_each_map(served):
     variance = np.sum(weights * (grid - mean[:, None]) ** 2, axis=1) + np.square(served.calibration["widening"])
     np.testing.assert_allclose(found["posterior_mean"], mean, rtol=MOMENT_TOLERANCE)
     np.testing.assert_allclose(found["posterior_sd"], np.sqrt(variance), rtol=MOMENT_TOLERANCE)
+
+
+def test_posterior_means_are_those_of_infer(served):
+    """On the points of `infer`, which are not those of a lattice over the prior."""
+    calibration = Calibration(tempering=served.calibration["tempering"])
+    expected = infer(served.model, served.maps[:2], calibration=calibration)
+    inputs = {"hi_map": tf.constant(served.maps[:2]), "theta_grid": tf.constant(expected.theta_grid, tf.float32)}
+    found = served.signatures["posterior"](**inputs)
+    shift = (found["posterior_mean"].numpy() - expected.mean) / expected.sd
+    assert np.abs(shift).max() < SHIFT_IN_SD
+    variance = np.square(expected.sd) + np.square(served.calibration["widening"])
+    np.testing.assert_allclose(found["posterior_sd"], np.sqrt(variance), rtol=2 * SHIFT_IN_SD)
 
 
 def test_rows_that_do_not_match_are_refused(served):

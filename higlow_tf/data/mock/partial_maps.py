@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 
 from higlow_tf.data.simulate import write_maps_header
 from higlow_tf.errors import InputError
@@ -85,7 +86,8 @@ class PartialMaps:
             ) from error
 
     def publish(self):
-        """Gives the finished maps and their card their names, the maps last."""
-        for source, path in ((self._card, self.card_path), (self._maps, self.maps_path)):
-            with whole_path(path) as part:
-                os.replace(source, part)
+        """Gives the finished maps and their card their names, the maps last; whenever it is stopped, resuming goes on."""
+        with whole_path(self.card_path) as part:
+            shutil.copyfile(self._card, part)
+        os.replace(self._maps, self.maps_path)
+        self._card.unlink()
