@@ -3,6 +3,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+# Two processes: most tests use one core. A file stays in one of them, so that its fixtures are made once.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 QUICK := not slow and not gpu and not peer and not notebook and not benchmark
 
 .PHONY: help install demo test test-all check format clean
@@ -36,10 +38,10 @@ demo: $(VENV)/.core
 	$(BIN)/higlow demo --out higlow_demo --overwrite
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -m '$(QUICK)'
+	$(PYTEST) -m '$(QUICK)'
 
 test-all: $(VENV)/.peers
-	$(BIN)/python -m pytest -m 'not gpu and not benchmark'
+	$(PYTEST) -m 'not gpu and not benchmark'
 
 check: $(VENV)/.installed
 	$(BIN)/ruff check .

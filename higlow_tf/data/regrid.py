@@ -61,7 +61,8 @@ def regrid_maps(maps, map_size, name):
         float32 `[N, map_size, map_size]` or `[N, map_size, map_size, C]`, or `maps` itself.
 
     Raises:
-        InputError: If `map_size` is no positive integer, the maps are coarser than that, or their pixels are not as `PixelCheck` wants them.
+        InputError: If `map_size` is no positive integer, the maps are coarser, or their pixels are not as `PixelCheck`
+            wants them.
     """
     check_can_coarsen(maps.shape[1], map_size, name)
     if maps.shape[1] == map_size:

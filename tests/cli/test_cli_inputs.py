@@ -149,6 +149,13 @@ def test_options_go_before_the_file_and_the_file_before_the_preset(tmp_path):
     assert RECIPES["tiny"]["batch_size"] != defaults.batch_size
 
 
+def test_hdf5_files_need_no_table():
+    files = ["a.h5", "b.h5"]
+    assert new_config(None, {"preset": "tiny", "data.maps": files}).data.params is None
+    with pytest.raises(InputError, match="Received: no --params"):
+        new_config(None, {"preset": "tiny", "data.maps": ["a.npy", "b.npy"]})
+
+
 def test_training_needs_a_configuration_or_files(higlow, tmp_path):
     assert_refused(higlow("train", "--out", tmp_path / "run"), "no --preset, --maps, --params")
 

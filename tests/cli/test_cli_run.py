@@ -72,6 +72,16 @@ def test_a_finished_run_wants_more_epochs(higlow, run):
     assert (run / "config.yaml").read_text() == before
 
 
+def test_resuming_with_other_maps_leaves_the_run_as_it_was(higlow, suite, run, tmp_path):
+    before = (run / "config.yaml").read_text()
+    maps = np.load(suite.maps)
+    np.save(tmp_path / suite.maps.name, maps[::-1])
+    result = higlow("train", "--resume", "--out", run, "--epochs", "3", "--maps", tmp_path / suite.maps.name)
+    assert result.exit_code == 2
+    assert "expected the maps and parameters that the run was trained on" in result.stderr
+    assert (run / "config.yaml").read_text() == before
+
+
 def test_samples_as_npy_are_those_of_the_model(higlow, run, model, tmp_path, monkeypatch):
     monkeypatch.setattr(batches, "_CHUNK", 3)  # several chunks, the last one short
     out = tmp_path / "samples.npy"

@@ -148,6 +148,31 @@ def test_another_number_of_maps_a_simulation_than_in_camels_is_warned_of(write):
     load_cmd(*write(maps=MAPS[:6], maps_name="Maps_HI_Toy_LH_z=6.00.npy", table_name="params_LH_Toy.txt"))
 
 
+def test_rows_that_are_not_in_the_order_of_their_names_are_warned_of(write, tmp_path):
+    maps_file, _ = write()
+    table = tmp_path / "table.txt"
+    table.write_text("LH_10 0.3 0.8\nLH_9 0.2 0.9\n")
+    with pytest.warns(InputWarning, match=r"table\.txt: the rows are not in the order of their names"):
+        data = load_cmd(maps_file, table)
+    np.testing.assert_array_equal(data.theta[[0, 15]], [[0.3, 0.8], [0.2, 0.9]])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"map_size": 0}, "map_size must be an integer from 1 up. Received: 0"),
+        ({"map_size": 2.0}, "map_size must be an integer from 1 up. Received: 2.0"),
+        ({"slab_thickness_mpc_h": 0.0}, "a positive slab_thickness_mpc_h. Received: 0"),
+        ({"slab_thickness_mpc_h": np.nan}, "a positive slab_thickness_mpc_h. Received: nan"),
+        ({"box_size_mpc_h": np.inf}, "a positive box_size_mpc_h. Received: inf"),
+    ],
+)
+def test_sizes_that_are_none_are_refused(write, arguments, words):
+    grids = 1.0 + np.arange(2 * 5**3, dtype=np.float32).reshape(2, 5, 5, 5)
+    with pytest.raises(InputError, match=words):
+        load_cmd(*write(maps=grids, maps_name="Grids_HI_IllustrisTNG_LH_5_z=0.0.npy"), **arguments)
+
+
 @pytest.mark.parametrize(
     ("maps_name", "table_name", "words"),
     [

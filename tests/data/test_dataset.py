@@ -153,6 +153,29 @@ def test_float32_maps_stay_memory_mapped(tmp_path):
     np.testing.assert_array_equal(data.select([3, 0]).maps, ramp_maps()[[3, 0]])
 
 
+def test_changes_of_a_private_memory_map_stay(tmp_path):
+    np.save(tmp_path / "maps.npy", ramp_maps())
+    maps = np.load(tmp_path / "maps.npy", mmap_mode="c")
+    maps *= 2
+    data = HIMapDataset.from_arrays(maps, THETA)
+    np.testing.assert_array_equal(data.maps, 2 * ramp_maps())
+    np.testing.assert_array_equal(maps, 2 * ramp_maps())
+
+
+def test_a_channel_without_structure_is_refused():
+    maps = np.stack([ramp_maps(), broken(5.0, index=1)], axis=-1)
+    with pytest.raises(InputError, match=r"Received: 1 maps whose pixels are all equal, the first is map 1"):
+        HIMapDataset.from_arrays(maps, THETA)
+
+
+def test_large_maps_of_another_type_are_converted_on_disk(monkeypatch):
+    monkeypatch.setattr(big_arrays, "IN_MEMORY_BYTES", 100)
+    monkeypatch.setattr(big_arrays, "_CHUNK_PIXELS", 9)
+    maps = HIMapDataset.from_arrays(ramp_maps().astype(">f8"), THETA).maps
+    assert isinstance(maps, np.memmap)
+    np.testing.assert_array_equal(maps, ramp_maps())
+
+
 def test_select_takes_everything_along(make_dataset):
     data = make_dataset(other_parameters={"A_SN1": np.arange(36.0)}, redshift=6.0)
     index = np.array([30, 2, 17])

@@ -86,6 +86,27 @@ def test_a_killed_call_is_resumed_to_the_same_bytes(finished, tmp_path):
     assert contents(tmp_path) == contents(finished[0].parent)
 
 
+@pytest.mark.parametrize("calls", [0, 1])
+def test_a_call_that_is_stopped_while_it_names_its_files_is_resumed(finished, tmp_path, monkeypatch, calls):
+    move, moved = os.replace, []
+
+    def stop(source, target):
+        if "Maps_HI" in str(target) and ".partial" not in str(target):
+            if len(moved) == calls:
+                raise KeyboardInterrupt
+            moved.append(target)
+        move(source, target)
+
+    monkeypatch.setattr(os, "replace", stop)
+    with pytest.raises(KeyboardInterrupt):
+        write_mock(tmp_path, **SMALL, seed=1)
+    monkeypatch.undo()
+    seen = []
+    write_mock(tmp_path, **SMALL, seed=1, resume=True, progress=lambda *counts: seen.append(counts))
+    assert seen == [(4, 4)]
+    assert contents(tmp_path) == contents(finished[0].parent)
+
+
 def test_an_interrupted_replacement_keeps_the_old_files_until_it_is_resumed(tmp_path):
     write_mock(tmp_path, **SMALL, seed=0)
     before = contents(tmp_path)

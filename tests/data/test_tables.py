@@ -24,6 +24,8 @@ def write(tmp_path, text):
         ("sigma_8 Omega_m\n0.3 0.8\n0.4 0.9\n", ("sigma_8", "Omega_m")),
         ("# made on a Monday\n#\n# a b\n0.3 0.8 # good\n# comment\n0.4 0.9\n", ("a", "b")),
         ("# made on a Monday\n0.3 0.8\n0.4 0.9\n", ("Omega_m", "sigma_8")),
+        ("\ufeff0.3 0.8\n0.4 0.9\n", ("Omega_m", "sigma_8")),
+        ("\ufeffsigma_8,Omega_m\n0.3,0.8\n0.4,0.9\n", ("sigma_8", "Omega_m")),
     ],
 )
 def test_headers_and_comments(tmp_path, text, names):

@@ -153,7 +153,7 @@ def test_other_questions_are_not_answered_from_the_cache(model, tmp_path):
 def test_prior_grid_agrees_with_the_adaptive_one(model):
     maps = model.maps_at([0.2, 0.1], [-0.3, 0.4])
     theta_grid, log_likelihood = log_likelihood_on_grid(model, maps, points_per_axis=24)
-    grid, adaptive = PriorGrid(log_likelihood, theta_grid, TWO), infer(model, maps)
+    grid, adaptive = PriorGrid(log_likelihood, theta_grid, model.parameters), infer(model, maps)
     mass = np.exp(grid.log_mass(1.0, (0.0, 0.0)))
     mean = mass @ grid.points
     # Fine cells are a third of the narrower standard deviation wide.

@@ -17,6 +17,7 @@ from higlow_tf.errors import InputError
 from higlow_tf.models import RunConfig, load_model, maps_for_testing, read_run_config, save_model, train_run
 from higlow_tf.models.callbacks import Clock
 from higlow_tf.models.run_directory import RunDirectory
+from higlow_tf.models.split_record import make_split_record, subset_of
 
 RECIPE = {"epochs": 4, "batch_size": 16, "warmup_steps": 2, "jit_compile": False}
 
@@ -71,6 +72,19 @@ def test_a_run_can_be_loaded_audited_and_judged(files, tmp_path):
     assert maps_for_testing(model.split, shuffled, allow_training_maps=True)[1].startswith("ON TRAINING MAPS")
     other = HIMapDataset.from_arrays(*make_maps(3, 2, seed=9))
     assert maps_for_testing(model.split, other)[1] == "all 3 simulations of another file"
+
+
+def test_the_test_split_is_known_by_pixels_where_another_file_numbers_the_simulations_otherwise():
+    maps, theta = make_maps(20, 4)
+    numbers = np.repeat(np.random.default_rng(0).permutation(20), 4)
+    data = HIMapDataset.from_arrays(maps, theta, simulation=numbers)
+    subsets = data.split_by_simulation((0.6, 0.2, 0.2))
+    record = make_split_record(data, subsets, fractions=(0.6, 0.2, 0.2), seed=0, zero_floor=None)
+    again = HIMapDataset.from_arrays(maps, theta)
+    assert again.content_hash() == data.content_hash()
+    for name, subset in zip(("train", "validation", "test"), subsets, strict=True):
+        np.testing.assert_array_equal(subset_of(record, again, name).maps, subset.maps)
+    assert "4 test simulations" in maps_for_testing(record, again)[1]
 
 
 CHILD = """
