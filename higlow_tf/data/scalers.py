@@ -10,7 +10,6 @@ from higlow_tf.errors import InputError
 __all__ = ["MapScaler", "fit_map_scaler", "log10_extremes"]
 
 # A standard deviation below this many dex is the rounding of the sums: one float32 step in 1e9 pixels gives 8e-13.
-_ROUNDING_DEX = 1e-13
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +69,7 @@ def fit_map_scaler(dataset):
         `MapScaler` with `[C]` shifts and scales (the population standard deviation), accumulated in float64.
 
     Raises:
-        InputError: If a pixel is zero, or a channel has the same value everywhere.
+        InputError: If a pixel is zero.
     """
     if dataset.zero_pixels:
         raise InputError(
@@ -88,10 +87,6 @@ def fit_map_scaler(dataset):
         total_squares += ((log10_maps - pivot) ** 2).sum(axis=0)
     mean = total / count
     scale = np.sqrt(np.maximum(total_squares / count - mean**2, 0.0))
-    if np.any(scale < _ROUNDING_DEX):
-        raise InputError(
-            f"Every channel must vary. Received: channel {int(np.argmin(scale))} with the same value everywhere."
-        )
     return MapScaler(shift=pivot + mean, scale=scale)
 
 

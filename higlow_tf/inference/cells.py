@@ -117,7 +117,8 @@ def denser_mass(log_density, cells, point):
     at_point = interpolate(log_density, cells, [[coordinate] for coordinate in point]).item()
     fine = refined(log_density, cells, [_CUTS[len(cells.shape)] * n for n in cells.shape])
     mass = np.exp(fine - logsumexp(fine))
-    return float(mass[fine > at_point + _TIE].sum() + 0.5 * mass[np.abs(fine - at_point) <= _TIE].sum())
+    denser = mass[fine > at_point + _TIE].sum() + 0.5 * mass[np.abs(fine - at_point) <= _TIE].sum()
+    return float(min(denser, 1.0))  # a sum of all masses may exceed one by rounding
 
 
 def widened(log_mass, cells, sd, low, high):

@@ -142,8 +142,8 @@ def test_time_limit_ends_normally_and_the_decay_follows_the_clock(files, tmp_pat
     assert time.monotonic() - start < 25.0
     history = RunDirectory(tmp_path / "run").read_history()
     assert len(history["epoch"]) < 100000
-    # At 90-100 % of the time half a cosine has fallen to its last percent.
-    assert history["learning_rate"][-1] < 0.05 * 2e-3
+    # Half a cosine has fallen to a tenth at 80 % of the time; a slow last validation may take the rest.
+    assert history["learning_rate"][-1] < 0.12 * 2e-3
     load_model(tmp_path / "run")
 
 
