@@ -68,7 +68,8 @@ def infer(
 
     model = load_model(run)
     files = load_maps_like(model.split, maps)
-    hi_maps = files.maps[_slice(rows, len(files.maps))]
+    chosen = _slice(rows, len(files.maps))
+    hi_maps = np.asarray(files.maps[chosen])
     combine = "independent" if independent else _simulations(maps_per_simulation, len(hi_maps))
     if not raw and model.calibration is None:
         say(f"Note: {run} has no calibration; the posteriors are raw. See: higlow calibrate --help")
@@ -86,7 +87,7 @@ def infer(
         )
     posterior.save(out, overwrite=overwrite)
     shutil.rmtree(cache, ignore_errors=True)
-    _say_table(posterior)
+    _say_table(posterior, chosen.start if combine is None else 0)
     _say_lines(posterior.notes)
     _warn_of_unusual(model, hi_maps, posterior, combine)
     if figure is not None:
@@ -116,10 +117,10 @@ def _simulations(maps_per_simulation, num_maps):
     return np.arange(num_maps) // maps_per_simulation
 
 
-def _say_table(posterior):
+def _say_table(posterior, first):
     names = posterior.parameters.names
     rows = [
-        (i, *[f"{mean:.4f} ± {sd:.4f}" for mean, sd in zip(posterior.mean[i], posterior.sd[i], strict=True)])
+        (first + i, *[f"{mean:.4f} ± {sd:.4f}" for mean, sd in zip(posterior.mean[i], posterior.sd[i], strict=True)])
         for i in range(min(len(posterior), _MOST_ROWS))
     ]
     title = f"Posterior mean ± sd ({posterior.method}; {_calibration_text(posterior.calibration)})"

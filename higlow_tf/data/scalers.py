@@ -9,8 +9,6 @@ from higlow_tf.errors import InputError
 
 __all__ = ["MapScaler", "fit_map_scaler", "log10_extremes"]
 
-# A standard deviation below this many dex is the rounding of the sums: one float32 step in 1e9 pixels gives 8e-13.
-
 
 @dataclass(frozen=True, eq=False)
 class MapScaler:
