@@ -34,7 +34,7 @@ ON_TRAINING_MAPS = "ON TRAINING MAPS"
 # File names give the redshift with two decimals, rounded or cut.
 _REDSHIFT_TOLERANCE = 0.0101
 # All simulations of these sets have the same parameters, which so say nothing about which one it is.
-_SETS_OF_ONE_POINT = ("CV", "BE", "EX")
+_SETS_OF_ONE_POINT = ("CV", "BE")
 
 
 def make_split_record(data, subsets, *, fractions, seed, zero_floor):
@@ -175,7 +175,9 @@ def seen_maps(record, data):
     hashes = {h for name in ("train", "validation") for h in record["map_hashes"][name]}
     is_seen = np.array([map_hash in hashes for map_hash in data.map_hashes()])
     suite, set_name = record.get("suite"), record.get("set")
-    if None in (suite, set_name) or set_name in _SETS_OF_ONE_POINT or (suite, set_name) != (data.suite, data.set_name):
+    if None in (suite, set_name, data.suite, data.set_name) or set_name in _SETS_OF_ONE_POINT:
+        return is_seen
+    if (suite.lower(), set_name) != (data.suite.lower(), data.set_name):
         return is_seen
     known = {h for name in ("train", "validation") for h in record.get("simulation_hashes", {}).get(name, ())}
     simulations = np.array([h in known for h in _simulation_hashes(data)])
