@@ -10,7 +10,7 @@ QUICK := not slow and not gpu and not peer and not notebook and not benchmark
 .PHONY: help install demo test test-all check format clean
 
 help:
-	@echo "make demo      train on mock maps and write higlow_demo/report.html (about 9 minutes on two cores)"
+	@echo "make demo      train on mock maps and write higlow_demo/report.html (about 9 minutes on two cores, installation included)"
 	@echo "make test      the quick tests"
 	@echo "make check     lint, format and the quick tests: what CI runs"
 	@echo "make test-all  also the slow tests and those beside PyTorch"

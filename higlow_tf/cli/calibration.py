@@ -167,12 +167,12 @@ def judge(theta_grid, log_likelihood, test, calibration, *, seed=0):
 def calibration_rows(judgement, calibration, fit):
     """Label, value and note of what matters most."""
     best = judgement.sets[""]
-    rows = [("Verdict", _answer(best.verdict), str(best.verdict))]
+    rows = [("Posteriors", _answer(best.verdict), str(best.verdict))]
     if "joint_" in judgement.sets:
         joint = judgement.sets["joint_"]
-        rows.append(("Verdict, maps together", _answer(joint.verdict), str(joint.verdict)))
+        rows.append(("Posteriors of all maps of a simulation", _answer(joint.verdict), str(joint.verdict)))
     raw = judgement.sets["raw_"]
-    rows.append(("Before repair", _answer(raw.verdict), str(raw.verdict)))
+    rows.append(("Posteriors before repair", _answer(raw.verdict), str(raw.verdict)))
     error = "" if fit is None else f" ± {fit.tempering_error:.3f}"
     rows.append(
         ("Tempering", f"{calibration.tempering:.3f}{error}", "factor of the log-likelihood; 1 if the model were exact")

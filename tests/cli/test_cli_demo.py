@@ -26,9 +26,9 @@ def test_demo_ends_with_a_report(tmp_path, capsys):
     run_demo(Smallest, out, minutes=5.0, seed=0)
     page = (out / "report.html").read_text()
     titles = (
-        "Before repair",
+        "Posteriors before repair",
         "Simulated and generated maps",
-        "Posteriors",
+        "Predicted against true",
         "Coverage",
         "Power spectrum",
         "Training",
