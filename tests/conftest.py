@@ -4,11 +4,14 @@ import os
 import warnings
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow reads it once, at its import
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reads it once, at its import
 
 with warnings.catch_warnings():
     # TFP loads a package at its first attribute, and each such load warns (its use of distutils, TensorFloat-32).
     warnings.simplefilter("ignore")
+    from higlow_tf.cli.console import load_tensorflow
+
+    load_tensorflow()  # without the lines that its libraries write, which pytest would show after its summary
     import tensorflow_probability as tfp
 
     for package in (tfp.bijectors, tfp.distributions, tfp.math, tfp.mcmc):
