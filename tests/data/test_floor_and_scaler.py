@@ -89,9 +89,13 @@ def test_small_contrast_on_a_large_mean_keeps_its_digits():
     np.testing.assert_allclose(fit_map_scaler(data).scale, expected, rtol=1e-8)
 
 
-def test_scaler_refuses_zeros(make_dataset):
+def test_zeros_and_constant_channels_are_refused(make_dataset):
     with pytest.raises(InputError, match=r"apply a ZeroFloor.*Received: 20 pixels"):
         fit_map_scaler(with_zeros(make_dataset()))
+    maps = np.array(make_dataset(channels=2).maps)
+    maps[..., 1] = 3.3
+    with pytest.raises(InputError, match="whose pixels are all equal, the first is map 0"):
+        HIMapDataset.from_arrays(maps, make_dataset().theta)
     for shift, scale in [([0.0], [0.0]), ([np.nan], [1.0]), ([0.0, 1.0], [1.0]), (0.0, 1.0)]:
         with pytest.raises(InputError, match="Received"):
             MapScaler(shift, scale)
