@@ -67,6 +67,11 @@ def infer(
     from higlow_tf.models.split_record import load_maps_like
 
     model = load_model(run)
+    if figure is not None and (len(model.parameters) != 2 or method is not Method.GRID):
+        raise InputError(
+            f"--figure: expected posteriors of two parameters on a grid. Received: {len(model.parameters)} parameters "
+            f"by {method.value}."
+        )
     files = load_maps_like(model.split, maps)
     chosen = _slice(rows, len(files.maps))
     hi_maps = np.asarray(files.maps[chosen])
@@ -168,11 +173,6 @@ def _group_of_maps(combine, num_maps):
 def _draw(posterior, path):
     from higlow_tf.plotting import STYLE, plot_posterior
 
-    if len(posterior.parameters) != 2 or not posterior.shape:
-        raise InputError(
-            f"--figure: expected posteriors of two parameters on a grid. Received: {len(posterior.parameters)} parameters "
-            f"by {posterior.method}."
-        )
     shown = min(len(posterior), 3)
     figure, axes = STYLE.new_figure(1, shown, size_in=(4.6 * shown, 4.4))
     for i, ax in enumerate(np.atleast_1d(axes).ravel()):
