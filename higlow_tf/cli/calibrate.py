@@ -15,6 +15,7 @@ from higlow_tf.files import whole_path
 __all__ = ["calibrate"]
 
 _METRICS, _POSTERIORS, _REPORT = "metrics.json", "posteriors.npz", "report.html"
+_TABLE_TITLE = "Raw and calibrated"
 _UNFINISHED = ".likelihoods.unfinished"
 
 
@@ -44,7 +45,7 @@ def calibrate(
     Example: higlow calibrate RUN --maps MAPS.npy --params PARAMS.txt
     """
     out = run / "calibration" if out is None else out
-    check_new_files(out, (_METRICS, _REPORT), overwrite)
+    check_new_files(out, (_METRICS, _POSTERIORS, _REPORT), overwrite)
     load_tensorflow()
     from higlow_tf.cli.calibration import fit_and_store, judge, spread_maps
     from higlow_tf.inference import Calibration
@@ -137,15 +138,13 @@ def _write(out, run, model, test, label, judgement, fit, calibration, points, ov
         metrics = {f"on_training_maps_{name}": metric for name, metric in metrics.items()}
         rows = [(f"{ON_TRAINING_MAPS}: {name}", value, note) for name, value, note in rows]
     report = Report(f"Calibration of {run.name}", f"on {label}").verdict(rows)
-    for title, headers, table in judgement.tables():
-        report.section(title).table(headers, table)
+    report.section(_TABLE_TITLE).table(*judgement.table())
     write_pictures(report, calibration_pictures(judgement, test), out)
     facts = provenance(model, test, run) | {"grid points an axis": points, "calibration": calibration.label}
     report.provenance(facts).write(out / _REPORT, overwrite=overwrite)
     judgement.save(out / _POSTERIORS)
     write_metrics(out / _METRICS, metrics, overwrite=overwrite)
     print_table(("", "value", "how to read it"), rows)
-    for title, headers, table in judgement.tables():
-        print_table(headers, table, title)
+    print_table(*judgement.table(), _TABLE_TITLE)
     say(f"Wrote {out / _METRICS}")
     say(f"Open {(out / _REPORT).resolve()}", bold=True)

@@ -75,12 +75,12 @@ class Judgement:
         with whole_path(path) as part, open(part, "wb") as file:
             np.savez(file, simulation=self.simulation, **arrays)
 
-    def tables(self):
-        """Triples (title, headers, rows): every number of every set, side by side."""
+    def table(self):
+        """Headers and rows: every number of every set, side by side."""
         sets = list(self.sets.values())
         reports = [one.report.metrics() for one in sets]
         rows = [(key, *[_text(report[key]) for report in reports]) for key in reports[0]]
-        return [("Raw and calibrated", ("", *[one.title for one in sets]), rows)]
+        return ("", *[one.title for one in sets]), rows
 
 
 def spread_maps(dataset, maps_per_simulation):
