@@ -29,6 +29,10 @@ def calibrate(
     maps_per_simulation: Annotated[
         int, typer.Option(min=1, help="Most maps of each simulation to look at; fewer are quicker.")
     ] = 15,
+    symmetries: Annotated[
+        int,
+        typer.Option(min=1, help="Shifted, rotated, reflected copies of a map over which its likelihood is averaged."),
+    ] = 4,
     points: Annotated[int, typer.Option(min=4, help="Grid points an axis; splines go between them.")] = 16,
     seed: Seed = 0,
     allow_training_maps: Annotated[
@@ -60,15 +64,15 @@ def calibrate(
         )
     data = load_data_like(model.split, maps, params, parameters=model.parameters)
     test, label = maps_for_testing(model.split, data, allow_training_maps=allow_training_maps)
-    likelihoods = _Likelihoods(model, run, points, out / _UNFINISHED)
     is_own = model.split is not None and data.content_hash() == model.split["content_hash"]
-    fit = None
     if is_own:
+        likelihoods = _Likelihoods(model, run, points, symmetries, out / _UNFINISHED)
         validation = spread_maps(subset_of(model.split, data, "validation"), maps_per_simulation)
         fit = fit_and_store(model, run, validation, *likelihoods.of(validation, "validation maps"), seed=seed)
         calibration = fit.calibration
     elif model.calibration is not None:
-        calibration = Calibration.from_config(model.calibration)
+        fit, calibration = None, Calibration.from_config(model.calibration)
+        likelihoods = _Likelihoods(model, run, points, calibration.num_symmetries, out / _UNFINISHED)
     else:
         raise InputError(
             f"{run}: expected a run that is calibrated on the file that it was trained on, or that file. "
@@ -82,26 +86,28 @@ def calibrate(
 
 
 class _Likelihoods:
-    """Log-likelihoods on a grid, each kept on disk until all is done.
+    """Log-likelihoods of symmetric copies on a grid, those of a map kept on disk until all is done.
 
     Args:
         model: The model.
         run: Its folder.
         points: Grid points an axis.
+        symmetries: Copies of a map.
         folder: Where to keep what is finished.
     """
 
-    def __init__(self, model, run, points, folder):
+    def __init__(self, model, run, points, symmetries, folder):
         self._model = model
         self._points = points
+        self._symmetries = symmetries
         self._folder = folder
-        # Results of another model, or on another grid, must not be taken for these.
+        # Results of another model, on another grid or of other copies must not be taken for these.
         digest = hashlib.blake2b((run / "model.keras").read_bytes(), digest_size=8)
-        self._key = f"{digest.hexdigest()}_{points}"
+        self._key = f"{digest.hexdigest()}_{points}_{symmetries}"
 
     def of(self, dataset, description):
-        """The pair (theta_grid `[G, P]`, log-likelihood `[N, G]`)."""
-        from higlow_tf.inference import log_likelihood_on_grid, theta_grid_over_prior
+        """The pair (theta_grid `[G, P]`, log-likelihood `[N, T, G]`)."""
+        from higlow_tf.inference import log_likelihood_of_copies, theta_grid_over_prior
 
         rows = []
         with progress_bar(description) as report:
@@ -109,9 +115,9 @@ class _Likelihoods:
                 path = self._folder / f"{self._key}_{map_hash}.npy"
                 if not path.exists():
                     hi_map = np.asarray(dataset.maps[index : index + 1])
-                    row = log_likelihood_on_grid(self._model, hi_map, self._points)[1][0]
+                    of_copies = log_likelihood_of_copies(self._model, hi_map, self._points, self._symmetries)[1][0]
                     with whole_path(path) as part:
-                        np.save(part, row)
+                        np.save(part, of_copies)
                 rows.append(np.load(path))
                 report(index + 1, dataset.num_maps)
         return theta_grid_over_prior(self._model.parameters, self._points), np.stack(rows)

@@ -92,7 +92,7 @@ def spread_maps(dataset, maps_per_simulation):
     return dataset.select(np.sort(np.concatenate(rows)))
 
 
-def fit_and_store(model, run, validation, theta_grid, log_likelihood, *, seed=0):
+def fit_and_store(model, run, validation, theta_grid, of_copies, *, seed=0):
     """Fits calibration and typicality on validation simulations, and stores both in the run.
 
     Args:
@@ -100,12 +100,13 @@ def fit_and_store(model, run, validation, theta_grid, log_likelihood, *, seed=0)
         run: Its folder.
         validation: `HIMapDataset` of the N maps.
         theta_grid: Regular grid over the prior, `[G, P]`.
-        log_likelihood: Raw, `[N, G]`.
+        of_copies: Raw log-likelihood of the symmetric copies of each map, `[N, T, G]`.
         seed: Seed of the bootstrap.
 
     Returns:
         `CalibrationFit`.
     """
+    log_likelihood = of_copies.mean(axis=1)
     label = f"{validation.num_simulations} validation simulations, {validation.num_maps} maps"
     fit = fit_calibration(
         log_likelihood,
@@ -113,6 +114,7 @@ def fit_and_store(model, run, validation, theta_grid, log_likelihood, *, seed=0)
         validation.theta,
         validation.simulation,
         model.parameters,
+        num_symmetries=of_copies.shape[1],
         label=label,
         seed=seed,
     )
@@ -128,12 +130,13 @@ def fit_and_store(model, run, validation, theta_grid, log_likelihood, *, seed=0)
     return fit
 
 
-def judge(theta_grid, log_likelihood, test, calibration, *, seed=0):
+def judge(theta_grid, of_copies, test, calibration, *, seed=0):
     """Measures raw and calibrated posteriors of single maps, and of all maps of a simulation if there are several.
 
     Args:
         theta_grid: Regular grid over the prior, `[G, P]`.
-        log_likelihood: Raw, `[N, G]`.
+        of_copies: Raw log-likelihood of the symmetric copies of each map, the map itself first, `[N, T, G]`. The calibrated
+            posterior takes their mean, the raw one the map as it is.
         test: `HIMapDataset` of the N maps.
         calibration: `Calibration`.
         seed: Seed of the bootstrap.
@@ -141,20 +144,22 @@ def judge(theta_grid, log_likelihood, test, calibration, *, seed=0):
     Returns:
         `Judgement`. Together, the raw posterior takes the maps of a simulation as independent.
     """
-    grid = PriorGrid(log_likelihood, theta_grid, test.parameters)
+    log_likelihood, raw = of_copies.mean(axis=1), of_copies[:, 0]
+    grid, raw_grid = (PriorGrid(one, theta_grid, test.parameters) for one in (log_likelihood, raw))
     truth, simulation = test.theta, test.simulation
     sets = {
         "": _measure("", "one map, calibrated", grid, calibration, truth, simulation, seed),
-        "raw_": _measure("raw_", "one map, raw", grid, Calibration(), truth, simulation, seed),
+        "raw_": _measure("raw_", "one map, raw", raw_grid, Calibration(), truth, simulation, seed),
     }
     indices, position, count = np.unique(simulation, return_inverse=True, return_counts=True)
     if count.min() > 1 and calibration.map_correlation is not None:
-        total = np.zeros((len(indices), log_likelihood.shape[1]))
+        total, raw_total = np.zeros((2, len(indices), len(theta_grid)))
         np.add.at(total, position, log_likelihood)
+        np.add.at(raw_total, position, raw)
         first = np.unique(simulation, return_index=True)[1]
         effective = np.array([calibration.effective_number(number) for number in count])
         joint = PriorGrid(total * (effective / count)[:, None], theta_grid, test.parameters)
-        joint_raw = PriorGrid(total, theta_grid, test.parameters)
+        joint_raw = PriorGrid(raw_total, theta_grid, test.parameters)
         number = f"{count.min()} maps" if count.min() == count.max() else f"{count.min()}-{count.max()} maps"
         arguments = (truth[first], indices, seed)
         sets |= {
@@ -179,6 +184,9 @@ def calibration_rows(judgement, calibration, fit):
     )
     widening = ", ".join(f"{value:.4f}" for value in calibration.widening_of(best.mean.shape[1]))
     rows.append(("Widening", widening, "standard deviation of the Gaussian that the posterior is convolved with"))
+    rows.append(
+        ("Copies", str(calibration.num_symmetries), "shifted, rotated, reflected: the log-likelihood is their mean")
+    )
     if calibration.map_correlation is not None:
         note = (
             "of maps of one simulation: 15 of them count as "

@@ -25,9 +25,10 @@ class DemoSize:
     preset = "compact"
     num_levels = 3
     num_samples = 64
-    # Maps of a simulation, and points of a grid, on which posteriors are calibrated.
+    # Maps of a simulation, points of a grid and copies of a map, with which posteriors are calibrated.
     calibration_maps = 4
     grid_points_per_axis = 16
+    symmetries = 2
     # Learning ends by time; this many epochs are never reached.
     epochs = 10_000
 
@@ -125,7 +126,7 @@ def _train(size, run, maps, params, minutes, seed):
 def _calibrate(size, model, run, data, test, seed):
     """The judgement of the posteriors of some test maps, and what matters most of it."""
     from higlow_tf.cli.calibration import calibration_rows, fit_and_store, judge, spread_maps
-    from higlow_tf.inference import log_likelihood_on_grid
+    from higlow_tf.inference import log_likelihood_of_copies
     from higlow_tf.models import subset_of
 
     validation = spread_maps(subset_of(model.split, data, "validation"), size.calibration_maps)
@@ -133,7 +134,9 @@ def _calibrate(size, model, run, data, test, seed):
     likelihoods = []
     for maps, text in ((validation, "validation maps"), (judged, "test maps")):
         with progress_bar(text) as report:
-            likelihoods.append(log_likelihood_on_grid(model, maps.maps, size.grid_points_per_axis, report))
+            likelihoods.append(
+                log_likelihood_of_copies(model, maps.maps, size.grid_points_per_axis, size.symmetries, report)
+            )
     fit = fit_and_store(model, run, validation, *likelihoods[0], seed=seed)
     judgement = judge(*likelihoods[1], judged, fit.calibration, seed=seed)
     return judgement, calibration_rows(judgement, fit.calibration, fit)

@@ -7,9 +7,14 @@ from higlow_tf.inference.posterior import Posterior
 from higlow_tf.inference.posterior_file import load_posterior
 from higlow_tf.inference.prior_grid import PriorGrid
 from higlow_tf.inference.priors import Prior
+from higlow_tf.inference.symmetry import symmetry_indices
 from higlow_tf.inference.typicality import Typicality, TypicalityReference
 from higlow_tf.inference.typicality_features import typicality_features
-from higlow_tf.inference.uniform_grid import log_likelihood_on_grid, theta_grid_over_prior
+from higlow_tf.inference.uniform_grid import (
+    log_likelihood_of_copies,
+    log_likelihood_on_grid,
+    theta_grid_over_prior,
+)
 
 __all__ = [
     "Calibration",
@@ -22,7 +27,9 @@ __all__ = [
     "fit_calibration",
     "infer",
     "load_posterior",
+    "log_likelihood_of_copies",
     "log_likelihood_on_grid",
+    "symmetry_indices",
     "theta_grid_over_prior",
     "typicality_features",
 ]

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from higlow_tf.errors import InputError
+from higlow_tf.inference.symmetry import checked_num_symmetries
 
 __all__ = ["Calibration"]
 
-_KEYS = ("tempering", "widening", "map_correlation", "label", "num_simulations")
+_KEYS = ("tempering", "widening", "map_correlation", "label", "num_simulations", "num_symmetries")
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Calibration:
             n / (1 + (n - 1) * rho) independent ones. None where it was not fitted.
         label: Where the numbers come from, in words.
         num_simulations: Simulations that it was fitted on.
+        num_symmetries: Symmetric copies of a map over which its log-likelihood is averaged (see `symmetry_indices`).
 
     Raises:
         InputError: If a number is outside its range.
@@ -45,6 +47,7 @@ class Calibration:
     map_correlation: float | None = None
     label: str = ""
     num_simulations: int | None = None
+    num_symmetries: int = 1
 
     def __post_init__(self):
         tempering = _number(self.tempering, "tempering", "a positive number")
@@ -52,6 +55,7 @@ class Calibration:
             raise InputError(f"calibration: expected a positive tempering. Received: {self.tempering!r}.")
         object.__setattr__(self, "tempering", tempering)
         object.__setattr__(self, "widening", _checked_widening(self.widening))
+        object.__setattr__(self, "num_symmetries", checked_num_symmetries(self.num_symmetries))
         if self.map_correlation is not None:
             correlation = _number(self.map_correlation, "map_correlation", "a number in 0-1")
             if not 0.0 <= correlation <= 1.0:

@@ -47,7 +47,18 @@ class CalibrationFit:
     gain_nats: float
 
 
-def fit_calibration(log_likelihood, theta_grid, truth, simulation, parameters, *, label="", num_bootstrap=200, seed=0):
+def fit_calibration(
+    log_likelihood,
+    theta_grid,
+    truth,
+    simulation,
+    parameters,
+    *,
+    num_symmetries=1,
+    label="",
+    num_bootstrap=200,
+    seed=0,
+):
     """Fits tempering, widening and map correlation on simulations that the model was not trained on.
 
     Math:
@@ -69,12 +80,13 @@ def fit_calibration(log_likelihood, theta_grid, truth, simulation, parameters, *
     is exact.
 
     Args:
-        log_likelihood: Raw log-likelihoods `[N, G]`.
+        log_likelihood: Raw log-likelihoods `[N, G]`, each the mean over `num_symmetries` copies of a map.
         theta_grid: Centres `[G, P]` of equal cells of the prior, see `PriorGrid`; with cells no wider than about the raw
             posteriors, between which a spline interpolates.
         truth: True parameters `[N, P]`, in the prior.
         simulation: Simulation of each map, `[N]`.
         parameters: `ParameterSpace` of the `P` columns.
+        num_symmetries: What `infer` is to do as well, stored in the calibration.
         label: Where the maps come from, stored in the calibration.
         num_bootstrap: Number of resamples.
         seed: Seed of subsets and resamples.
@@ -110,7 +122,14 @@ def fit_calibration(log_likelihood, theta_grid, truth, simulation, parameters, *
     errors = 0.5 * np.subtract(*np.percentile(resampled, [84, 16], axis=0))
     correlation, correlation_error = fit_map_correlation(grid, truth, position, tempering, widening, weights, rng)
     return CalibrationFit(
-        calibration=Calibration(tempering, tuple(widening), correlation, label=label, num_simulations=len(names)),
+        calibration=Calibration(
+            tempering,
+            tuple(widening),
+            correlation,
+            label=label,
+            num_simulations=len(names),
+            num_symmetries=num_symmetries,
+        ),
         tempering_error=float(errors[0]),
         widening_error=tuple(errors[1:].tolist()),
         map_correlation_error=correlation_error,

@@ -34,6 +34,7 @@ def infer(
     progress=None,
     *,
     map_correlation=None,
+    num_symmetries=None,
     allow_extrapolation=False,
     seed=0,
     cache_dir=None,
@@ -43,7 +44,7 @@ def infer(
 
     Definition:
         log posterior(theta) = tempering * log p(map | theta) + log prior(theta) + constant, then convolved with the
-        calibration's widening (see `Calibration`)
+        calibration's widening (see `Calibration`); log p is the mean over `num_symmetries` copies of the map
 
     Args:
         model: An object with `log_prob(hi_maps, theta)`, row by row, and `parameters`, a `ParameterSpace`.
@@ -56,6 +57,8 @@ def infer(
         calibration: "stored" for that of the model, if it has one; None for the raw posterior; or a `Calibration`.
         progress: Called as `progress(done, total)`, in posteriors; within one, `done` may be a fraction.
         map_correlation: Correlation of maps of one simulation, 0-1, in place of the calibration's.
+        num_symmetries: Shifted, rotated and reflected copies of a map over which its log-likelihood is averaged (see
+            `symmetry_indices`); None for the calibration's, or 1 without one. The time grows with it.
         allow_extrapolation: Whether the prior may reach beyond that of training.
         seed: Seed of draws; together with the maps themselves, so that errors differ from map to map.
         cache_dir: Folder that keeps every finished posterior, so that a call that was interrupted goes on; or None.
@@ -81,6 +84,8 @@ def infer(
     acting = applied or Calibration()
     if map_correlation is not None:
         acting = replace(acting, map_correlation=map_correlation)
+    if num_symmetries is not None:
+        acting = replace(acting, num_symmetries=num_symmetries)
     groups, combined, simulation = make_groups(combine, len(hi_maps), acting)
     run = _sampler(method, model, bound, options)
     settings = {
@@ -89,13 +94,15 @@ def infer(
         "prior": bound.to_config(),
         "parameters": parameters.to_config(),
         "widening": acting.widening,
+        "num_symmetries": acting.num_symmetries,
         "seed": seed,
     }
     cache = ResultCache(cache_dir, settings)
     widening_at = _widening(parameters, acting)
     results, notes = [], []
     for number, group in enumerate(groups):
-        target = Target([MapLikelihood(model, hi_maps[row], row) for row in group.rows], bound, group.weight)
+        likelihoods = [MapLikelihood(model, hi_maps[row], row, acting.num_symmetries) for row in group.rows]
+        target = Target(likelihoods, bound, group.weight)
 
         def report(share, done=number):
             if progress is not None:
@@ -118,7 +125,7 @@ def infer(
         shape=_shape(results[0], len(parameters)),
         method=method,
         prior=bound.to_config(),
-        calibration=applied if map_correlation is None else acting,
+        calibration=applied if map_correlation is None and num_symmetries is None else acting,
         combine=combined,
         simulation=simulation,
         diagnostics={

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 
 from higlow_tf.errors import InputError, InputWarning
+from higlow_tf.inference.symmetry import symmetric_copies
 
 __all__ = ["MapLikelihood", "Target", "checked_maps"]
 
@@ -23,14 +24,22 @@ def checked_maps(hi_maps):
 class MapLikelihood:
     """Log-likelihood of one map, in chunks of rows.
 
+    Math:
+        log L(theta) = mean over the T symmetric copies of log p(copy | theta)
+
+    For a model that knew the symmetries all terms would be equal. A trained one knows them only roughly, and its errors, which
+    differ from copy to copy by several nats between parameters, partly cancel in the mean.
+
     Args:
         model: An object with `log_prob(hi_maps, theta)`, row by row.
         hi_map: Physical map `[H, W]` or `[H, W, C]`.
         index: Its number, for messages.
+        num_symmetries: T, see `symmetry_indices`; 1 for the model's likelihood of the map as it is.
     """
 
-    def __init__(self, model, hi_map, index):
+    def __init__(self, model, hi_map, index, num_symmetries=1):
         self.hi_map = hi_map
+        self.copies = symmetric_copies(hi_map, num_symmetries)
         self.index = index
         self.num_evaluations = 0
         self.num_nan = 0
@@ -39,15 +48,16 @@ class MapLikelihood:
     def raw(self, theta):
         """What the model says at theta `[G, P]`: float64 `[G]`, NaN left as it is."""
         theta = np.asarray(theta)
-        log_prob = np.empty(len(theta))
+        log_prob = np.empty((len(self.copies), len(theta)))
         with warnings.catch_warnings():
             # A prior wider than that of training has been warned of once, for all points.
             warnings.filterwarnings("ignore", "The model extrapolates", InputWarning)
-            for start in range(0, len(theta), _ROWS):
-                rows = theta[start : start + _ROWS]
-                hi_maps = np.broadcast_to(self.hi_map, (len(rows), *self.hi_map.shape))
-                log_prob[start : start + _ROWS] = np.asarray(self._model.log_prob(hi_maps, rows), dtype=np.float64)
-        return log_prob
+            for copy, row in zip(self.copies, log_prob, strict=True):
+                for start in range(0, len(theta), _ROWS):
+                    chunk = theta[start : start + _ROWS]
+                    hi_maps = np.broadcast_to(copy, (len(chunk), *copy.shape))
+                    row[start : start + _ROWS] = np.asarray(self._model.log_prob(hi_maps, chunk), dtype=np.float64)
+        return log_prob.mean(axis=0)
 
     def __call__(self, theta):
         """Log-likelihood `[G]` at theta `[G, P]`; NaN and +inf count as zero likelihood.

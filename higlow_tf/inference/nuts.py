@@ -92,7 +92,7 @@ class NutsSampler:
         rng = np.random.default_rng(seed)
         centre, covariance = fitted_gaussian(target, seed, rng)
         factor = np.linalg.cholesky(covariance)
-        maps = np.stack([likelihood.hi_map for likelihood in target.likelihoods])
+        maps = np.stack([likelihood.copies for likelihood in target.likelihoods])
         problem = (tf.constant(maps), *(tf.constant(x, tf.float64) for x in (target.weight, centre, factor)))
         state = tf.constant(rng.standard_normal((options.num_chains, len(centre))))
         state, step_size = self._warm_up(problem, state, _segment_seed(seed, 0))
@@ -127,9 +127,12 @@ class NutsSampler:
         v = centre + tf.linalg.matmul(white, factor, transpose_b=True)
         normalized = prior.low + (prior.high - prior.low) * tf.sigmoid(v)
         theta = _denormalize(prior.parameters, normalized)
-        num_maps, num_chains = maps.shape[0], white.shape[0]
-        rows = tf.repeat(maps, num_chains, axis=0), tf.tile(theta, [num_maps, 1])
-        log_likelihood = tf.reduce_sum(tf.reshape(self._call_model(*rows), [num_maps, num_chains]), axis=0)
+        num_maps, num_copies, *map_shape = maps.shape
+        num_chains = white.shape[0]
+        copies = tf.reshape(maps, [-1, *map_shape])
+        rows = tf.repeat(copies, num_chains, axis=0), tf.tile(theta, [num_maps * num_copies, 1])
+        by_copy = tf.reshape(self._call_model(*rows), [num_maps, num_copies, num_chains])
+        log_likelihood = tf.reduce_sum(tf.reduce_mean(by_copy, axis=1), axis=0)
         jacobian = tf.reduce_sum(tf.math.log_sigmoid(v) + tf.math.log_sigmoid(-v), axis=-1)
         log_prior = _differentiable(lambda: prior.log_density(normalized, theta), "prior")
         log_density = weight * log_likelihood + log_prior + jacobian
@@ -191,7 +194,7 @@ class NutsSampler:
         """Refuses, while tracing, a likelihood or prior through which no gradient comes back."""
         with tf.GradientTape() as tape:
             tape.watch(state)
-            log_density = self._call_model(problem[0][:1], _denormalize(self._prior.parameters, state[:1]))
+            log_density = self._call_model(problem[0][0, :1], _denormalize(self._prior.parameters, state[:1]))
         if tape.gradient(log_density, state) is None:
             raise InputError(
                 "method: expected a log_prob that TensorFlow can differentiate by theta for 'nuts', or another method. "

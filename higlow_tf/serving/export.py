@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from higlow_tf.errors import InputError
 from higlow_tf.files import check_new, whole_path
+from higlow_tf.inference.symmetry import checked_num_symmetries
 from higlow_tf.serving.model_card import CARD_FILE, make_model_card
 from higlow_tf.serving.signatures import CHUNK_SIZE, make_signatures
 from higlow_tf.serving.warmup import WARMUP_FILE, write_warmup_requests
@@ -37,10 +38,11 @@ def export_model(model, out_dir, *, calibration="stored", metrics=None, overwrit
                    -> log_prob [B, G], posterior_mean [B, P], posterior_sd [B, P]
 
     Args:
-        model: `ConditionalGlow`.
+        model: `ConditionalGlow` or `HIFlow`.
         out_dir: Folder of the served model; its name is the model's.
-        calibration: Dict with "tempering" t and "widening" (one number, or one a parameter): the posterior is
-            proportional to exp(t * log_prob), its sd becomes sqrt(sd**2 + widening**2). None for 1 and 0.
+        calibration: "stored" for the model's own, or a dict with "tempering" t, "widening" (one number, or one a parameter)
+            and "num_symmetries": the posterior is proportional to exp(t * mean of log_prob over that many symmetric copies of
+            the map), its sd becomes sqrt(sd**2 + widening**2). None for 1, 0 and 1.
         metrics: For the card: name -> `Metric`, or dict with value, error, floor and n_simulations.
         overwrite: Whether an existing `out_dir/1` may be replaced.
         xla: Whether XLA compiles the flow. TensorFlow Serving takes such a model only with extra flags.
@@ -86,7 +88,7 @@ def _checked_calibration(model, calibration):
     """The calibration with a widening for every parameter, JSON-compatible."""
     if isinstance(calibration, str) and calibration == "stored":
         calibration = getattr(model, "calibration", None)
-    calibration = {"tempering": 1.0, "widening": 0.0} if calibration is None else calibration
+    calibration = {"tempering": 1.0, "widening": 0.0, "num_symmetries": 1} if calibration is None else calibration
     num_parameters = len(model.parameters)
     expected = f"calibration: expected a positive tempering, and a widening of one or {num_parameters} numbers >= 0"
     try:
@@ -96,7 +98,8 @@ def _checked_calibration(model, calibration):
         raise InputError(f"{expected}. Received: {calibration!r}.") from error
     if not (math.isfinite(tempering) and tempering > 0 and np.all(np.isfinite(widening)) and np.all(widening >= 0)):
         raise InputError(f"{expected}. Received: {calibration!r}.")
-    return {"tempering": tempering, "widening": widening.tolist()}
+    num_symmetries = checked_num_symmetries(calibration.get("num_symmetries", 1))
+    return {"tempering": tempering, "widening": widening.tolist(), "num_symmetries": num_symmetries}
 
 
 def _check_batch_size(xla, batch_size):

@@ -21,10 +21,10 @@ def make_model_card(model, name, *, signatures, calibration, metrics=None):
     """Collects the card of a model.
 
     Args:
-        model: `ConditionalGlow`; its attribute `split`, if it has one, is the content of split.json.
+        model: `ConditionalGlow` or `HIFlow`; its attribute `split`, if it has one, is the content of split.json.
         name: Name under which the model is served.
         signatures: Documentation of the signatures, JSON-compatible.
-        calibration: Dict with tempering and widening.
+        calibration: Dict with tempering, widening and num_symmetries.
         metrics: Name -> dict or dataclass with value, error, floor and n_simulations; None if it was not evaluated.
 
     Returns:
@@ -38,7 +38,7 @@ def make_model_card(model, name, *, signatures, calibration, metrics=None):
     card = {
         "format_version": CARD_FORMAT_VERSION,
         "name": name,
-        "summary": "Conditional Glow: density and emulator of maps of neutral hydrogen given simulation parameters.",
+        "summary": f"{model.title}: density and emulator of maps of neutral hydrogen given simulation parameters.",
         "data": _data(split),
         "split": _split(split),
         "parameters": [

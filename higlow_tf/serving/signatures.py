@@ -2,23 +2,26 @@
 
 import tensorflow as tf
 
+from higlow_tf.inference.symmetry import symmetry_indices
+
 __all__ = ["CHUNK_SIZE", "make_signatures"]
 
 # Flow evaluations at once in `posterior`: batches of 64 maps stay in the cache of a CPU core.
 CHUNK_SIZE = 64
 
 
-def make_signatures(flow, *, tempering=1.0, widening=0.0, batch_size=None, jit_compile=False):
+def make_signatures(flow, *, tempering=1.0, widening=0.0, num_symmetries=1, batch_size=None, jit_compile=False):
     """Traces the signatures of a model.
 
     Math of `posterior`, with grid points of equal prior mass:
-        weight = softmax(tempering * log_prob) over the grid
+        weight = softmax(tempering * mean of log_prob over the symmetric copies of the map) over the grid
         mean = sum(weight * theta);  sd**2 = sum(weight * (theta - mean)**2) + widening**2
 
     Args:
-        flow: `ConditionalGlow` in float32.
+        flow: `ConditionalGlow` or `HIFlow` in float32.
         tempering: Factor of the log-likelihood in the posterior.
         widening: One number a parameter `[P]`, or one for all; in the units of theta.
+        num_symmetries: Copies of a map, see `higlow_tf.inference.symmetry_indices`; log_prob itself is that of the map.
         batch_size: Fixed number of rows, or None for any.
         jit_compile: Whether XLA compiles the flow. Random numbers stay outside: XLA draws others from the same seed.
 
@@ -46,10 +49,11 @@ def make_signatures(flow, *, tempering=1.0, widening=0.0, batch_size=None, jit_c
 
     def posterior(hi_map, theta_grid):
         hi_map, theta_grid = _same_rows(hi_map=hi_map, theta_grid=theta_grid)
-        log_probs = _log_prob_on_grid(density, _with_channels(hi_map), theta_grid)
-        mean, sd = _mean_and_sd(log_probs, theta_grid, tempering, widening)
-        return {"log_prob": log_probs, "posterior_mean": mean, "posterior_sd": sd}
+        of_copies = _log_prob_on_grid(density, _with_channels(hi_map), theta_grid, copies)
+        mean, sd = _mean_and_sd(tf.reduce_mean(of_copies, axis=-1), theta_grid, tempering, widening)
+        return {"log_prob": of_copies[..., 0], "posterior_mean": mean, "posterior_sd": sd}
 
+    copies = symmetry_indices(size, num_symmetries)
     maps = tf.TensorSpec([batch_size, *map_shape], tf.float32)
     theta = tf.TensorSpec([batch_size, num_parameters], tf.float32)
     seeds = tf.TensorSpec([batch_size, 2], tf.int64)
@@ -83,21 +87,29 @@ def _same_rows(**inputs):
         return [tf.identity(tensor) for tensor in inputs.values()]
 
 
-def _log_prob_on_grid(density, maps, theta_grid):
-    """`[B, H, W, C]` and `[B, G, P]` -> `[B, G]`: a loop over chunks of the B * G pairs of a map and a point.
+def _log_prob_on_grid(density, maps, theta_grid, copies):
+    """`[B, H, W, C]`, `[B, G, P]` and the pixels of T copies `[T, H * W]` -> `[B, G, T]`.
 
-    Every chunk has the same size; the last one repeats its last pair, which is cut off again.
+    A loop over chunks of the B * G * T evaluations. Every chunk has the same size; the last one repeats its last evaluation,
+    which is cut off again.
     """
     num_maps, num_points = tf.unstack(tf.shape(theta_grid)[:2])
     check = tf.debugging.assert_positive(num_points, message="Expected at least one point in theta_grid.")
     with tf.control_dependencies([check]):
         num_pairs = num_maps * num_points
+    num_copies = len(copies)
+    num_evaluations = num_pairs * num_copies
+    copies = tf.constant(copies, tf.int32)
+    pixels = tf.reshape(maps, [-1, copies.shape[1], maps.shape[-1]])
     flat_theta = tf.reshape(theta_grid, [-1, theta_grid.shape[-1]])
-    num_chunks = (num_pairs + CHUNK_SIZE - 1) // CHUNK_SIZE
+    num_chunks = (num_evaluations + CHUNK_SIZE - 1) // CHUNK_SIZE
 
     def evaluate_chunk(index, log_probs):
-        pairs = tf.minimum(index * CHUNK_SIZE + tf.range(CHUNK_SIZE), num_pairs - 1)
-        chunk = density(tf.gather(maps, pairs // num_points), tf.gather(flat_theta, pairs))
+        evaluations = tf.minimum(index * CHUNK_SIZE + tf.range(CHUNK_SIZE), num_evaluations - 1)
+        pairs = evaluations // num_copies
+        of_pairs = tf.gather(pixels, pairs // num_points)
+        copied = tf.gather(of_pairs, tf.gather(copies, evaluations % num_copies), axis=1, batch_dims=1)
+        chunk = density(tf.reshape(copied, [-1, *maps.shape[1:]]), tf.gather(flat_theta, pairs))
         return index + 1, log_probs.write(index, chunk)
 
     log_probs = tf.TensorArray(tf.float32, size=num_chunks, element_shape=[CHUNK_SIZE])
@@ -105,7 +117,7 @@ def _log_prob_on_grid(density, maps, theta_grid):
     _, log_probs = tf.while_loop(
         lambda index, _: index < num_chunks, evaluate_chunk, (0, log_probs), parallel_iterations=1
     )
-    return tf.reshape(tf.reshape(log_probs.stack(), [-1])[:num_pairs], [num_maps, num_points])
+    return tf.reshape(tf.reshape(log_probs.stack(), [-1])[:num_evaluations], [num_maps, num_points, num_copies])
 
 
 def _mean_and_sd(log_probs, theta_grid, tempering, widening):

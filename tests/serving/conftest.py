@@ -9,7 +9,7 @@ import tensorflow as tf
 from higlow_tf.models import ConditionalGlow
 from higlow_tf.serving import export_model
 
-CALIBRATION = {"tempering": 0.02, "widening": [0.05, 0.0]}
+CALIBRATION = {"tempering": 0.02, "widening": [0.05, 0.0], "num_symmetries": 2}
 # As in a run's split.json.
 SPLIT = {
     "source": ["some/folder/Maps.npy", "params.txt"],

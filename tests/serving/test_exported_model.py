@@ -11,6 +11,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from higlow_tf.inference import Calibration, infer
+from higlow_tf.inference.symmetry import symmetric_copies
 
 # Float32 sums over 256 pixels whose order depends on the batch size. Denominator max(1, |value|).
 FLOAT32_TOLERANCE = 1e-5
@@ -118,8 +119,13 @@ def test_posterior_is_the_models_on_the_grid_of_each_map(served):
     """3 maps on 40 points are 120 pairs: one chunk of 64 and a part of another."""
     grid = np.stack([served.model.parameters.sample_uniform(40, seed=row) for row in range(3)]).astype(np.float32)
     found = served.signatures["posterior"](hi_map=tf.constant(served.maps[:3]), theta_grid=tf.constant(grid))
-    expected = served.model.log_prob(np.repeat(served.maps[:3], 40, axis=0), grid.reshape(-1, 2)).numpy().reshape(3, 40)
-    assert_close(found["log_prob"], expected)
+    copies = np.stack([symmetric_copies(hi_map, served.calibration["num_symmetries"]) for hi_map in served.maps[:3]])
+    of_copies = [
+        served.model.log_prob(np.repeat(maps, 40, axis=0), grid.reshape(-1, 2)).numpy().reshape(3, 40)
+        for maps in np.swapaxes(copies, 0, 1)
+    ]
+    assert_close(found["log_prob"], of_copies[0])  # that of the map itself
+    expected = np.mean(of_copies, axis=0)
     relative = served.calibration["tempering"] * (expected - expected.max(axis=1, keepdims=True))
     weights = (np.exp(relative) / np.exp(relative).sum(axis=1, keepdims=True))[..., None]
     mean = np.sum(weights * grid, axis=1)
@@ -130,7 +136,8 @@ def test_posterior_is_the_models_on_the_grid_of_each_map(served):
 
 def test_posterior_means_are_those_of_infer(served):
     """On the points of `infer`, which are not those of a lattice over the prior."""
-    calibration = Calibration(tempering=served.calibration["tempering"])
+    acting = ("tempering", "num_symmetries")
+    calibration = Calibration(**{name: served.calibration[name] for name in acting})
     expected = infer(served.model, served.maps[:2], calibration=calibration)
     inputs = {"hi_map": tf.constant(served.maps[:2]), "theta_grid": tf.constant(expected.theta_grid, tf.float32)}
     found = served.signatures["posterior"](**inputs)

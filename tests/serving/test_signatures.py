@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from higlow_tf.data.parameters import ParameterSpace
+from higlow_tf.inference import symmetry_indices
 from higlow_tf.serving.signatures import CHUNK_SIZE, make_signatures
 
 # Sums of at most 200 float32 terms of order one.
@@ -71,6 +72,18 @@ def test_posterior_is_numpys_for_any_number_of_points(toy_signatures, kind, cali
     found = run(toy_signatures[kind], "posterior", hi_map=hi_map, theta_grid=theta_grid)
     for name, expected in numpy_posterior(hi_map, theta_grid, **calibration).items():
         np.testing.assert_allclose(found[name], expected, rtol=FLOAT32_TOLERANCE, atol=FLOAT32_TOLERANCE, err_msg=name)
+
+
+def test_posterior_averages_over_symmetric_copies():
+    signatures = make_signatures(ToyFlow(), **CALIBRATED, num_symmetries=3)
+    hi_map, theta_grid = toy_inputs(3, CHUNK_SIZE + 1)
+    found = run(signatures, "posterior", hi_map=hi_map, theta_grid=theta_grid)
+    copies = hi_map.reshape(3, 4, 2)[:, symmetry_indices(2, 3)].reshape(3, 3, 2, 2, 2)
+    by_copy = [numpy_posterior(copies[:, t], theta_grid, **CALIBRATED)["log_prob"] for t in range(3)]
+    np.testing.assert_allclose(found["log_prob"], by_copy[0], rtol=FLOAT32_TOLERANCE)  # that of the map itself
+    weights = np.exp(CALIBRATED["tempering"] * (np.mean(by_copy, axis=0) + 1e3))[..., None]
+    mean = np.sum(weights * theta_grid, axis=1) / np.sum(weights, axis=1)
+    np.testing.assert_allclose(found["posterior_mean"], mean, atol=FLOAT32_TOLERANCE)
 
 
 def test_calibration_changes_moments_but_not_log_prob(toy_signatures):
