@@ -7,6 +7,7 @@ from higlow_tf.bijectors.conditional_chain import ConditionalChain
 from higlow_tf.bijectors.invertible_conv1x1 import Conv1x1Kernel, InvertibleConv1x1
 from higlow_tf.bijectors.logarithmic_tails import LogarithmicTails
 from higlow_tf.bijectors.map_preprocessing import Exp10, MapPreprocessing
+from higlow_tf.bijectors.masked_autoregressive import MaskedAutoregressive
 from higlow_tf.bijectors.multiscale import Multiscale
 from higlow_tf.bijectors.one_pass import OnePassBijector
 from higlow_tf.bijectors.repeated_steps import RepeatedSteps
@@ -22,6 +23,7 @@ __all__ = [
     "InvertibleConv1x1",
     "LogarithmicTails",
     "MapPreprocessing",
+    "MaskedAutoregressive",
     "Multiscale",
     "OnePassBijector",
     "RepeatedSteps",

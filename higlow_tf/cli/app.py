@@ -13,6 +13,7 @@ from higlow_tf.cli.demo import demo
 from higlow_tf.cli.evaluate import evaluate
 from higlow_tf.cli.export import export
 from higlow_tf.cli.infer import infer
+from higlow_tf.cli.reproduce_paper import reproduce_paper
 from higlow_tf.cli.sample import sample
 from higlow_tf.cli.simulate import simulate
 from higlow_tf.cli.train import train
@@ -27,8 +28,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (demo, simulate, train, sample, infer, calibrate, evaluate, audit, export, benchmark):
-    app.command(command.__name__)(guarded(command))
+for command in (demo, simulate, train, sample, infer, calibrate, evaluate, audit, export, benchmark, reproduce_paper):
+    app.command(command.__name__.replace("_", "-"))(guarded(command))
 
 
 @app.callback()

@@ -133,7 +133,7 @@ class _Likelihoods:
 def _write(out, run, model, test, label, judgement, fit, calibration, points, overwrite):
     from higlow_tf.cli.calibration import calibration_rows
     from higlow_tf.cli.calibration_figures import calibration_pictures
-    from higlow_tf.cli.evaluate import provenance, write_pictures
+    from higlow_tf.cli.evaluation_page import add_pictures, provenance
     from higlow_tf.diagnostics import write_metrics
     from higlow_tf.models.split_record import ON_TRAINING_MAPS
     from higlow_tf.plotting import Report
@@ -145,7 +145,7 @@ def _write(out, run, model, test, label, judgement, fit, calibration, points, ov
         rows = [(f"{ON_TRAINING_MAPS}: {name}", value, note) for name, value, note in rows]
     report = Report(f"Calibration of {run.name}", f"on {label}").verdict(rows)
     report.section(_TABLE_TITLE).table(*judgement.table())
-    write_pictures(report, calibration_pictures(judgement, test), out)
+    add_pictures(report, calibration_pictures(judgement, test), out)
     facts = provenance(model, test, run) | {"grid points an axis": points, "calibration": calibration.label}
     report.provenance(facts).write(out / _REPORT, overwrite=overwrite)
     judgement.save(out / _POSTERIORS)

@@ -55,12 +55,13 @@ def demo(
 def run_demo(size, out, minutes, seed):
     """Runs the chain in a folder, replacing what an earlier demo left there."""
     from higlow_tf.cli.batches import spread_rows
-    from higlow_tf.cli.evaluation import evaluate_model
+    from higlow_tf.cli.evaluation import EvaluationOptions, evaluate_model
+    from higlow_tf.cli.evaluation_metrics import evaluation_metrics
     from higlow_tf.cli.sample import write_samples
     from higlow_tf.data.mock import write_mock
     from higlow_tf.diagnostics import write_metrics
     from higlow_tf.inference import infer
-    from higlow_tf.models import load_model, maps_for_testing
+    from higlow_tf.models import load_model, maps_for_testing, subset_of
     from higlow_tf.serving import export_model
 
     start = time.monotonic()
@@ -84,10 +85,12 @@ def run_demo(size, out, minutes, seed):
     write_samples(model, np.repeat(middle, size.num_samples, axis=0), out / "samples.npy", seed=seed)
     step("evaluate on test simulations")
     test, label = maps_for_testing(model.split, _load(config))
-    evaluation = evaluate_model(model, test, label, seed=seed)
+    training = subset_of(model.split, _load(config), "train").maps
+    evaluation = evaluate_model(model, test, label, EvaluationOptions(num_posteriors=0, seed=seed), training=training)
     step("calibrate posteriors on validation simulations, and judge them on test simulations")
     judgement, calibration_summary = _calibrate(size, model, out / "run", _load(config), test, seed)
-    metrics = evaluation.metrics | judgement.metrics()
+    of_maps = evaluation_metrics(evaluation)
+    metrics = of_maps | judgement.metrics()
     write_metrics(out / "metrics.json", metrics)
     step("export for serving")
     export_model(model, out / "saved_model", metrics=metrics)
@@ -96,7 +99,9 @@ def run_demo(size, out, minutes, seed):
     with progress_bar("posteriors") as report:
         posterior = infer(model, test.maps[rows], progress=report)
     step("write the report")
-    report_file = _write_report(out, model, evaluation, judgement, calibration_summary, posterior, test.theta[rows])
+    report_file = _write_report(
+        out, model, evaluation, of_maps, judgement, calibration_summary, posterior, test.theta[rows]
+    )
     say(f"Done in {time_text(time.monotonic() - start)}. Next: higlow train --help")
     say(f"Open {report_file.resolve()}", bold=True)
 
@@ -142,24 +147,25 @@ def _calibrate(size, model, run, data, test, seed):
     return judgement, calibration_rows(judgement, fit.calibration, fit)
 
 
-def _write_report(out, model, evaluation, judgement, calibration_summary, posterior, theta):
+def _write_report(out, model, evaluation, of_maps, judgement, calibration_summary, posterior, theta):
     from higlow_tf.cli.calibration_figures import calibration_pictures
-    from higlow_tf.cli.evaluate import provenance, write_pictures
-    from higlow_tf.cli.evaluation import verdict_rows
     from higlow_tf.cli.evaluation_figures import evaluation_pictures, loss_picture
+    from higlow_tf.cli.evaluation_page import add_pictures, provenance
+    from higlow_tf.cli.evaluation_verdict import verdict_rows, verdict_text
     from higlow_tf.models import RunDirectory
     from higlow_tf.plotting import Report
 
+    rows = verdict_rows(evaluation, of_maps)
     report = Report(
         "higlow demo",
         "Mock maps from a particle-mesh simulation with neutral hydrogen painted on. They are no hydrodynamic "
         "simulations, and a few minutes are not a full training.",
-    ).verdict(verdict_rows(evaluation) + calibration_summary)
+    ).verdict([*rows, *calibration_summary], verdict_text(rows))
     maps, *others = evaluation_pictures(evaluation)
     loss = loss_picture(RunDirectory(out / "run").read_history())
     coverage, _, predicted, *_ = calibration_pictures(judgement, evaluation.test)
     pictures = [maps, _posterior_picture(model, posterior, theta), predicted, coverage, *others]
-    write_pictures(report, pictures + ([] if loss is None else [loss]), None)
+    add_pictures(report, pictures + ([] if loss is None else [loss]), None)
     report.section("Posteriors in numbers").table(
         ("map", "parameter", "truth", "posterior"), _posterior_rows(posterior, theta)
     )

@@ -1,5 +1,7 @@
 """higlow evaluate: a report about a model on maps that it was not trained on."""
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,10 +11,9 @@ from higlow_tf.cli.console import check_new_files, load_tensorflow, print_table,
 from higlow_tf.cli.options import MapsFiles, Overwrite, ParamsFile, Run, Seed
 from higlow_tf.errors import InputError
 
-__all__ = ["evaluate", "provenance", "write_pictures"]
+__all__ = ["evaluate"]
 
-_METRICS, _REPORT = "metrics.json", "report.html"
-_DOTS_PER_INCH = 160
+_METRICS, _REPORT, _CACHE = "metrics.json", "report.html", "cache"
 
 
 def evaluate(
@@ -20,93 +21,104 @@ def evaluate(
     maps: MapsFiles,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for metrics.json, figures and report.html.")],
     params: ParamsFile = None,
-    compare: Annotated[Path | None, typer.Option(metavar="RUN2", help="A second run, on the same maps.")] = None,
+    compare: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="RUN2", help="Another run, on the same maps; may be given several times."),
+    ] = None,
     samples: Annotated[int | None, typer.Option(min=1, help="Most maps to generate. [default: one a test map]")] = None,
+    cosmologies: Annotated[int, typer.Option(min=0, help="Single test simulations to look at.")] = 4,
+    maps_per_cosmology: Annotated[int, typer.Option(min=2, help="Maps to generate at each of these.")] = 15,
+    posterior_maps: Annotated[int, typer.Option(min=0, help="Most test maps to infer parameters of; 0 for none.")] = 60,
     seed: Seed = 0,
     allow_training_maps: Annotated[
         bool, typer.Option("--allow-training-maps", help="Go on, and say so, where maps were trained on.")
     ] = False,
     overwrite: Overwrite = False,
 ):
-    """Judge a model by its density and by maps that it draws, and write report.html.
+    """Judge a model by its density, by maps that it draws and by posteriors, and write report.html.
 
     Maps are read the way they were for training: regridded, projected, as channels. Of the file that the model was trained
-    on (known by content) only the test simulations are used.
+    on (known by content) only the test simulations are used. What the model computes is kept in DIR/cache: a second
+    report asks it nothing.
 
     Example: higlow evaluate RUN --maps MAPS.npy --params PARAMS.txt --out evaluation
     """
-    check_new_files(out, (_METRICS, _REPORT), overwrite)
+    others = compare or []
+    names = _names([run, *others])
+    files = [_METRICS, *(f"metrics_{name}.json" for name in names[1:])]
+    check_new_files(out, (*files, _REPORT), overwrite)
     load_tensorflow()
-    from higlow_tf.cli.evaluation import evaluate_model, verdict_rows
+    from higlow_tf.cli.evaluation import EvaluationOptions, evaluate_model
+    from higlow_tf.cli.evaluation_metrics import evaluation_metrics
+    from higlow_tf.cli.evaluation_page import EvaluatedRun, difference_of_densities, provenance, write_page
     from higlow_tf.diagnostics import write_metrics
     from higlow_tf.models import RunDirectory, load_model
     from higlow_tf.models.split_record import ON_TRAINING_MAPS
 
-    model = load_model(run)
-    other = None if compare is None else load_model(compare)
-    test, label = _test_maps(model, other, maps, params, allow_training_maps)
-    evaluation = evaluate_model(model, test, label, num_samples=samples, seed=seed)
-    metrics, verdict, comparison = dict(evaluation.metrics), verdict_rows(evaluation), None
-    if other is not None:
-        second = evaluate_model(other, test, label, num_samples=samples, seed=seed)
-        difference, comparison = _compare(evaluation, second, run, compare)
-        metrics["nll_difference_nats_per_pixel"] = difference
-        verdict.insert(2, _difference_row(difference, compare))
-    if ON_TRAINING_MAPS in label:
-        metrics = {f"on_training_maps_{name}": metric for name, metric in metrics.items()}
-        verdict = [(f"{ON_TRAINING_MAPS}: {name}", value, note) for name, value, note in verdict]
-    out.mkdir(parents=True, exist_ok=True)
-    facts = provenance(model, test, run) | {"seed of the generated maps": seed}
-    history = RunDirectory(run).read_history()
-    _write_report(out, run, evaluation, verdict, comparison, history, facts, overwrite)
-    write_metrics(out / _METRICS, metrics, overwrite=overwrite)
-    print_table(("", "value", "how to read it"), verdict)
-    say(f"Wrote {out / _METRICS}")
+    models = [load_model(one) for one in (run, *others)]
+    data, test, label = _test_maps(models, others, maps, params, allow_training_maps)
+    options = EvaluationOptions(samples, cosmologies, maps_per_cosmology, posterior_maps, seed)
+    runs = []
+    for name, model in zip(names, models, strict=True):
+        if len(models) > 1:
+            say(f"{name}:", bold=True)
+        training = training_maps(model, data)
+        evaluation = evaluate_model(model, test, label, options, training=training, cache_dir=out / _CACHE)
+        runs.append(EvaluatedRun(name, model, evaluation, evaluation_metrics(evaluation)))
+    for other in runs[1:]:
+        difference = difference_of_densities(runs[0].evaluation, other.evaluation)
+        runs[0].metrics[f"nll_difference_nats_per_pixel_{other.name}"] = difference
+    prefix = ON_TRAINING_MAPS if ON_TRAINING_MAPS in label else ""
+    facts = provenance(models[0], test, run) | {"seed of the generated maps": seed, "command": _command()}
+    rows = write_page(
+        out / _REPORT,
+        runs,
+        RunDirectory(run).read_history(),
+        facts,
+        out,
+        title=f"Evaluation of {run.name}",
+        subtitle=f"on {label}",
+        verdict_prefix=prefix,
+        overwrite=overwrite,
+    )
+    for file, one in zip(files, runs, strict=True):
+        metrics = (
+            {f"on_training_maps_{name}": metric for name, metric in one.metrics.items()} if prefix else one.metrics
+        )
+        write_metrics(out / file, metrics, overwrite=overwrite)
+    columns = [(row.label, row.value, row.floor, row.word, row.note) for row in rows]
+    print_table(("", "value", "floor", "verdict", "how to read it"), columns)
+    say(f"Wrote {', '.join(str(out / file) for file in files)}")
     say(f"Open {(out / _REPORT).resolve()}", bold=True)
 
 
-def provenance(model, test, run):
-    """Where the numbers come from."""
-    from higlow_tf.models.saving import versions
+def training_maps(model, data):
+    """The maps `[T, H, W]` that a model learned from, if the data are those of its run; otherwise in words why not."""
+    from higlow_tf.models import subset_of
 
-    split = model.split or {}
-    facts = {
-        "model": run,
-        "trainable weights": sum(int(variable.value.shape.num_elements()) for variable in model.trainable_variables),
-        "test maps": ", ".join(test.source),
-        "pixels a side": test.map_size
-        if test.native_size == test.map_size
-        else f"{test.map_size}, regridded from {test.native_size}",
-    }
-    if split:
-        counts = {name: len(simulations) for name, simulations in split["simulations"].items()}
-        facts |= {
-            "trained on": ", ".join(split["source"]),
-            "content of that file": split["content_hash"],
-            "simulations": ", ".join(f"{name} {number}" for name, number in counts.items()),
-            "seed of the split": split["seed"],
-            "pixels that were zero and got a floor": test.floored_pixels,
-        }
-    return facts | {"versions": ", ".join(f"{name} {version}" for name, version in versions().items())}
+    if model.split is None:
+        return "the model carries no record of its training maps"
+    if data.content_hash() != model.split["content_hash"]:
+        return "the file is not the one that the model was trained on, whose maps are not at hand"
+    return subset_of(model.split, data, "train").maps
 
 
-def write_pictures(report, pictures, out):
-    """Adds pictures to a report, and writes each as a PNG into the folder `out` unless that is None."""
-    from higlow_tf.files import whole_path
-
-    for picture in pictures:
-        report.section(picture.title)
-        if out is not None:
-            with whole_path(out / f"{picture.name}.png") as part:
-                picture.figure.savefig(part, dpi=_DOTS_PER_INCH, facecolor="white")
-        report.figure(picture.figure, picture.caption, picture.alt)
+def _names(runs):
+    """What the runs are called on the page: their folders' names, made different where they are not."""
+    names = [path.resolve().name for path in runs]
+    return [name if names.count(name) == 1 else f"{name}_{number}" for number, name in enumerate(names, start=1)]
 
 
-def _test_maps(model, other, maps, params, allow_training_maps):
-    """The maps on which the model, and the other one if there is one, may be judged; and which these are."""
+def _command():
+    return shlex.join(["higlow", *sys.argv[1:]])
+
+
+def _test_maps(models, others, maps, params, allow_training_maps):
+    """All data, the maps on which every model may be judged, and which these are."""
     from higlow_tf.models import maps_for_testing
     from higlow_tf.models.split_record import ON_TRAINING_MAPS, load_data_like
 
+    model = models[0]
     data = load_data_like(model.split, maps, params, parameters=model.parameters)
     names = ", ".join(str(file) for file in maps)
     if data.map_size != model.map_size:
@@ -116,51 +128,16 @@ def _test_maps(model, other, maps, params, allow_training_maps):
             f"{names}: expected {model.num_channels} fields, one --maps for each. Received: {data.num_channels}."
         )
     test, label = maps_for_testing(model.split, data, allow_training_maps=allow_training_maps)
-    if other is None:
-        return test, label
-    one, two = ((m.map_size, m.num_channels, m.parameters.names) for m in (model, other))
-    if one != two:
-        raise InputError(
-            f"--compare: expected a model of {one[0]} pixels a side, {one[1]} fields, and {', '.join(one[2])}. "
-            f"Received: {two[0]}, {two[1]}, and {', '.join(two[2])}."
-        )
-    # As read, since the record of the other run knows maps without the floor of this one.
-    same = data.select_simulations(test.simulation_indices)
-    _, second_label = maps_for_testing(other.split, same, allow_training_maps=allow_training_maps)
-    return test, label if ON_TRAINING_MAPS not in second_label else f"{label}; --compare {second_label}"
-
-
-def _compare(one, two, run, second_run):
-    """The paired difference of the densities, and a table of both runs."""
-    import numpy as np
-
-    from higlow_tf.cli.evaluation import verdict_rows
-    from higlow_tf.diagnostics import Metric, paired_difference
-
-    num_pixels = one.test.map_size**2 * one.test.num_channels
-    if np.isfinite(one.log_prob).all() and np.isfinite(two.log_prob).all():
-        difference = paired_difference(-one.log_prob / num_pixels, -two.log_prob / num_pixels, one.test.simulation)
-    else:
-        difference = Metric(None, n_simulations=one.test.num_simulations)
-    seconds = {label: value for label, value, _ in verdict_rows(two)}
-    rows = [(label, value, seconds.get(label, "-")) for label, value, _ in verdict_rows(one)]
-    return difference, (("", str(run), str(second_run)), rows)
-
-
-def _difference_row(difference, second_run):
-    from higlow_tf.cli.evaluation import number_text
-
-    note = f"nats per pixel, same maps, paired over simulations; negative: better than {second_run}"
-    return ("Density minus the other's", number_text(difference, 4), note)
-
-
-def _write_report(out, run, evaluation, verdict, comparison, history, facts, overwrite):
-    from higlow_tf.cli.evaluation_figures import evaluation_pictures, loss_picture
-    from higlow_tf.plotting import Report
-
-    report = Report(f"Evaluation of {run.name}", f"on {evaluation.label}").verdict(verdict)
-    if comparison is not None:
-        report.section("Both runs").table(*comparison)
-    loss = loss_picture(history)
-    write_pictures(report, evaluation_pictures(evaluation) + ([] if loss is None else [loss]), out)
-    report.provenance(facts).write(out / _REPORT, overwrite=overwrite)
+    for path, other in zip(others, models[1:], strict=True):
+        one, two = ((m.map_size, m.num_channels, m.parameters.names) for m in (model, other))
+        if one != two:
+            raise InputError(
+                f"--compare {path}: expected a model of {one[0]} pixels a side, {one[1]} fields, and {', '.join(one[2])}. "
+                f"Received: {two[0]}, {two[1]}, and {', '.join(two[2])}."
+            )
+        # As read, since the record of the other run knows maps without the floor of this one.
+        same = data.select_simulations(test.simulation_indices)
+        _, other_label = maps_for_testing(other.split, same, allow_training_maps=allow_training_maps)
+        if ON_TRAINING_MAPS in other_label:
+            label = f"{label}; --compare {other_label}"
+    return data, test, label

@@ -1,4 +1,4 @@
-"""What `evaluate` and `demo` measure: density and generated maps against test maps, as metrics."""
+"""What `evaluate` and `demo` measure of a model on test maps: what it is asked, and what follows from its answers."""
 
 from dataclasses import dataclass, field
 
@@ -6,22 +6,55 @@ import numpy as np
 
 from higlow_tf.cli.batches import generate_in_chunks, log_prob_in_chunks, spread_rows
 from higlow_tf.cli.console import progress_bar
-from higlow_tf.data import HIMapDataset, lognormal
-from higlow_tf.diagnostics import (
-    Metric,
-    PixelPDF,
-    PowerComparison,
-    compare_power,
-    density_score,
-    paired_difference,
-    pixel_pdf,
-)
+from higlow_tf.cli.evaluation_cache import EvaluationCache
+from higlow_tf.cli.evaluation_posteriors import PosteriorScores, score_posteriors, spread_over_simulations
+from higlow_tf.cli.evaluation_statistics import MapStatistics, measure_maps
+from higlow_tf.data import HIMapDataset
+from higlow_tf.diagnostics import PowerComparison, compare_power
+from higlow_tf.diagnostics.sample_checks import SampleChecks, check_samples
+from higlow_tf.diagnostics.symmetry_defect import SymmetryDefect, symmetry_defect
+from higlow_tf.errors import InputError
 
-__all__ = ["FIELDS", "Evaluation", "evaluate_model", "verdict_rows", "worst_bin"]
+__all__ = ["AtOneCosmology", "Evaluation", "EvaluationOptions", "evaluate_model"]
 
-FIELDS = ("log10", "overdensity")
-_FIELD_NAMES = {"log10": "log10 maps", "overdensity": "overdensity"}
-_EXACT_SUITE = "Lognormal"
+_SYMMETRY_MAPS = 32
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """How much is measured.
+
+    Attributes:
+        num_samples: Most maps to generate at the parameters of evenly spread test maps; None for one a test map.
+        num_cosmologies: Test simulations at whose parameters many maps are generated.
+        maps_per_cosmology: How many.
+        num_posteriors: Most test maps whose posteriors are computed; 0 for none.
+        seed: Seed of everything random.
+    """
+
+    num_samples: int | None = None
+    num_cosmologies: int = 4
+    maps_per_cosmology: int = 15
+    num_posteriors: int = 60
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class AtOneCosmology:
+    """Many generated maps at the parameters of one test simulation, against its maps.
+
+    Attributes:
+        simulation: Its index.
+        theta: Its parameters, `[P]`.
+        power: P(k) of log10 maps; errors and floor over single maps.
+        num_real_maps, num_generated_maps: How many maps there are of each.
+    """
+
+    simulation: int
+    theta: np.ndarray
+    power: PowerComparison
+    num_real_maps: int
+    num_generated_maps: int
 
 
 @dataclass(frozen=True)
@@ -35,9 +68,14 @@ class Evaluation:
         rows: Which test maps the generated ones are compared with, `[M]`.
         generated: One map at the parameters of each of them, `[M, H, W]`.
         is_usable: Which generated maps are finite and positive everywhere, `[M]`.
-        powers: Comparison of P(k) for each of `FIELDS`; empty if no map is usable, or there are several channels.
-        pdf: Comparison of the pixels; None in the same cases.
-        metrics: Named numbers, as they go to metrics.json.
+        checks: Counts of bad pixels of all generated maps.
+        checked_against: Whose extremes the pixels were checked against: "training" or "test" maps.
+        statistics: Generated against test maps; empty for several channels.
+        at_cosmologies: The same at single test simulations.
+        symmetry: How far the density changes under shifts and reflections; None if a density is not finite.
+        posteriors: Posteriors of some test maps; None if there are none.
+        not_measured: Reasons, by the name of what was not measured.
+        options: How much was measured.
     """
 
     test: HIMapDataset
@@ -46,139 +84,141 @@ class Evaluation:
     rows: np.ndarray
     generated: np.ndarray
     is_usable: np.ndarray
-    powers: dict[str, PowerComparison] = field(default_factory=dict)
-    pdf: PixelPDF | None = None
-    metrics: dict[str, Metric] = field(default_factory=dict)
+    checks: SampleChecks
+    checked_against: str
+    statistics: MapStatistics
+    at_cosmologies: tuple[AtOneCosmology, ...]
+    symmetry: SymmetryDefect | None
+    posteriors: PosteriorScores | None
+    not_measured: dict[str, str] = field(default_factory=dict)
+    options: EvaluationOptions = EvaluationOptions()
 
 
-def evaluate_model(model, test, label, *, num_samples=None, seed=0):
-    """Measures a model on test maps: all of them for the density, at most `num_samples` for generated maps.
+def evaluate_model(model, test, label, options=None, *, training="the training maps are not at hand", cache_dir=None):
+    """Measures a model on test maps: density, generated maps, posteriors.
 
     Args:
-        model: `ConditionalGlow`.
+        model: A model with the verbs of `ConditionalGlow`.
         test: `HIMapDataset` that the model was not trained on.
         label: Which maps these are, in words.
-        num_samples: Most maps to generate, at the parameters of evenly spread test maps; None for one a test map.
-        seed: Seed of the generated maps.
+        options: `EvaluationOptions`; None for the defaults.
+        training: Maps that the model learned from, `[T, H, W]`, or in words why they are not at hand.
+        cache_dir: Folder that keeps all that the model computes; None to keep nothing.
 
     Returns:
         `Evaluation`.
     """
-    with progress_bar("density of test maps") as report:
-        log_prob = log_prob_in_chunks(model, test.maps, test.theta, report)
-    rows = spread_rows(test.num_maps, num_samples or test.num_maps)
+    options = options or EvaluationOptions()
+    cache = EvaluationCache(model, cache_dir)
+    log_prob = _log_prob(model, cache, test.maps, test.theta, "density of test maps")
+    rows = spread_rows(test.num_maps, options.num_samples or test.num_maps)
     compared = test.select(rows)
-    generated = np.empty_like(compared.maps)
-    with progress_bar("generated maps") as report:
-        for chunk, maps in generate_in_chunks(model, compared.theta, seed=seed, progress=report):
-            generated[chunk] = maps
-    is_usable = np.all(np.isfinite(generated) & (generated > 0), axis=tuple(range(1, generated.ndim)))
-    powers, pdf = {}, None
-    if is_usable.any() and test.num_channels == 1:
-        sides = (compared.maps, compared.simulation, generated[is_usable], compared.simulation[is_usable])
-        powers = {name: compare_power(*sides, test.box_size_mpc_h, field=name) for name in FIELDS}
-        pdf = pixel_pdf(*sides)
-    metrics = {
-        **_density_metrics(test, log_prob),
-        "nonfinite_samples": Metric(int(np.sum(~is_usable)), floor=0, n_simulations=compared.num_simulations),
-        **_map_metrics(powers, pdf),
-    }
-    return Evaluation(test, label, log_prob, rows, generated, is_usable, powers, pdf, metrics)
-
-
-def worst_bin(comparison, statistic):
-    """The bin whose ratio ("mean" or "sd") is farthest from 1."""
-    return int(np.argmax(np.abs(getattr(comparison, f"{statistic}_ratio") - 1.0)))
-
-
-def _density_metrics(test, log_prob):
-    num_pixels = test.map_size**2 * test.num_channels
-    num_bad = int(np.sum(~np.isfinite(log_prob)))
-    metrics = {"nonfinite_log_prob": Metric(num_bad, floor=0, n_simulations=test.num_simulations)}
-    if num_bad:
-        # A mean over the rest would hide just the maps that the model cannot explain.
-        return {"nll_nats_per_pixel": Metric(None, n_simulations=test.num_simulations), **metrics}
-    metrics = {"nll_nats_per_pixel": density_score(log_prob, test.simulation, num_pixels), **metrics}
-    if test.suite == _EXACT_SUITE and test.parameters.names == ("Omega_m", "sigma_8"):
-        exact = lognormal.log_prob(test.maps, test.theta, test.box_size_mpc_h)
-        metrics["gap_to_exact_nats_per_pixel"] = paired_difference(
-            exact / num_pixels, log_prob / num_pixels, test.simulation
+    generated = _generated(model, cache, compared.theta, options.seed, "generated maps")
+    is_usable = _is_usable(generated)
+    checked_against = "test" if isinstance(training, str) else "training"
+    extremes = _extremes_log10(test.maps if isinstance(training, str) else training)
+    not_measured, statistics, at_cosmologies = {}, MapStatistics(), ()
+    if test.num_channels == 1:
+        with progress_bar("statistics") as report:
+            statistics = measure_maps(compared, generated, is_usable, training, seed=options.seed, progress=report)
+        at_cosmologies = _at_cosmologies(model, cache, test, options)
+    else:
+        not_measured["statistics"] = "maps are compared for one field only"
+    symmetry = None
+    if np.isfinite(log_prob).all():
+        symmetry = _symmetry(
+            model, cache, test.select(spread_over_simulations(test.simulation, _SYMMETRY_MAPS)), options
         )
-    return metrics
-
-
-def _map_metrics(powers, pdf):
-    metrics = {}
-    for name, comparison in powers.items():
-        for statistic in ("mean", "sd"):
-            of_bin = [_ratio_metric(comparison, statistic, index) for index in range(len(comparison.k_h_mpc))]
-            worst = of_bin[worst_bin(comparison, statistic)]
-            prefix = f"power_{name}_{statistic}_ratio"
-            metrics[f"{prefix}_worst_deviation"] = Metric(
-                abs(worst.value - 1.0), worst.error, worst.floor, worst.n_simulations
-            )
-            metrics |= {f"{prefix}_at_k_h_mpc_{k:.3f}": m for k, m in zip(comparison.k_h_mpc, of_bin, strict=True)}
-    if pdf is not None:
-        metrics["pixel_fraction_outside_real_range"] = Metric(
-            pdf.generated_fraction_outside, n_simulations=pdf.num_generated_simulations
-        )
-    return metrics
-
-
-def _ratio_metric(comparison, statistic, index):
-    error, floor = (getattr(comparison, f"{statistic}_ratio_{kind}") for kind in ("error", "floor"))
-    return Metric(
-        float(getattr(comparison, f"{statistic}_ratio")[index]),
-        None if error is None else float(error[index]),
-        None if floor is None else float(floor[index]),
-        comparison.num_generated_simulations,
+    else:
+        not_measured["symmetry"] = "the density of a test map is not finite"
+    posteriors = None
+    try:
+        if options.num_posteriors:
+            posteriors = score_posteriors(model, test, options.num_posteriors, cache, seed=options.seed)
+    except InputError as error:
+        not_measured["posteriors"] = str(error)
+    return Evaluation(
+        test=test,
+        label=label,
+        log_prob=log_prob,
+        rows=rows,
+        generated=generated,
+        is_usable=is_usable,
+        checks=check_samples(generated, *extremes),
+        checked_against=checked_against,
+        statistics=statistics,
+        at_cosmologies=at_cosmologies,
+        symmetry=symmetry,
+        posteriors=posteriors,
+        not_measured=not_measured | statistics.not_measured,
+        options=options,
     )
 
 
-def verdict_rows(evaluation):
-    """Label, value and note of the numbers that matter most."""
-    metrics = evaluation.metrics
-    nll = metrics["nll_nats_per_pixel"]
-    num_bad = metrics["nonfinite_log_prob"].value
-    rows = [("Test maps", f"{evaluation.test.num_maps}", evaluation.label)]
-    note = "nats per pixel of the log10 map, negative log-density; lower is better, on the same maps only"
-    if num_bad:
-        note = f"not defined: the density of {num_bad} test maps is not finite"
-    rows.append(("Density", number_text(nll, 4), note))
-    if "gap_to_exact_nats_per_pixel" in metrics:
-        gap = metrics["gap_to_exact_nats_per_pixel"]
-        rows.append(("Gap to the exact density", number_text(gap, 4), "nats per pixel; 0 would be perfect"))
-    bad = metrics["nonfinite_samples"].value
-    note = "with pixels that are not finite and positive" + ("; the comparisons below leave them out" if bad else "")
-    if evaluation.test.num_channels > 1:
-        note += "; P(k) and pixels are compared for maps of one field only"
-    rows.append(("Bad generated maps", f"{bad} of {len(evaluation.rows)}", note))
-    for name, comparison in evaluation.powers.items():
-        for statistic in ("mean", "sd"):
-            index = worst_bin(comparison, statistic)
-            metric = _ratio_metric(comparison, statistic, index)
-            floor = "" if metric.floor is None else f"; simulations among themselves differ by {metric.floor:.2f}"
-            rows.append(
-                (
-                    f"P(k) {statistic}, {_FIELD_NAMES[name]}",
-                    number_text(metric, 2),
-                    f"generated / simulated in the worst bin, k = {comparison.k_h_mpc[index]:.2f} h/Mpc{floor}",
-                )
-            )
-    if evaluation.pdf is not None:
-        share = metrics["pixel_fraction_outside_real_range"].value
-        rows.append(
-            (
-                "Extreme pixels",
-                f"{100 * share:.3g} %",
-                "of generated pixels beyond the smallest or largest simulated one",
-            )
-        )
-    return rows
+def _log_prob(model, cache, maps, theta, description):
+    def compute():
+        with progress_bar(description) as report:
+            return log_prob_in_chunks(model, maps, theta, report)
+
+    return cache.array("log_prob", [np.asarray(maps), np.asarray(theta)], compute)
 
 
-def number_text(metric, digits):
-    """A metric with its error."""
-    if metric.value is None:
-        return "-"
-    return f"{metric.value:.{digits}f}" + ("" if metric.error is None else f" ± {metric.error:.{digits}f}")
+def _generated(model, cache, theta, seed, description):
+    """One map for each row of theta, `[M, H, W]`."""
+
+    def compute():
+        with progress_bar(description) as report:
+            return np.concatenate([maps for _, maps in generate_in_chunks(model, theta, seed=seed, progress=report)])
+
+    return cache.array("samples", [np.asarray(theta), seed], compute)
+
+
+def _at_cosmologies(model, cache, test, options):
+    """P(k) at a few test simulations; those without a usable generated map are left out."""
+    if not options.num_cosmologies:
+        return ()
+    theta = test.theta_by_simulation
+    chosen = _spread_points(model.parameters.normalize(theta), options.num_cosmologies)
+    repeated = np.repeat(theta[chosen], options.maps_per_cosmology, axis=0)
+    # The next seed: other noise than that of the maps at the parameters of each test map.
+    generated = _generated(model, cache, repeated, options.seed + 1, "maps at single cosmologies")
+    results = []
+    for index, maps in zip(chosen, np.split(generated, len(chosen)), strict=True):
+        real = np.asarray(test.maps[test.simulation == test.simulation_indices[index]])
+        maps = maps[_is_usable(maps)]
+        if min(len(real), len(maps)) < 2:
+            continue
+        # Every map stands for itself here: indices of their own on the two sides, since the maps are no pairs.
+        ones = np.arange(len(real)), np.arange(len(real), len(real) + len(maps))
+        power = compare_power(real, ones[0], maps, ones[1], test.box_size_mpc_h, seed=options.seed)
+        indices = test.simulation_indices
+        results.append(AtOneCosmology(int(indices[index]), theta[index], power, len(real), len(maps)))
+    return tuple(results)
+
+
+def _spread_points(points, num_wanted):
+    """Indices of points far from each other: first the most central one, then always the farthest from all chosen."""
+    distance = np.linalg.norm(points, axis=1)
+    chosen = [int(np.argmin(distance))]
+    distance = np.linalg.norm(points - points[chosen[0]], axis=1)
+    while len(chosen) < min(num_wanted, len(points)):
+        chosen.append(int(np.argmax(distance)))
+        distance = np.minimum(distance, np.linalg.norm(points - points[chosen[-1]], axis=1))
+    return chosen
+
+
+def _symmetry(model, cache, chosen, options):
+    def log_prob(maps, theta):
+        return _log_prob(model, cache, maps, theta, "density of shifted maps")
+
+    return symmetry_defect(log_prob, np.asarray(chosen.maps), np.asarray(chosen.theta), seed=options.seed)
+
+
+def _is_usable(maps):
+    return np.all(np.isfinite(maps) & (maps > 0), axis=tuple(range(1, maps.ndim)))
+
+
+def _extremes_log10(maps):
+    """Smallest and largest log10 pixel, read in pieces."""
+    pieces = [np.asarray(maps[start : start + 256]) for start in range(0, len(maps), 256)]
+    return float(np.log10(min(p.min() for p in pieces))), float(np.log10(max(p.max() for p in pieces)))

@@ -38,7 +38,12 @@ def train(
     start_from: Annotated[
         Path | None, typer.Option("--from", metavar="RUN", help="Run of the first stage, for --stage posterior.")
     ] = None,
-    preset: Annotated[str | None, typer.Option(help="Architecture: compact, higlow, paper or tiny.")] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="Architecture: compact, higlow, paper or tiny; of the baseline hiflow64, hiflow32 or hiflow16."
+        ),
+    ] = None,
     maps: Annotated[
         list[Path] | None,
         typer.Option(help="Maps: .npy (2D maps or 3D grids, as CAMELS names them) or .h5; several are channels."),

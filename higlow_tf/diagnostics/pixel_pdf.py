@@ -10,7 +10,13 @@ from higlow_tf.diagnostics.bootstrap import MIN_SIMULATIONS, NUM_BOOTSTRAP, boot
 from higlow_tf.diagnostics.fields import as_simulation, as_square_maps
 from higlow_tf.errors import InputError
 
-__all__ = ["PixelPDF", "pixel_pdf"]
+__all__ = ["TAIL_PROBABILITY", "PixelPDF", "pixel_pdf"]
+
+TAIL_PROBABILITY = 1e-3
+"""Share of the real pixels in each of the two tails that are compared."""
+
+# Where the lower tail ends, the central bins begin and end, and the upper tail begins.
+_QUANTILES = (TAIL_PROBABILITY, 0.01, 0.99, 1 - TAIL_PROBABILITY)
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,13 @@ class PixelPDF:
         ratio_floor: What abs(ratio - 1) is on average for real against real; None with too few simulations.
         real_extremes_log10_hi, generated_extremes_log10_hi: Smallest and largest pixel of each side.
         generated_fraction_outside: Share of generated pixels below the smallest or above the largest real one.
+        worst_central_log10_hi, worst_central_ratio: The bin whose ratio is furthest from one, of those between the 1st
+            and the 99th percentile of the real pixels.
+        worst_central_ratio_error, worst_central_ratio_floor: Error of the ratio of that bin; what abs(ratio - 1) of the
+            worst bin, whichever it is, is on average for real against real. None with too few simulations.
+        tail_log10_hi: The quantiles 1e-3 and 1 - 1e-3 of the real pixels.
+        tail_ratio: Mass of generated over that of real pixels, below and above them (these pixels included).
+        tail_ratio_error, tail_ratio_floor: Its error and floor; None with too few simulations.
         num_real_simulations, num_generated_simulations: How many simulations stand behind it.
     """
 
@@ -39,6 +52,14 @@ class PixelPDF:
     real_extremes_log10_hi: tuple[float, float]
     generated_extremes_log10_hi: tuple[float, float]
     generated_fraction_outside: float
+    worst_central_log10_hi: float
+    worst_central_ratio: float
+    worst_central_ratio_error: float | None
+    worst_central_ratio_floor: float | None
+    tail_log10_hi: Float[np.ndarray, "2"]
+    tail_ratio: Float[np.ndarray, "2"]
+    tail_ratio_error: Float[np.ndarray, "2"] | None
+    tail_ratio_floor: Float[np.ndarray, "2"] | None
     num_real_simulations: int
     num_generated_simulations: int
 
@@ -60,6 +81,7 @@ def pixel_pdf(
         ratio = generated density / real density
         error = sd over resamples of (generated_b - ratio * real_b) / real     # the ratio linearised: no resampled zero
                                                                                # is ever divided by
+        tail_ratio = the same of the pixels up to the quantile 1e-3, and from 1 - 1e-3 on, of all real pixels
     Convention: log10; bin edges are multiples of `bin_width_dex`, so that one stray pixel moves no bin. The same
         simulation indices on both sides are resampled together, as in `compare_power`.
 
@@ -69,7 +91,8 @@ def pixel_pdf(
         bins without real pixels). What is generated there shows in the extremes and in `generated_fraction_outside`.
 
     What it can and cannot show: one-point statistics only; shuffled pixels have the same PDF. In the far tails a bin
-        without generated pixels has ratio 0 and error 0: read it against the floor.
+        without generated pixels has ratio 0 and error 0: read it against the floor. Pixels of a simulation go together,
+        above all bright ones: the tails are known by simulations, not by pixels.
 
     Checked against: the closed form of a Gaussian.
 
@@ -88,74 +111,109 @@ def pixel_pdf(
     """
     if not (np.isfinite(bin_width_dex) and bin_width_dex > 0):
         raise InputError(f"bin_width_dex: expected a positive number. Received: {bin_width_dex}.")
-    real, extremes = _positive_maps(real_maps, "real_maps")
-    generated, generated_extremes = _positive_maps(generated_maps, "generated_maps")
+    real, generated = _positive_maps(real_maps, "real_maps"), _positive_maps(generated_maps, "generated_maps")
     simulation = as_simulation(real_simulation, len(real), "real_simulation")
     generated_simulation = as_simulation(generated_simulation, len(generated), "generated_simulation")
 
-    first = int(np.floor(extremes[0] / bin_width_dex))
-    num_bins = int(np.floor(extremes[1] / bin_width_dex)) - first + 1
-    indices, real_sums = _counts_by_simulation(real, simulation, first, num_bins, bin_width_dex)
-    generated_indices, sums = _counts_by_simulation(generated, generated_simulation, first, num_bins, bin_width_dex)
-    is_kept = np.count_nonzero(real_sums[:, 1:], axis=0) >= min(MIN_SIMULATIONS, len(indices))
-    if not is_kept.any():
+    low, start, stop, high = np.quantile(real, _QUANTILES, method="inverted_cdf")
+    first, first_central, last_central, last = np.floor(
+        np.log10([real.min(), start, stop, real.max()], dtype=np.float64) / bin_width_dex
+    ).astype(int)
+    bins = np.arange(first, last + 1)
+    indices, real_sums = _counts_by_simulation(real, simulation, (low, high), bins, bin_width_dex)
+    generated_indices, sums = _counts_by_simulation(generated, generated_simulation, (low, high), bins, bin_width_dex)
+    is_kept = np.count_nonzero(real_sums[:, 3:], axis=0) >= min(MIN_SIMULATIONS, len(indices))
+    bins = bins[is_kept]
+    is_central = (bins >= first_central) & (bins <= last_central)
+    if not is_central.any():
         raise InputError(
             "real_maps: expected simulations with common pixel values. Received: no bin that four of them share."
         )
-    columns = np.append(True, is_kept)
+    columns = np.append([True] * 3, is_kept)
     real_sums, sums = real_sums[:, columns], sums[:, columns]
     real_share, share = _shares(real_sums.sum(axis=0)), _shares(sums.sum(axis=0))
-    ratio = share / real_share
-
-    def linearised_ratio(real_totals: np.ndarray, totals: np.ndarray) -> np.ndarray:
-        return (_shares(totals) - ratio * _shares(real_totals)) / real_share
-
-    error = bootstrap_error(
-        linearised_ratio,
-        real_sums,
-        sums,
-        is_paired=np.array_equal(indices, generated_indices),
-        num_bootstrap=num_bootstrap,
-        seed=seed,
-        name="pixel_pdf",
+    ratio = share / real_share  # of the two tails, then of the bins
+    error, floor = _error_and_floor(
+        real_sums, sums, is_central, np.array_equal(indices, generated_indices), num_bootstrap, seed
     )
+    worst = int(np.argmax(np.where(is_central, np.abs(ratio[2:] - 1), -1.0)))
+    log10_hi = (bins + 0.5) * bin_width_dex
     return PixelPDF(
-        log10_hi=(first + np.flatnonzero(is_kept) + 0.5) * bin_width_dex,
+        log10_hi=log10_hi,
         bin_width_dex=float(bin_width_dex),
-        real_density=real_share / bin_width_dex,
-        generated_density=share / bin_width_dex,
-        ratio=ratio,
-        ratio_error=error,
-        ratio_floor=halving_floor(
-            lambda one, other: (_shares(one) - _shares(other)) / real_share, real_sums, len(generated_indices), seed
-        ),
-        real_extremes_log10_hi=extremes,
-        generated_extremes_log10_hi=generated_extremes,
+        real_density=real_share[2:] / bin_width_dex,
+        generated_density=share[2:] / bin_width_dex,
+        ratio=ratio[2:],
+        ratio_error=None if error is None else error[2:],
+        ratio_floor=None if floor is None else floor[2:-1],
+        real_extremes_log10_hi=_extremes(real),
+        generated_extremes_log10_hi=_extremes(generated),
         generated_fraction_outside=float(np.mean((generated < real.min()) | (generated > real.max()))),
+        worst_central_log10_hi=float(log10_hi[worst]),
+        worst_central_ratio=float(ratio[2:][worst]),
+        worst_central_ratio_error=None if error is None else float(error[2:][worst]),
+        worst_central_ratio_floor=None if floor is None else float(floor[-1]),
+        tail_log10_hi=np.log10([low, high], dtype=np.float64),
+        tail_ratio=ratio[:2],
+        tail_ratio_error=None if error is None else error[:2],
+        tail_ratio_floor=None if floor is None else floor[:2],
         num_real_simulations=len(indices),
         num_generated_simulations=len(generated_indices),
     )
 
 
-def _positive_maps(maps: ArrayLike, name: str) -> tuple[np.ndarray, tuple[float, float]]:
-    """The maps and log10 of their smallest and largest pixel."""
+def _positive_maps(maps: ArrayLike, name: str) -> np.ndarray:
     maps = as_square_maps(maps, name)
     if maps.min() <= 0:
         raise InputError(f"{name}: expected positive pixels. Received: {np.count_nonzero(maps <= 0)} that are not.")
-    return maps, (float(np.log10(float(maps.min()))), float(np.log10(float(maps.max()))))
+    return maps
+
+
+def _extremes(maps: np.ndarray) -> tuple[float, float]:
+    return float(np.log10(float(maps.min()))), float(np.log10(float(maps.max())))
 
 
 def _counts_by_simulation(
-    maps: np.ndarray, simulation: np.ndarray, first: int, num_bins: int, width: float
+    maps: np.ndarray, simulation: np.ndarray, tails: tuple[float, float], bins: np.ndarray, width: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Simulation indices `[S]` and, for each, its number of pixels and of pixels in each bin, `[S, 1 + num_bins]`."""
+    """Simulation indices `[S]` and, for each, its numbers of pixels, in the lower and upper tail, and in each bin.
+
+    The counts are `[S, 1 + 2 + num_bins]`.
+    """
     indices = np.unique(simulation)
-    sums = np.zeros((len(indices), 1 + num_bins))
+    sums = np.zeros((len(indices), 3 + len(bins)))
     for row, index in zip(sums, indices, strict=True):
-        bins = np.floor(np.log10(maps[simulation == index], dtype=np.float64) / width).astype(np.int64).ravel() - first
-        row[0] = bins.size
-        row[1:] = np.bincount(bins[(bins >= 0) & (bins < num_bins)], minlength=num_bins)
+        pixels = maps[simulation == index].ravel()
+        in_bin = np.floor(np.log10(pixels, dtype=np.float64) / width).astype(np.int64) - bins[0]
+        row[:3] = pixels.size, np.count_nonzero(pixels <= tails[0]), np.count_nonzero(pixels >= tails[1])
+        row[3:] = np.bincount(in_bin[(in_bin >= 0) & (in_bin < len(bins))], minlength=len(bins))
     return indices, sums
+
+
+def _error_and_floor(
+    real_sums: np.ndarray, sums: np.ndarray, is_central: np.ndarray, is_paired: bool, num_bootstrap: int, seed: int
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Of the ratio of each share, and as the floor's last entry that of the worst central bin, whichever it is."""
+    real_share = _shares(real_sums.sum(axis=0))
+    ratio = _shares(sums.sum(axis=0)) / real_share
+
+    def linearised_ratio(real_totals: np.ndarray, totals: np.ndarray) -> np.ndarray:
+        return (_shares(totals) - ratio * _shares(real_totals)) / real_share
+
+    def deviation(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        deviations = np.abs(_shares(one) - _shares(other)) / real_share
+        return np.column_stack([deviations, deviations[:, 2:][:, is_central].max(axis=1)])
+
+    error = bootstrap_error(
+        linearised_ratio,
+        real_sums,
+        sums,
+        is_paired=is_paired,
+        num_bootstrap=num_bootstrap,
+        seed=seed,
+        name="pixel_pdf",
+    )
+    return error, halving_floor(deviation, real_sums, len(sums), seed)
 
 
 def _shares(totals: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from powerbox import get_power
 from higlow_tf.diagnostics.fields import as_square_maps
 from higlow_tf.errors import InputError
 
-__all__ = ["PowerSpectrum", "power_spectrum"]
+__all__ = ["PowerSpectrum", "check_box_size", "mode_bins", "power_spectrum"]
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,7 @@ def power_spectrum(fields: ArrayLike, box_size_mpc_h: float) -> PowerSpectrum:
     num_pixels = fields.shape[1]
     if num_pixels < 2:
         raise InputError(f"fields: expected at least 2 pixels a side. Received: {num_pixels}.")
-    if not (np.isfinite(box_size_mpc_h) and box_size_mpc_h > 0):
-        raise InputError(f"box_size_mpc_h: expected a positive length in Mpc/h. Received: {box_size_mpc_h}.")
+    check_box_size(box_size_mpc_h)
     width = 2 * np.pi / box_size_mpc_h
     multiples = np.arange(1, num_pixels // 2 + 1)
     edges = (np.append(multiples, multiples[-1] + 1) - 0.5) * width
@@ -73,3 +72,16 @@ def power_spectrum(fields: ArrayLike, box_size_mpc_h: float) -> PowerSpectrum:
     ]
     modes = np.rint(np.asarray(spectra[0].nsamples)).astype(np.int64)
     return PowerSpectrum(multiples * width, np.stack([spectrum.power for spectrum in spectra]), modes)
+
+
+def mode_bins(num_pixels: int) -> Int[np.ndarray, "n n"]:
+    """Bin of `power_spectrum`, counted from 1, of each mode of `np.fft.fft2` of `num_pixels` a side; 0 for k = 0 only."""
+    wave = np.fft.fftfreq(num_pixels, 1 / num_pixels)
+    # The square root of an integer is never half an integer: no mode lies on an edge between two bins.
+    return np.rint(np.hypot(wave[:, None], wave)).astype(np.int64)
+
+
+def check_box_size(box_size_mpc_h: float) -> None:
+    """Refuses, with an `InputError`, a box without a positive finite side."""
+    if not (np.isfinite(box_size_mpc_h) and box_size_mpc_h > 0):
+        raise InputError(f"box_size_mpc_h: expected a positive length in Mpc/h. Received: {box_size_mpc_h}.")

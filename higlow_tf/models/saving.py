@@ -8,7 +8,7 @@ import keras
 
 from higlow_tf.errors import InputError
 from higlow_tf.files import whole_path
-from higlow_tf.models.conditional_glow import ConditionalGlow
+from higlow_tf.models.map_flow import MapFlow
 from higlow_tf.models.posterior_record import CALIBRATION_FILE, TYPICALITY_FILE, read_posterior_records
 
 __all__ = ["FORMAT_VERSION", "check_format_version", "load_model", "save_model", "write_json", "write_model"]
@@ -25,7 +25,7 @@ def save_model(model, directory, *, split=None, overwrite=False):
         with), versions.json, format_version; calibration.json and typicality.json if the model was loaded with them.
 
     Args:
-        model: `ConditionalGlow`.
+        model: `ConditionalGlow` or `HIFlow`.
         directory: New folder.
         split: What the model was trained on, a dict as in a run's split.json; JSON-compatible.
         overwrite: Whether an existing folder may be replaced.
@@ -74,8 +74,8 @@ def load_model(directory):
         model = keras.saving.load_model(path, compile=False)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: expected a whole model file. Received: {str(error).splitlines()[0]}.") from error
-    if not isinstance(model, ConditionalGlow):
-        raise InputError(f"{path}: expected a ConditionalGlow. Received: {type(model).__name__}.")
+    if not isinstance(model, MapFlow):
+        raise InputError(f"{path}: expected a ConditionalGlow or a HIFlow. Received: {type(model).__name__}.")
     split_file = directory / "split.json"
     model.split = json.loads(split_file.read_text()) if split_file.exists() else None
     model.calibration, model.typicality = read_posterior_records(directory)

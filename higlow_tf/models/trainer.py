@@ -9,7 +9,7 @@ import tensorflow as tf
 from higlow_tf.data import HIMapDataset, ParameterSpace, ZeroFloor, load_cmd
 from higlow_tf.errors import InputError
 from higlow_tf.models.callbacks import Clock, LearningRateByProgress, WeightAverage
-from higlow_tf.models.conditional_glow import ConditionalGlow
+from higlow_tf.models.from_preset import model_from_preset
 from higlow_tf.models.run_directory import RunDirectory
 from higlow_tf.models.saving import load_model
 from higlow_tf.models.split_record import make_split_record, subset_of
@@ -205,9 +205,9 @@ def _start(model, start_from, train, record):
 def _build_model(config, train):
     space: ParameterSpace = train.parameters
     try:
-        return ConditionalGlow.from_preset(
+        return model_from_preset(
             config.preset,
             **{"map_size": train.map_size, "num_channels": train.num_channels, "parameters": space, **config.model},
         )
     except TypeError as error:
-        raise InputError(f"model: expected arguments of ConditionalGlow. Received: {error}.") from error
+        raise InputError(f"model: expected arguments of the preset's model. Received: {error}.") from error

@@ -5,10 +5,12 @@ from higlow_tf.networks.convolution import PADDINGS, conv1x1, conv3x3
 from higlow_tf.networks.coupling_network import StackedCouplingNetwork, apply_coupling_network
 from higlow_tf.networks.injector_network import StackedInjectorNetwork
 from higlow_tf.networks.lu_matrix import StackedLUMatrix
+from higlow_tf.networks.masked_network import MaskedAutoregressiveNetwork
 from higlow_tf.networks.soft_clamp import soft_clamp, soft_clamp_inverse
 
 __all__ = [
     "PADDINGS",
+    "MaskedAutoregressiveNetwork",
     "StackedActNormWeights",
     "StackedCouplingNetwork",
     "StackedInjectorNetwork",

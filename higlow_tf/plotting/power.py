@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from higlow_tf.diagnostics.comparison import PowerComparison
 from higlow_tf.plotting.ratio import draw_floor, draw_ratio, frame_ratio
-from higlow_tf.plotting.style import STYLE, Style
+from higlow_tf.plotting.style import STYLE, Style, label_log_axis
 
 __all__ = ["plot_power"]
 
@@ -67,9 +66,7 @@ def plot_power(
             ],
         )
         below.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, borderaxespad=0.2, columnspacing=1.2)
-        below.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        below.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        below.xaxis.set_minor_formatter(NullFormatter())
+        label_log_axis(below)
         below.set_xlabel(r"$k$  [$h$/Mpc]")
         below.set_ylabel("generated /\nsimulated")
     return axes

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
+from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
@@ -14,9 +15,30 @@ from higlow_tf.errors import InputError
 from higlow_tf.files import whole_path
 from higlow_tf.plotting.report_page import PAGE
 
-__all__ = ["Report"]
+__all__ = ["Report", "VerdictRow"]
 
 _DOTS_PER_INCH = 160
+
+
+_VERDICT_HEADERS = {"value": "value", "floor": "floor", "word": "verdict", "note": "how to read it"}
+
+
+class VerdictRow(NamedTuple):
+    """A line of the table on top of a report.
+
+    Attributes:
+        label: What was measured.
+        value: The number, with its error.
+        note: How to read it.
+        word: "pass", "off" or another short word; "" for a number that is not judged.
+        floor: What a perfect model would show, or "".
+    """
+
+    label: str
+    value: str
+    note: str
+    word: str = ""
+    floor: str = ""
 
 
 class Report:
@@ -38,31 +60,53 @@ class Report:
     def __init__(self, title: str, subtitle: str = ""):
         self._title = title
         self._subtitle = subtitle
+        self._alert = ""
         self._verdict = ""
         self._parts: list[str] = []
 
-    def verdict(self, rows: Sequence[tuple[str, str, str]]) -> "Report":
-        """Sets the table on top of the page: label, value, and a note that says how to read it."""
-        lines = [
-            f'<tr><th scope="row">{_text(label)}</th><td>{_text(value)}</td><td>{_text(note)}</td></tr>'
-            for label, value, note in rows
-        ]
-        self._verdict = '<div class="verdict"><table><tbody>\n' + "\n".join(lines) + "\n</tbody></table></div>"
+    def alert(self, text: str) -> "Report":
+        """Sets a sentence above everything else, for what must not be overlooked."""
+        self._alert = f'<p class="alert" role="alert">{_text(text)}</p>'
+        return self
+
+    def verdict(self, rows: Sequence[tuple], text: str = "") -> "Report":
+        """Sets the table on top of the page.
+
+        Args:
+            rows: `VerdictRow`s, or tuples of their first fields.
+            text: Paragraphs above the table, parted by blank lines.
+        """
+        rows = [VerdictRow(*row) for row in rows]
+        used = [name for name in VerdictRow._fields[1:] if any(getattr(row, name) for row in rows)]
+        # The note is long and comes last.
+        columns = [name for name in ("value", "floor", "word", "note") if name in used]
+        lines = []
+        for row in rows:
+            cells = "".join(f'<td class="{name}">{_word(row, name)}</td>' for name in columns)
+            lines.append(f'<tr><th scope="row">{_text(row.label)}</th>{cells}</tr>')
+        head = "".join(f'<th scope="col">{_VERDICT_HEADERS[name]}</th>' for name in columns)
+        self._verdict = (
+            f'{_paragraphs(text)}\n<div class="verdict"><table><thead><tr><td></td>{head}</tr></thead><tbody>\n'
+            + "\n".join(lines)
+            + "\n</tbody></table></div>"
+        )
         return self
 
     def section(self, title: str, text: str = "") -> "Report":
         """Adds a heading and paragraphs; a blank line in the text parts paragraphs."""
-        paragraphs = [f"<p>{_text(part.strip())}</p>" for part in text.split("\n\n") if part.strip()]
-        self._parts.append("\n".join([f"<h2>{_text(title)}</h2>", *paragraphs]))
+        self._parts.append(f"<h2>{_text(title)}</h2>\n{_paragraphs(text)}")
         return self
 
-    def figure(self, figure: Figure, caption: str, alt: str) -> "Report":
+    def figure(
+        self, figure: Figure, caption: str, alt: str, *, png_file: str | os.PathLike[str] | None = None
+    ) -> "Report":
         """Adds a figure as a picture, and empties the figure, which is not needed any more.
 
         Args:
             figure: A matplotlib figure.
             caption: Text below the picture.
             alt: What the picture shows, for those who do not see it.
+            png_file: Where the same picture goes as a file; None for no file.
 
         Raises:
             InputError: If there is no alternative text.
@@ -73,6 +117,9 @@ class Report:
         figure.savefig(picture, format="png", dpi=_DOTS_PER_INCH, facecolor="white")
         figure.clear()
         png = picture.getvalue()
+        if png_file is not None:
+            with whole_path(png_file) as part:
+                part.write_bytes(png)
         # A PNG begins with 8 bytes of signature and 8 of its first chunk's head; then its size.
         width, height = struct.unpack(">II", png[16:24])
         data = base64.b64encode(png).decode("ascii")
@@ -112,7 +159,7 @@ class Report:
     def html(self) -> str:
         """Returns the page."""
         subtitle = f'<p class="subtitle">{_text(self._subtitle)}</p>' if self._subtitle else ""
-        body = "\n".join(part for part in (subtitle, self._verdict, *self._parts) if part)
+        body = "\n".join(part for part in (self._alert, subtitle, self._verdict, *self._parts) if part)
         return PAGE.format(title=_text(self._title), body=body)
 
     def write(self, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
@@ -131,6 +178,16 @@ class Report:
         with whole_path(path, overwrite) as part:
             part.write_text(self.html(), encoding="utf-8")
         return Path(path)
+
+
+def _paragraphs(text: str) -> str:
+    return "\n".join(f"<p>{_text(part.strip())}</p>" for part in text.split("\n\n") if part.strip())
+
+
+def _word(row: VerdictRow, name: str) -> str:
+    """The text of a cell; words that a reader looks for carry their meaning as a class, too."""
+    text = _text(getattr(row, name))
+    return f'<strong class="{text.split()[0]}">{text}</strong>' if name == "word" and text else text
 
 
 def _text(value: object) -> str:

@@ -12,9 +12,10 @@ PAGE = """<!DOCTYPE html>
 <title>{title}</title>
 <style>
 :root {{ color-scheme: light dark;
-  --text: #1c1e21; --soft: #5b626b; --page: #ffffff; --card: #f4f5f7; --line: #d5d9de; }}
+  --text: #1c1e21; --soft: #5b626b; --page: #ffffff; --card: #f4f5f7; --line: #d5d9de; --pass: #00664b; --off: #a33a00; }}
 @media (prefers-color-scheme: dark) {{
-  :root {{ --text: #e7e9ec; --soft: #a5adb7; --page: #15171a; --card: #202328; --line: #3a3f46; }}
+  :root {{ --text: #e7e9ec; --soft: #a5adb7; --page: #15171a; --card: #202328; --line: #3a3f46;
+    --pass: #4fd1a5; --off: #ff9a5c; }}
 }}
 * {{ box-sizing: border-box; }}
 body {{ margin: 0; background: var(--page); color: var(--text);
@@ -30,8 +31,11 @@ th, td {{ text-align: left; vertical-align: top; padding: .4rem .7rem .4rem 0; b
 thead th {{ color: var(--soft); font-weight: 600; }}
 .verdict {{ background: var(--card); border-radius: .6rem; padding: .3rem 1rem; }}
 .verdict tr:last-child > * {{ border-bottom: 0; }}
-.verdict td:nth-child(2) {{ font-weight: 700; min-width: 6rem; }}
-.verdict td:nth-child(3) {{ color: var(--soft); }}
+.verdict .value {{ font-weight: 700; min-width: 6rem; }}
+.verdict .floor, .verdict .note {{ color: var(--soft); }}
+.pass {{ color: var(--pass); }}
+.off {{ color: var(--off); text-transform: uppercase; }}
+.alert {{ border: 2px solid var(--off); border-radius: .6rem; padding: .6rem 1rem; font-weight: 700; }}
 figure {{ margin: 1.2rem 0; break-inside: avoid; }}
 figure img {{ display: block; max-width: 100%; height: auto; margin: 0 auto; background: #fff; border-radius: .4rem; }}
 figcaption {{ color: var(--soft); font-size: .92rem; margin-top: .5rem; }}
@@ -41,9 +45,11 @@ figcaption {{ color: var(--soft); font-size: .92rem; margin-top: .5rem; }}
   .verdict tr {{ display: block; border-bottom: 1px solid var(--line); padding: .35rem 0; }}
   .verdict tr:last-child {{ border-bottom: 0; }}
   .verdict th, .verdict td {{ display: block; border: 0; padding: 0; }}
+  .verdict thead, .verdict td:empty {{ display: none; }}
+  .verdict .floor::before {{ content: "floor "; }}
 }}
 @media print {{
-  :root {{ --text: #000; --soft: #444; --page: #fff; --card: #fff; --line: #bbb; }}
+  :root {{ --text: #000; --soft: #444; --page: #fff; --card: #fff; --line: #bbb; --pass: #00664b; --off: #a33a00; }}
   main {{ max-width: none; padding: 0; }}
   h2 {{ break-after: avoid; }}
   table {{ break-inside: avoid; }}

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-__all__ = ["STYLE", "Style"]
+__all__ = ["STYLE", "Style", "label_log_axis"]
 
 
 @dataclass(frozen=True)
@@ -90,3 +92,10 @@ class Style:
 
 STYLE = Style()
 """The style of every figure that is given no other."""
+
+
+def label_log_axis(ax: Axes) -> None:
+    """Labels a logarithmic x axis with plain numbers at 1, 2 and 5 times powers of ten: it may span less than a decade."""
+    ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())

@@ -11,8 +11,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from higlow_tf import bijectors as hb
-from higlow_tf.models import ConditionalGlow, GlowLevel
+from higlow_tf.models import ConditionalGlow, GlowLevel, HIFlow
 from higlow_tf.networks import (
+    MaskedAutoregressiveNetwork,
     StackedActNormWeights,
     StackedCouplingNetwork,
     StackedInjectorNetwork,
@@ -23,6 +24,8 @@ from higlow_tf.networks import (
 __all__ = ["CASES", "BijectorCase", "Built", "CountedCalls", "inverted", "randomise", "stacked_steps"]
 
 EVENT = (4, 4, 4)
+# Where an event is drawn pixel after pixel.
+SMALL_EVENT = (2, 2, 2)
 CONDITION = (2,)
 CHANNELS, HALF = 4, 2
 NUM_STEPS = 2
@@ -212,6 +215,14 @@ def _logarithmic_tails(dtype):
     return Built(hb.LogarithmicTails(counted, width=0.3), [low, high], [], counted)
 
 
+def _masked_autoregressive(dtype):
+    order = np.random.default_rng(2).permutation(SMALL_EVENT[0] * SMALL_EVENT[1] * SMALL_EVENT[2])
+    network = MaskedAutoregressiveNetwork(len(order), 5, *CONDITION, order=order, dtype=dtype)
+    _, weights, frozen = _randomised(network)
+    counted = network._prepare = CountedCalls(network._prepare)
+    return Built(hb.MaskedAutoregressive(network, network.pixel_by_pixel), weights, frozen, counted)
+
+
 # ---- compositions
 
 
@@ -322,6 +333,14 @@ def _conditional_glow(dtype):
     return _built_of_model(model.bijector, model, model.levels[0].coupling_network)
 
 
+def _hiflow(dtype):
+    model = HIFlow(2, 2, num_blocks=2, width=5, dtype=dtype)
+    model.map_log_scale.assign(tf.fill([2], -1.5))
+    counted = model.blocks[0]._prepare = CountedCalls(model.blocks[0]._prepare)
+    frozen = [variable.value for variable in model.non_trainable_variables]
+    return Built(model.bijector, randomise(model.trainable_variables, sd=WEIGHT_SD_OF_MODEL), frozen, counted)
+
+
 CASES = {
     "Squeeze": BijectorCase(hb.Squeeze, lambda _: Built(hb.Squeeze()), latent_shape=(2, 2, 16), is_permutation=True),
     "ActNorm": BijectorCase(hb.ActNorm, _act_norm),
@@ -346,6 +365,13 @@ CASES = {
     "Exp10": BijectorCase(hb.Exp10, lambda _: Built(hb.Exp10()), positive="maps"),
     "LogarithmicTails": BijectorCase(hb.LogarithmicTails, _logarithmic_tails),
     "MapPreprocessing": BijectorCase(hb.MapPreprocessing, _map_preprocessing, positive="maps"),
+    "MaskedAutoregressive": BijectorCase(
+        hb.MaskedAutoregressive,
+        _masked_autoregressive,
+        latent_shape=SMALL_EVENT,
+        map_shape=SMALL_EVENT,
+        conditional_shape=CONDITION,
+    ),
     "ConditionalChain": BijectorCase(hb.ConditionalChain, _chain, conditional_shape=CONDITION, is_jitted=False),
     "RepeatedSteps": BijectorCase(
         hb.RepeatedSteps, _repeated_steps, conditional_shape=CONDITION, calls_per_pass=NUM_STEPS
@@ -361,6 +387,15 @@ CASES = {
         hb.ConditionalChain,
         _conditional_glow,
         latent_shape=(64,),
+        conditional_shape=CONDITION,
+        positive="maps",
+        is_jitted=False,
+    ),
+    "HIFlow": BijectorCase(
+        hb.ConditionalChain,
+        _hiflow,
+        latent_shape=SMALL_EVENT,
+        map_shape=SMALL_EVENT,
         conditional_shape=CONDITION,
         positive="maps",
         is_jitted=False,

@@ -77,7 +77,8 @@ def test_calibrate_measures_repairs_and_stores(calibrated):
         for name in ("coverage_68", "pull2", "rmse", "information_gain_nats", "rank_p_value_Omega_m"):
             assert metrics[prefix + name]["n_simulations"] == 8
     assert {path.name for path in (run / "calibration").iterdir()} == {
-        "metrics.json", "posteriors.npz", "report.html", "coverage.png", "ranks.png", "predicted.png", "predicted_joint.png",
+        "metrics.json", "posteriors.npz", "report.html",
+        *(f"{name}.{end}" for name in ("coverage", "ranks", "predicted", "predicted_joint") for end in ("png", "pdf")),
     }  # fmt: skip
     model = load_model(run)
     calibration = Calibration.from_config(model.calibration)

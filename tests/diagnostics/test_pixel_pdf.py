@@ -52,6 +52,49 @@ def test_error_of_a_ratio_far_from_one():
     assert np.mean(pdf.ratio_error[is_tested] / analytic) == pytest.approx(1.0, abs=0.15)
 
 
+def test_tails_and_the_worst_central_bin_of_equal_generators():
+    pulls, sizes = [], []
+    for seed in range(8):
+        pdf = measure(maps_of(150, seed=20 + 2 * seed), maps_of(150, seed=21 + 2 * seed))
+        assert pdf.tail_log10_hi == pytest.approx(stats.norm(6.5, 0.4).ppf([1e-3, 1 - 1e-3]), abs=0.05)
+        pulls.append((pdf.tail_ratio - 1) / pdf.tail_ratio_error)
+        worst = abs(pdf.worst_central_ratio - 1) / pdf.worst_central_ratio_floor
+        sizes.append([*np.abs(pdf.tail_ratio - 1) / pdf.tail_ratio_floor, worst])
+    # 38 pixels a tail: Poisson, so that the error of a ratio is about sqrt(2 / 38); 16 pulls**2 scatter by 0.35.
+    assert np.mean(np.square(pulls)) == pytest.approx(1.0, abs=0.8)
+    assert pdf.tail_ratio_error == pytest.approx(np.sqrt(2 / 38), rel=0.4)
+    # 24 sizes of which each scatters by about 0.7.
+    assert np.mean(sizes) == pytest.approx(1.0, abs=0.4)
+
+
+def test_tails_are_their_definition():
+    real, generated = maps_of(50, seed=11), maps_of(50, seed=12, sd=0.5)
+    pdf = measure(real, generated)
+    low, high = np.log10(np.sort(real.ravel())[[12, -13]])  # 12800 pixels: 13 are a thousandth or more
+    assert pdf.tail_log10_hi == pytest.approx([low, high])
+    masses = [np.sum(np.log10(generated) <= low) / 13, np.sum(np.log10(generated) >= high) / 13]
+    assert pdf.tail_ratio == pytest.approx(masses)
+    assert np.all(pdf.tail_ratio > 5)  # at 3.1 / 1.25 sd of the wider Gaussian
+
+
+def test_worst_central_bin_is_the_one_that_was_changed():
+    real, generated = maps_of(100, seed=13), maps_of(100, seed=14)
+    pixels = np.log10(generated)
+    changed = np.where((pixels > 6.5) & (pixels < 6.6), 10 ** (pixels + 0.1), generated)
+    pdf = measure(real, changed)
+    assert pdf.worst_central_log10_hi in (pytest.approx(6.55), pytest.approx(6.65))
+    # The bin at 6.65 doubles but for its own slope; that at 6.55 is empty. Either is off by about one.
+    assert abs(pdf.worst_central_ratio - 1) > 0.9
+    assert abs(pdf.worst_central_ratio - 1) > 5 * pdf.worst_central_ratio_floor
+    is_worst = pdf.log10_hi == pdf.worst_central_log10_hi
+    assert pdf.worst_central_ratio_error == pytest.approx(pdf.ratio_error[is_worst][0])
+    # Rare bins beyond the 1st and 99th percentile are not looked at, however far they are off.
+    is_rare = np.log10(changed) > 7.7
+    assert measure(real, np.where(is_rare, real.mean(), changed)).worst_central_ratio == pytest.approx(
+        pdf.worst_central_ratio, abs=0.05
+    )
+
+
 def test_same_simulations_are_resampled_together():
     maps = maps_of(10, seed=6)
     pdf = pixel_pdf(maps, np.arange(10), maps, np.arange(10))
@@ -77,6 +120,8 @@ def test_too_few_simulations_have_no_error_bar():
         pdf = measure(maps_of(3, seed=0), maps_of(3, seed=1))
     assert pdf.ratio_error is None
     assert pdf.ratio_floor is None
+    assert pdf.tail_ratio_error is pdf.tail_ratio_floor is None
+    assert pdf.worst_central_ratio_error is pdf.worst_central_ratio_floor is None
     assert len(pdf.ratio) > 10
 
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from higlow_tf.diagnostics import log10_field, overdensity, power_spectrum
+from higlow_tf.diagnostics.power_spectrum import mode_bins
 from higlow_tf.errors import InputError
 
 BOX_SIZE = 25.0
@@ -43,6 +44,16 @@ def test_equals_its_definition_in_numpy(num_pixels):
         in_bin = (radius >= i + 0.5) & (radius < i + 1.5)
         assert spectrum.modes[i] == in_bin.sum()
         assert spectrum.power_mpc2_h2[0, i] == pytest.approx(power[in_bin].mean(), rel=ROUNDING)
+
+
+@pytest.mark.parametrize("num_pixels", [9, 16])
+def test_mode_bins_are_the_bins_of_the_spectrum(num_pixels):
+    field = white_noise(1, num_pixels, seed=2)
+    squared = np.abs(np.fft.fft2(field[0], norm="ortho")) ** 2 * (BOX_SIZE / num_pixels) ** 2
+    bins, spectrum = mode_bins(num_pixels), power_spectrum(field, BOX_SIZE)
+    for i in range(num_pixels // 2):
+        assert spectrum.power_mpc2_h2[0, i] == pytest.approx(squared[bins == i + 1].mean(), rel=ROUNDING)
+        assert spectrum.modes[i] == np.count_nonzero(bins == i + 1)
 
 
 def test_plane_wave_has_power_in_its_bin_only():

@@ -1,0 +1,150 @@
+"""The numbers of an evaluation, as they go to metrics.json."""
+
+import numpy as np
+
+from higlow_tf.data import lognormal
+from higlow_tf.diagnostics import Metric, density_score, paired_difference
+
+__all__ = ["evaluation_metrics", "power_metric", "worst_bin"]
+
+_EXACT_SUITE = "Lognormal"
+
+
+def evaluation_metrics(evaluation):
+    """All numbers of an `Evaluation`, by name."""
+    test, statistics = evaluation.test, evaluation.statistics
+    metrics = {**_density_metrics(test, evaluation.log_prob), **_sample_metrics(evaluation)}
+    for name, comparison in statistics.powers.items():
+        metrics |= _power_metrics(f"power_{name}", comparison)
+    if statistics.pdf is not None:
+        metrics |= _pixel_metrics(statistics.pdf)
+    for name, comparison in statistics.summaries.items():
+        metrics[f"{name}_worst_deviation"] = _metric_at(comparison, comparison.worst, "deviation")
+    metrics |= _structure_metrics(statistics)
+    if evaluation.symmetry is not None:
+        symmetry = evaluation.symmetry
+        metrics["symmetry_defect_nats_per_pixel"] = Metric(
+            symmetry.sd_nats_per_pixel, symmetry.error, n_simulations=test.num_simulations
+        )
+    return metrics | ({} if evaluation.posteriors is None else evaluation.posteriors.metrics)
+
+
+def worst_bin(deviation, error, floor):
+    """The bin whose deviation is the most of its error or floor, whichever is larger; without them the largest one."""
+    scales = [scale for scale in (error, floor) if scale is not None]
+    if not scales:
+        return int(np.argmax(np.abs(deviation)))
+    # A bin of no scatter at all counts by its deviation.
+    scale = np.max(scales, axis=0)
+    return int(np.argmax(np.abs(deviation) / np.where(scale > 0, scale, 1.0)))
+
+
+def power_metric(comparison, statistic, index=None):
+    """The ratio of one bin of P(k) and the bin: "mean" or "sd", by default in the worst bin."""
+    ratio, error, floor = (getattr(comparison, f"{statistic}_ratio{end}") for end in ("", "_error", "_floor"))
+    index = worst_bin(ratio - 1.0, error, floor) if index is None else index
+    return _metric(ratio, error, floor, index, comparison.num_generated_simulations), index
+
+
+def _metric(values, error, floor, index, num_simulations):
+    at = [None if one is None else float(one[index]) for one in (values, error, floor)]
+    return Metric(*at, n_simulations=num_simulations)
+
+
+def _metric_at(comparison, index, name):
+    """The size of a deviation, with error and floor, in one bin."""
+    metric = _metric(
+        getattr(comparison, name), comparison.error, comparison.floor, index, comparison.num_generated_simulations
+    )
+    return Metric(abs(metric.value), metric.error, metric.floor, metric.n_simulations)
+
+
+def _density_metrics(test, log_prob):
+    num_pixels = test.map_size**2 * test.num_channels
+    num_bad = int(np.sum(~np.isfinite(log_prob)))
+    metrics = {"nonfinite_log_prob": Metric(num_bad, floor=0, n_simulations=test.num_simulations)}
+    if num_bad:
+        # A mean over the rest would hide just the maps that the model cannot explain.
+        return {"nll_nats_per_pixel": Metric(None, n_simulations=test.num_simulations), **metrics}
+    metrics = {"nll_nats_per_pixel": density_score(log_prob, test.simulation, num_pixels), **metrics}
+    if test.suite == _EXACT_SUITE and test.parameters.names == ("Omega_m", "sigma_8"):
+        exact = lognormal.log_prob(test.maps, test.theta, test.box_size_mpc_h)
+        metrics["gap_to_exact_nats_per_pixel"] = paired_difference(
+            exact / num_pixels, log_prob / num_pixels, test.simulation
+        )
+    return metrics
+
+
+def _sample_metrics(evaluation):
+    num_simulations = len(np.unique(evaluation.test.simulation[evaluation.rows]))
+    checks = evaluation.checks
+    counts = {
+        "nonfinite_samples": int(np.sum(~evaluation.is_usable)),
+        "out_of_range_samples": checks.num_out_of_range,
+        "pixel_fraction_out_of_range": checks.fraction_pixels_out_of_range,
+    }
+    return {name: Metric(count, floor=0, n_simulations=num_simulations) for name, count in counts.items()}
+
+
+def _power_metrics(name, comparison):
+    metrics = {}
+    for statistic in ("mean", "sd"):
+        worst, _ = power_metric(comparison, statistic)
+        prefix = f"{name}_{statistic}_ratio"
+        metrics[f"{prefix}_worst_deviation"] = Metric(
+            abs(worst.value - 1.0), worst.error, worst.floor, worst.n_simulations
+        )
+        metrics |= {
+            f"{prefix}_at_k_h_mpc_{k:.3f}": power_metric(comparison, statistic, index)[0]
+            for index, k in enumerate(comparison.k_h_mpc)
+        }
+    return metrics
+
+
+def _pixel_metrics(pdf):
+    number = pdf.num_generated_simulations
+    metrics = {
+        "pixel_fraction_outside_real_range": Metric(pdf.generated_fraction_outside, n_simulations=number),
+        "pixel_pdf_ratio_worst_in_1_to_99_percent": Metric(
+            pdf.worst_central_ratio, pdf.worst_central_ratio_error, pdf.worst_central_ratio_floor, number
+        ),
+    }
+    for index, side in enumerate(("below", "above")):
+        values = (pdf.tail_ratio, pdf.tail_ratio_error, pdf.tail_ratio_floor)
+        metrics[f"pixel_tail_ratio_{side}"] = _metric(*values, index, number)
+    return metrics
+
+
+def _structure_metrics(statistics):
+    """Correlation, response, single cosmologies, classifier and distances, as far as they were measured."""
+    metrics = {}
+    if statistics.correlation is not None:
+        one = statistics.correlation
+        index = np.unravel_index(_worst_entry(one), one.difference.shape)
+        metrics["power_correlation_worst_deviation"] = _metric_at(one, index, "difference")
+    if statistics.response is not None:
+        one = statistics.response
+        for row, name in enumerate(one.parameter_names):
+            at = [None if v is None else v[row] for v in (one.difference, one.difference_error, one.floor)]
+            worst = _metric(*at, worst_bin(*at), one.num_generated_simulations)
+            metrics[f"power_response_{name}_worst_deviation"] = Metric(
+                abs(worst.value), worst.error, worst.floor, worst.n_simulations
+            )
+    if statistics.power_r2 is not None:
+        one = statistics.power_r2
+        floors = [None, None] if one.floor_r2 is None else [float(np.median(one.floor_r2)), float(np.min(one.floor_r2))]
+        metrics["power_r2_median"] = Metric(one.median, one.median_error, floors[0], len(one.r2))
+        metrics["power_r2_minimum"] = Metric(one.minimum, None, floors[1], len(one.r2))
+    if statistics.classifier is not None:
+        one = statistics.classifier
+        metrics["classifier_auc"] = Metric(one.auc, one.error, one.floor, one.num_real_simulations)
+    if statistics.nearest is not None:
+        one = statistics.nearest
+        metrics["nearest_training_distance_ratio"] = Metric(one.ratio, one.error)
+        metrics["nearest_training_p_value"] = Metric(one.p_value)
+    return metrics
+
+
+def _worst_entry(comparison):
+    flat = [None if v is None else v.ravel() for v in (comparison.difference, comparison.error, comparison.floor)]
+    return worst_bin(*flat)

@@ -1,0 +1,231 @@
+"""higlow reproduce-paper: the figures of the HIGlow paper, from its own file or from mock maps."""
+
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from higlow_tf.cli.calibrate import calibrate
+from higlow_tf.cli.console import check_new_files, load_tensorflow, print_table, progress_bar, say, time_text
+from higlow_tf.cli.options import Overwrite, Seed
+from higlow_tf.errors import InputError
+
+__all__ = ["PaperSize", "reproduce_paper", "run_reproduction"]
+
+_SETTINGS = "reproduction.json"
+_OWN_NAMES = (
+    _SETTINGS, "data", "run", "run.unfinished", "calibration", "cache", "figures", "metrics.json", "report.html",
+)  # fmt: skip
+_PARAMETERS = ("Omega_m", "sigma_8")
+
+
+class PaperSize:
+    """How large the reproduction is where the user does not say it."""
+
+    preset = "compact"
+    max_minutes = 25.0
+    # Of the mock suite that is simulated where there is no file.
+    simulations = 300
+    map_size = 64
+    # Posteriors that RMSE and coverage are measured on, a simulation.
+    maps_per_simulation = 2
+    # Whose regions are drawn.
+    num_posteriors = 4
+    # Learning ends by time; this many epochs are never reached.
+    epochs = 10_000
+
+
+def reproduce_paper(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for everything; a later call goes on in it.")],
+    maps: Annotated[
+        Path | None,
+        typer.Option(help="Images_HI_{suite}_z=5.99.npy, or any other maps. [default: mock maps are simulated]"),
+    ] = None,
+    params: Annotated[Path | None, typer.Option(help="Parameters of these maps.")] = None,
+    map_size: Annotated[
+        int | None, typer.Option(help="Regrid the maps to so many pixels a side; the paper has 64.")
+    ] = None,
+    run: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="A trained run, which is copied; otherwise one is trained.")
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="Architecture to train; paper is that of the paper, for a GPU. [default: compact]"),
+    ] = None,
+    max_minutes: Annotated[float | None, typer.Option(min=0.1, help="Wall time of the training. [default: 25]")] = None,
+    simulations: Annotated[
+        int | None, typer.Option(min=40, help="Mock simulations, where there are no maps. [default: 300]")
+    ] = None,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+):
+    """Make the figures of the HIGlow paper (arXiv 2211.12724), each beside the numbers that the paper quotes.
+
+    Maps and P(k) of generated beside simulated maps, at all and at single cosmologies; posteriors; predicted against true
+    parameters. The page says where the method differs from the paper's. Ctrl-C leaves what is finished; the same command
+    goes on.
+
+    Example: higlow reproduce-paper --maps Images_HI_IllustrisTNG_z=5.99.npy --params CAMELs_params.csv --out paper
+    """
+    if (maps is None) != (params is None) and (maps is None or maps.suffix == ".npy"):
+        raise InputError("Expected --maps and --params together, or neither. Received: one of them.")
+    if maps is not None and simulations is not None:
+        raise InputError("Expected --simulations without --maps. Received: both.")
+    if run is not None and (preset is not None or max_minutes is not None):
+        raise InputError("Expected --run, or --preset and --max-minutes for a new run. Received: both.")
+    choices = {
+        "maps": None if maps is None else str(maps.resolve()),
+        "params": None if params is None else str(params.resolve()),
+        "map_size": map_size,
+        "run": None if run is None else str(run.resolve()),
+        "preset": preset,
+        "max_minutes": max_minutes,
+        "simulations": simulations,
+        "seed": seed,
+    }
+    load_tensorflow()
+    run_reproduction(PaperSize, out, choices, overwrite=overwrite)
+
+
+def run_reproduction(size, out, choices, *, overwrite=False):
+    """Goes through all steps, leaving out those that an earlier call with the same choices has finished.
+
+    Args:
+        size: `PaperSize`, or a class like it.
+        out: Folder.
+        choices: Values of the options, JSON-compatible; None for what `size` says.
+        overwrite: Whether to begin anew.
+    """
+    from higlow_tf.cli.evaluation import EvaluationOptions, evaluate_model
+    from higlow_tf.cli.paper_page import write_page
+    from higlow_tf.models import load_model, maps_for_testing
+    from higlow_tf.models.split_record import load_data_like
+
+    _prepare(out, choices, overwrite)
+    start = time.monotonic()
+    steps = iter(range(1, 6))
+
+    def step(text):
+        say(f"[{next(steps)}/5, {time_text(time.monotonic() - start)}] {text}", bold=True)
+
+    step("maps" if choices["maps"] else "simulate mock maps")
+    maps, params = _maps(size, out, choices)
+    step("train" if choices["run"] is None else "take the trained run")
+    run = _trained_run(size, out, choices, maps, params)
+    step("calibrate posteriors on validation simulations, and judge them on test simulations")
+    # metrics.json comes last: where it is, everything is.
+    if not (out / "calibration" / "metrics.json").exists():
+        folder, number = out / "calibration", size.maps_per_simulation
+        calibrate(run, [maps], params, folder, maps_per_simulation=number, seed=choices["seed"], overwrite=True)
+    step("draw maps and measure them")
+    model = load_model(run)
+    data = load_data_like(model.split, maps, params, parameters=model.parameters)
+    test, label = maps_for_testing(model.split, data)
+    options = EvaluationOptions(num_posteriors=size.num_posteriors, seed=choices["seed"])
+    evaluation = evaluate_model(model, test, label, options, cache_dir=out / "cache")
+    step("write the page")
+    page, table = write_page(out, model, evaluation, is_mock=choices["maps"] is None)
+    print_table(*table, "Beside the paper")
+    say(f"Open {page.resolve()}", bold=True)
+
+
+def _prepare(out, choices, overwrite):
+    """Begins a reproduction, or makes sure that the folder holds one with the same choices."""
+    from higlow_tf.models.saving import write_json
+
+    settings = out / _SETTINGS
+    if overwrite:
+        check_new_files(out, (), overwrite)
+        for name in _OWN_NAMES:
+            shutil.rmtree(out / name) if (out / name).is_dir() else (out / name).unlink(missing_ok=True)
+    if not settings.exists():
+        check_new_files(out, _OWN_NAMES, overwrite)
+        write_json(choices, settings)
+    found = json.loads(settings.read_text(encoding="utf-8"))
+    different = [name for name in choices if found.get(name) != choices[name]]
+    if different:
+        name = different[0]
+        raise InputError(
+            f"{out}: expected the options of the call that is continued ({name}: {found.get(name)}), another folder, or "
+            f"--overwrite. Received: {name}: {choices[name]}."
+        )
+
+
+def _maps(size, out, choices):
+    """The maps and their table: those of the user, or simulated ones."""
+    from higlow_tf.data.mock import write_mock
+    from higlow_tf.models import load_model
+
+    if choices["maps"] is not None:
+        return Path(choices["maps"]), choices["params"] and Path(choices["params"])
+    found = sorted((out / "data").glob("Maps_*.npy"))
+    if found:
+        return found[0], next((out / "data").glob("params_*.txt"))
+    map_size = choices["map_size"] or (size.map_size if choices["run"] is None else load_model(choices["run"]).map_size)
+    with progress_bar("simulations") as report:
+        maps, params, _ = write_mock(
+            out / "data",
+            simulations=choices["simulations"] or size.simulations,
+            map_size=map_size,
+            seed=choices["seed"],
+            resume=True,
+            progress=report,
+        )
+    return maps, params
+
+
+def _trained_run(size, out, choices, maps, params):
+    """The run inside the folder: copied, or trained there; it has its final name once it is complete."""
+    run, unfinished = out / "run", out / "run.unfinished"
+    if run.exists():
+        return run
+    if choices["run"] is not None:
+        return _copied_run(Path(choices["run"]), run)
+    from higlow_tf.cli.train import run_training
+    from higlow_tf.models import RunConfig, RunDirectory
+
+    is_resumed = RunDirectory(unfinished).checkpoint_path.exists()
+    if is_resumed:
+        config, _ = RunDirectory(unfinished).open()
+    else:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        training = {"epochs": size.epochs, "max_minutes": choices["max_minutes"] or size.max_minutes}
+        config = RunConfig.model_validate(
+            {
+                "data": {
+                    "maps": str(maps.resolve()),
+                    "params": params and str(params.resolve()),
+                    "parameters": list(_PARAMETERS),
+                    "map_size": choices["map_size"],
+                },
+                "preset": choices["preset"] or size.preset,
+                "training": {**training, "seed": choices["seed"]},
+            }
+        )
+    try:
+        run_training(config, unfinished, resume=is_resumed)
+    except typer.Exit:
+        say("The same higlow reproduce-paper command goes on from there, too.")
+        raise
+    os.replace(unfinished, run)
+    return run
+
+
+def _copied_run(source, run):
+    """A copy, since the calibration is stored in it; without what only training needs."""
+    from higlow_tf.files import whole_path
+    from higlow_tf.models import load_model
+
+    model = load_model(source)
+    if model.parameters.names != _PARAMETERS or model.num_channels != 1:
+        raise InputError(
+            f"{source}: expected a model of one field, given {' and '.join(_PARAMETERS)}. "
+            f"Received: {model.num_channels} fields, given {', '.join(model.parameters.names)}."
+        )
+    with whole_path(run) as part:
+        shutil.copytree(source, part, ignore=shutil.ignore_patterns("checkpoints", "calibration"))
+    return run

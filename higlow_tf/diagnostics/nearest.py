@@ -1,0 +1,198 @@
+"""Whether samples are copies of training maps: the nearest training map over shifts, rotations and reflections."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy.typing import ArrayLike
+from scipy import fft
+from scipy.stats import mannwhitneyu
+
+from higlow_tf.diagnostics.bootstrap import NUM_BOOTSTRAP, bootstrap_error
+from higlow_tf.diagnostics.fields import as_square_maps, log10_field
+from higlow_tf.diagnostics.medians import resampled_median
+from higlow_tf.diagnostics.symmetry_defect import NUM_SQUARE_SYMMETRIES, square_symmetry
+from higlow_tf.errors import InputError
+
+__all__ = ["NearestTraining", "nearest_training_map"]
+
+# Pixels of the training maps that are transformed together: few enough to stay in the cache of a core.
+_CHUNK_PIXELS = 2**17
+
+_WORKERS = 2
+_CHOICE_STREAM = 0x6E656172
+
+# A sample nearer than this share of what other simulated maps show is a copy.
+_COPY_SHARE = 0.5
+
+# Below this distance maps are equal in float32, and so are sums; below this scatter, in dex, a map is constant.
+_ROUNDING, _ROUNDING_DEX = 1e-5, 1e-6
+
+_LARGEST_P_VALUE = 0.01
+
+
+@dataclass(frozen=True)
+class NearestTraining:
+    """Distances to the nearest training map.
+
+    Attributes:
+        sample_index: Which samples were looked at, `[n]`.
+        sample_distance: Distance of each to its nearest training map, `[n]`; 0 for a copy, 2 for an unrelated map.
+        sample_nearest: Which training map that is, `[n]`.
+        reference_distance: Distances of the simulated maps, `[m]`.
+        ratio: Median of `sample_distance` over median of `reference_distance`; 1 if nothing was memorised.
+        error: Bootstrap error of the ratio over maps; None with too few.
+        p_value: Of the one-sided Mann-Whitney test that samples are no nearer than the simulated maps.
+        num_copies: Samples nearer than half of the smallest `reference_distance`.
+        is_memorising: Whether there is a copy, or the ratio is below 0.5 with a p-value below 0.01.
+    """
+
+    sample_index: Int[np.ndarray, " n"]
+    sample_distance: Float[np.ndarray, " n"]
+    sample_nearest: Int[np.ndarray, " n"]
+    reference_distance: Float[np.ndarray, " m"]
+    ratio: float
+    error: float | None
+    p_value: float
+    num_copies: int
+    is_memorising: bool
+
+
+def nearest_training_map(
+    samples: ArrayLike,
+    training_maps: ArrayLike,
+    reference_maps: ArrayLike,
+    *,
+    num_samples: int = 64,
+    progress: Callable[[int, int], None] | None = None,
+    seed: int = 0,
+) -> NearestTraining:
+    """Finds the training map that each sample resembles most, and does the same for simulated maps never trained on.
+
+    Definition:
+        u = log10(map), less its mean, divided by its standard deviation
+        distance(a, b) = min over shifts and the 8 symmetries T of the square of mean((u_a - T u_b)**2)
+                       = 2 - 2 * max over T of mean(u_a * T u_b)
+        sample_distance = min over the training maps
+
+    Convention: all periodic shifts at once by FFT, in float32 (distances to 1e-5). As each map is standardised by itself, a
+        copy that was only made brighter or stronger is found too. A constant map has distance 2. The error resamples
+        maps, each by itself.
+
+    Units: maps in physical units, positive; distances have none.
+
+    What it can and cannot show: copies, whole and moved, also noisy ones. A collage of patches of several training maps
+        is not found. The distance also depends on smoothness: samples that are too smooth are somewhat nearer to
+        everything, which shows as a ratio a little below 1 and not as memorising. Take reference maps from other
+        simulations, at the parameters of the samples.
+
+    Checked against: the minimum over all moves by brute force.
+
+    Args:
+        samples: Generated maps `[N, n, n]`.
+        training_maps: Maps that the model was trained on, `[M, n, n]`.
+        reference_maps: Simulated maps that it was not trained on, `[R, n, n]`.
+        num_samples: How many samples, and how many reference maps, are looked at; chosen at random if there are more.
+        progress: Called as `progress(done, total)` with numbers of training maps.
+        seed: Seed of the choice and the resamples.
+
+    Returns:
+        A `NearestTraining`.
+
+    Raises:
+        InputError: If maps are not square, positive and of one size, `num_samples` is not positive, or a reference map is
+            a training map.
+    """
+    if num_samples < 1:
+        raise InputError(f"num_samples: expected a positive number of samples. Received: {num_samples}.")
+    training = as_square_maps(training_maps, "training_maps")
+    samples, reference = as_square_maps(samples, "samples"), as_square_maps(reference_maps, "reference_maps")
+    for name, maps in (("samples", samples), ("reference_maps", reference)):
+        if maps.shape[1:] != training.shape[1:]:
+            raise InputError(
+                f"{name}: expected maps of {training.shape[1:]} pixels like the training maps. Received: {maps.shape[1:]}."
+            )
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_CHOICE_STREAM,)))
+    sample_index, reference_index = (np.sort(rng.permutation(len(maps))[:num_samples]) for maps in (samples, reference))
+    queries = _standardised(np.concatenate([samples[sample_index], reference[reference_index]]))
+    distance, nearest = _nearest(queries, training, progress)
+    distances = np.split(distance, [len(sample_index)])
+    if distances[1].min() < _ROUNDING:
+        raise InputError(
+            "reference_maps: expected maps that the model was not trained on. Received: map "
+            f"{reference_index[np.argmin(distances[1])]}, which is a training map."
+        )
+    error = bootstrap_error(
+        lambda sample, other: resampled_median(distances[0], sample) / resampled_median(distances[1], other),
+        np.eye(len(distances[0])),
+        np.eye(len(distances[1])),
+        num_bootstrap=NUM_BOOTSTRAP,
+        seed=seed,
+        name="nearest_training_map",
+    )
+    ratio = float(np.median(distances[0]) / np.median(distances[1]))
+    p_value = float(mannwhitneyu(*distances, alternative="less").pvalue)
+    num_copies = int(np.count_nonzero(distances[0] < _COPY_SHARE * distances[1].min()))
+    return NearestTraining(
+        sample_index=sample_index,
+        sample_distance=distances[0],
+        sample_nearest=nearest[: len(sample_index)],
+        reference_distance=distances[1],
+        ratio=ratio,
+        error=None if error is None else float(error),
+        p_value=p_value,
+        num_copies=num_copies,
+        is_memorising=num_copies > 0 or (ratio < _COPY_SHARE and p_value < _LARGEST_P_VALUE),
+    )
+
+
+def _standardised(maps: np.ndarray) -> np.ndarray:
+    """log10 maps of zero mean whose squares sum to one, float32; a constant map becomes zero."""
+    fields = log10_field(maps)
+    fields -= fields.mean(axis=(1, 2), keepdims=True)
+    norm = np.sqrt(np.sum(fields**2, axis=(1, 2), keepdims=True))
+    varies = norm > _ROUNDING_DEX * maps.shape[1]
+    return np.divide(fields, norm, out=np.zeros_like(fields), where=varies).astype(np.float32)
+
+
+def _nearest(
+    queries: np.ndarray, training: np.ndarray, progress: Callable[[int, int], None] | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Smallest distance of each query `[Q]`, and to which training map `[Q]`."""
+    num_pixels = training.shape[1]
+    spectra = np.stack(
+        [fft.rfft2(square_symmetry(queries, element)).conj() for element in range(NUM_SQUARE_SYMMETRIES)], axis=1
+    )
+    largest = np.full(len(queries), -1.0)
+    nearest = np.zeros(len(queries), np.int64)
+    size = max(1, _CHUNK_PIXELS // num_pixels**2)
+    for start in range(0, len(training), size):
+        chunk = fft.rfft2(_standardised(training[start : start + size]))
+        for query, turned in enumerate(spectra):
+            for spectrum in turned:
+                correlation = _largest_correlation(chunk * spectrum, num_pixels, largest[query])
+                best = int(np.argmax(correlation))
+                if correlation[best] > largest[query]:
+                    largest[query], nearest[query] = correlation[best], start + best
+        if progress is not None:
+            progress(min(start + size, len(training)), len(training))
+    return np.maximum(2.0 - 2.0 * largest, 0.0), nearest
+
+
+def _largest_correlation(cross_spectra: np.ndarray, num_pixels: int, to_beat: float) -> np.ndarray:
+    """Largest correlation over the shifts for each cross spectrum `[M, n, n // 2 + 1]`; -1 if not above `to_beat`.
+
+    After the transform along one axis, the sum of the moduli along the other bounds the correlation: nine in ten cross
+    spectra need no second transform.
+    """
+    rows = fft.ifft(cross_spectra, axis=1, overwrite_x=True, workers=_WORKERS)
+    multiplicity = np.full(rows.shape[2], 2.0 / num_pixels, np.float32)
+    multiplicity[[0, -1] if num_pixels % 2 == 0 else [0]] /= 2
+    bound = (np.abs(rows) @ multiplicity).max(axis=1)
+    may_beat = bound * (1 + _ROUNDING) > to_beat
+    correlation = np.full(len(rows), -1.0)
+    if may_beat.any():
+        shifted = fft.irfft(rows[may_beat], n=num_pixels, axis=2, workers=_WORKERS)
+        correlation[may_beat] = shifted.max(axis=(1, 2))
+    return correlation

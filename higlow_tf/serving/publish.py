@@ -1,0 +1,110 @@
+"""Publishes a run: a small folder with the model in both forms, its card, and answers to check a copy against."""
+
+import json
+import os
+import shutil
+from pathlib import Path, PurePath
+
+import numpy as np
+
+from higlow_tf.errors import InputError
+from higlow_tf.files import check_new, whole_path
+from higlow_tf.models import RunConfig, RunDirectory, load_model, maps_for_testing
+from higlow_tf.models.run_config import write_run_config
+from higlow_tf.models.saving import write_json
+from higlow_tf.serving.export import export_model
+from higlow_tf.serving.model_card import CARD_FILE
+from higlow_tf.serving.readme import make_readme
+from higlow_tf.serving.reference import REFERENCE_FORMAT_VERSION, reference_answers
+
+__all__ = ["publish_model"]
+
+_COPIED = ("model.keras", "history.csv", "format_version", "calibration.json", "typicality.json", "versions.json")
+_NUM_EXAMPLES = (3, 4)
+
+
+def publish_model(run, out_dir, examples, metrics, *, overwrite=False):
+    """Writes what a newcomer needs to try a model, and nothing of the machine that trained it.
+
+    Files:
+        run/: the run without its checkpoints, for `load_model` and every command; paths are cut to file names.
+        1/: the SavedModel of `export_model`.
+        examples.npz: hi_maps `[N, H, W]`, theta `[N, P]`, simulation `[N]`, parameters (names), units.
+        reference.json: `reference_answers` on the examples, with the calibration.
+        README.md: the card.
+        The folder appears whole or not at all.
+
+    Args:
+        run: Folder of a calibrated run.
+        out_dir: New folder; its name is the model's.
+        examples: `HIMapDataset` of three or four maps that the model was not trained on.
+        metrics: For the cards: name -> `Metric`, or dict with value, error, floor and n_simulations.
+        overwrite: Whether an existing folder may be replaced.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InputError: If the run is not calibrated, the examples are too many, too few or training maps, or a file is in the way.
+    """
+    run, out_dir = Path(run), check_new(Path(out_dir), overwrite)
+    missing = [name for name in _COPIED if not (run / name).exists()]
+    if missing:
+        raise InputError(f"{run}: expected a calibrated run with {', '.join(_COPIED)}. Received: no {missing[0]}.")
+    low, high = _NUM_EXAMPLES
+    if not low <= examples.num_maps <= high:
+        raise InputError(f"examples: expected {low} to {high} maps. Received: {examples.num_maps}.")
+    model = load_model(run)
+    # Compiling would take far longer than answering.
+    model.compile(jit_compile=False)
+    examples, _ = maps_for_testing(model.split, examples)
+    with whole_path(out_dir, overwrite) as part:
+        _copy_run(run, part / "run")
+        _export(model, part, out_dir.resolve().name, metrics)
+        hi_maps, theta = _write_examples(examples, part / "examples.npz")
+        answers = reference_answers(model, hi_maps, theta)
+        write_json({"format_version": REFERENCE_FORMAT_VERSION, **answers}, part / "reference.json")
+        card = json.loads((part / "1" / CARD_FILE).read_text(encoding="utf-8"))
+        (part / "README.md").write_text(make_readme(card), encoding="utf-8")
+    return out_dir
+
+
+def _copy_run(run, out):
+    config, split = RunDirectory(run).open()
+    out.mkdir(parents=True)
+    for name in _COPIED:
+        shutil.copyfile(run / name, out / name)
+    write_json({**split, "source": _file_names(split["source"])}, out / "split.json")
+    content = config.model_dump(mode="json")
+    data = content["data"]
+    for name in ("maps", "params", "parameters"):
+        data[name] = _file_names(data[name])
+    content["start_from"] = _file_names(content["start_from"])
+    write_run_config(RunConfig.model_validate(content), out / "config.yaml")
+
+
+def _file_names(paths):
+    """Paths without their folders; what is no text (names of parameters as mappings, None) stays as it is."""
+    if isinstance(paths, list):
+        return [_file_names(path) for path in paths]
+    return PurePath(paths).name if isinstance(paths, str) else paths
+
+
+def _export(model, folder, name, metrics):
+    """Exports into a folder that does not have the model's name yet."""
+    version = export_model(model, folder / name, metrics=metrics)
+    os.replace(version, folder / version.name)
+    version.parent.rmdir()
+
+
+def _write_examples(examples, path):
+    hi_maps, theta = np.asarray(examples.maps, np.float32), np.asarray(examples.theta)
+    np.savez_compressed(
+        path,
+        hi_maps=hi_maps,
+        theta=theta,
+        simulation=examples.simulation,
+        parameters=np.array(examples.parameters.names),
+        units=np.array(examples.units),
+    )
+    return hi_maps, theta

@@ -1,0 +1,121 @@
+"""The card of a published model as a page to read, from the card that machines read."""
+
+__all__ = ["make_readme"]
+
+# What matters most, in words; all other metrics are in the card inside the SavedModel.
+_METRICS = {
+    "nll_nats_per_pixel": "density: negative log-density, nats per pixel of the log10 map",
+    "rmse_{parameter}": "{parameter}: RMSE of the posterior mean",
+    "r2_{parameter}": "{parameter}: R2 of the posterior mean",
+    "coverage_68": "truths inside 68 % regions (0.68 if calibrated)",
+    "pull2": "mean squared pull (1 if calibrated)",
+    "power_log10_mean_ratio_worst_deviation": "P(k) of log10 maps, mean: worst bin, abs(generated / simulated - 1)",
+    "power_log10_sd_ratio_worst_deviation": "P(k) of log10 maps, scatter: worst bin, abs(generated / simulated - 1)",
+    "power_overdensity_mean_ratio_worst_deviation": "P(k) of the overdensity, mean: worst bin, the same",
+    "nonfinite_samples": "generated maps with pixels that are not finite and positive",
+}
+
+_PAGE = """# {name}
+
+{summary} {num_trainable_weights:,} weights, maps of {map_size}x{map_size} pixels.
+
+## What is here
+
+| file | what it is |
+|---|---|
+| `run/` | the training run without its checkpoints: `higlow_tf.load_model("run")`, and every command that takes a run |
+| `1/` | the same model as a TensorFlow SavedModel, for TensorFlow Serving; needs no package of ours |
+| `examples.npz` | a few simulated maps that it was not trained on, with their parameters |
+| `reference.json` | what the model answered when it was published; a test compares every copy with it |
+
+```python
+import numpy as np
+import higlow_tf as hg
+
+model = hg.load_model("run")
+maps = model.sample([[{middle}]], seed=0)
+posterior = hg.inference.infer(model, np.load("examples.npz")["hi_maps"])
+print(posterior.mean, posterior.sd)
+```
+
+## Data
+
+| | |
+|---|---|
+{data}
+
+Maps of {suite}: the model knows these simulations and no others.
+
+## Metrics
+
+On simulations that the model was not trained on; errors are standard errors over simulations, the floor is what simulations show
+against each other. The rest is in `1/assets.extra/model_card.json`.
+
+| what | value | error | floor | simulations |
+|---|---|---|---|---|
+{metrics}
+
+Posteriors have the calibration {calibration} applied.
+
+## It must not be used for
+
+{limits}
+"""
+
+
+def make_readme(card):
+    """Writes the card of a model in Markdown.
+
+    Args:
+        card: Content of the model card (`make_model_card`) of a model with a record of its training maps.
+
+    Returns:
+        The text.
+    """
+    data, split = card["data"], card["split"]
+    parts = ", ".join(f"{name} {number}" for name, number in split["num_simulations"].items())
+    rows = {
+        "trained on": ", ".join(data["source"]),
+        "content": data["content_hash"],
+        "suite": data["suite"],
+        "redshift": data["redshift"],
+        "box": f"{data['box_size_mpc_h']:g} Mpc/h, periodic",
+        "pixels": f"{card['map_size']} a side, {card['units']['hi_map']}",
+        "simulations": f"{parts}; split by simulation, seed {split['seed']}",
+        "parameters": "; ".join(
+            f"{one['name']} {one['prior']} {one['low']:g}-{one['high']:g}" for one in card["parameters"]
+        ),
+    }
+    return _PAGE.format(
+        **{key: card[key] for key in ("name", "summary", "num_trainable_weights", "map_size")},
+        middle=", ".join(f"{_middle(one):.3g}" for one in card["parameters"]),
+        data="\n".join(f"| {name} | {value} |" for name, value in rows.items()),
+        suite=data["suite"],
+        metrics="\n".join(_metric_rows(card)),
+        calibration="; ".join(f"{name} {_numbers(value)}" for name, value in card["calibration"].items()),
+        limits="\n".join(f"- {limit}" for limit in card["must_not_be_used_for"]),
+    )
+
+
+def _middle(parameter):
+    low, high = parameter["low"], parameter["high"]
+    return (low * high) ** 0.5 if parameter["prior"] == "log-uniform" else (low + high) / 2
+
+
+def _metric_rows(card):
+    for name, text in _METRICS.items():
+        parameters = [one["name"] for one in card["parameters"]] if "{parameter}" in name else [""]
+        for parameter in parameters:
+            metric = (card["metrics"] or {}).get(name.format(parameter=parameter))
+            if metric is not None:
+                numbers = [_number(metric[key]) for key in ("value", "error", "floor")]
+                cells = (text.format(parameter=parameter), *numbers, metric["n_simulations"] or "-")
+                yield "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def _numbers(value):
+    return ", ".join(map(_number, value)) if isinstance(value, list) else _number(value)
+
+
+def _number(value):
+    return "-" if value is None else f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,60 @@
+"""Reference answers: what a published model said on the day of its publication, so that every later copy can be checked."""
+
+import numpy as np
+
+from higlow_tf.inference import Calibration
+from higlow_tf.inference.uniform_grid import log_likelihood_of_copies
+
+__all__ = ["REFERENCE_FORMAT_VERSION", "reference_answers"]
+
+REFERENCE_FORMAT_VERSION = 1
+
+_NUM_SAMPLES = 2
+_SEED = 0
+_POINTS_PER_AXIS = 12
+# Every so many pixels of a sample are kept: a wrong flow is wrong everywhere.
+_STRIDE = 8
+
+
+def reference_answers(model, hi_maps, theta):
+    """What a model answers: densities, samples and a posterior, JSON-compatible.
+
+    Samples are compared as log10 maps: ten to the power of a float32 near 7 multiplies its rounding by 16.
+
+    Args:
+        model: `ConditionalGlow`; its attribute `calibration`, if it has one, is applied to the posterior.
+        hi_maps: Physical maps `[N, H, W]` (or `[N, H, W, C]`).
+        theta: Their parameters, `[N, P]`; the samples are drawn at the first rows.
+
+    Returns:
+        Dict of
+        `log_prob`: nats of each log10 map, `[N]`;
+        `sample_seed`, `sample_stride`, and of the samples with the row seeds (sample_seed, i): `sample_log10_mean` and
+        `sample_log10_sd` over the pixels, `[2]`, and `sample_log10_pixels`, every so many pixels along both axes;
+        `points_per_axis` of the grid over the prior, and on it `posterior_mean` and `posterior_sd` of the first map, `[P]`:
+        the signature `posterior` of the SavedModel.
+    """
+    theta = np.asarray(theta)
+    samples = np.log10(model.sample(theta[:_NUM_SAMPLES], seed=_SEED).numpy())
+    calibration = Calibration.from_config(model.calibration or {})
+    theta_grid, of_copies = log_likelihood_of_copies(model, hi_maps[:1], _POINTS_PER_AXIS, calibration.num_symmetries)
+    mean, sd = _mean_and_sd(theta_grid, of_copies[0].mean(axis=0), calibration)
+    answers = {
+        "log_prob": model.log_prob(hi_maps, theta).numpy(),
+        "sample_log10_mean": samples.mean(axis=tuple(range(1, samples.ndim))),
+        "sample_log10_sd": samples.std(axis=tuple(range(1, samples.ndim))),
+        "sample_log10_pixels": samples[:, ::_STRIDE, ::_STRIDE],
+        "posterior_mean": mean,
+        "posterior_sd": sd,
+    }
+    settings = {"sample_seed": _SEED, "sample_stride": _STRIDE, "points_per_axis": _POINTS_PER_AXIS}
+    return settings | {name: np.asarray(values, np.float64).tolist() for name, values in answers.items()}
+
+
+def _mean_and_sd(theta_grid, log_likelihood, calibration):
+    """The posterior as it is served: sd**2 = variance + widening**2."""
+    mass = np.exp(calibration.tempering * (log_likelihood - log_likelihood.max()))
+    mass /= mass.sum()
+    mean = mass @ theta_grid
+    variance = mass @ (theta_grid - mean) ** 2
+    return mean, np.sqrt(variance + calibration.widening_of(theta_grid.shape[1]) ** 2)

@@ -1,0 +1,107 @@
+"""The two-sample test by classifier: chance level, known separations, errors, and no leak between folds."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from higlow_tf.diagnostics.classifier import classifier_test, map_features
+from higlow_tf.errors import InputError, InputWarning
+
+BOX_SIZE = 25.0
+ROUNDING = 1e-6  # float64 FFTs, skewness and kurtosis of a few dozen pixels, logarithms
+
+
+def noise_maps(num_maps, seed, num_pixels=8):
+    return 10 ** (6.5 + 0.4 * np.random.default_rng(seed).normal(size=(num_maps, num_pixels, num_pixels)))
+
+
+def test_equal_generators_are_at_chance():
+    simulation = np.repeat(np.arange(20), 2)
+    results = [
+        classifier_test(noise_maps(40, 2 * seed), simulation, noise_maps(40, 2 * seed + 1), simulation, BOX_SIZE)
+        for seed in range(4)
+    ]
+    deviations = np.array([result.auc for result in results]) - 0.5
+    # AUC of 40 against 40 scatters by sqrt(81 / (12 * 1600)) = 0.065.
+    assert np.all(np.abs(deviations) < 4 * 0.065)
+    assert np.mean([result.error for result in results]) == pytest.approx(0.065, rel=0.35)
+    # Mean size of such a scatter, from sets of twice as many maps; the classifier of the halves has learned less.
+    assert np.mean([result.floor for result in results]) == pytest.approx(0.065 * np.sqrt(2 / np.pi), rel=0.5)
+    assert all(0.3 < result.accuracy < 0.7 for result in results)
+
+
+def test_maps_against_themselves_are_exactly_at_chance():
+    simulation = np.repeat(np.arange(6), 3)
+    maps = noise_maps(18, seed=0)
+    result = classifier_test(maps, simulation, maps, simulation, BOX_SIZE)
+    assert result.auc == pytest.approx(0.5, abs=1e-12)
+    assert result.error == pytest.approx(0.0, abs=1e-12)
+    assert (result.num_real_simulations, result.num_generated_simulations) == (6, 6)
+    assert result.num_features == map_features(maps, BOX_SIZE).shape[1]
+
+
+def test_a_share_of_bad_maps_has_the_known_auc():
+    generated = noise_maps(120, seed=2)
+    generated[::2] *= 1e3
+    result = classifier_test(noise_maps(120, seed=1), np.arange(120), generated, np.arange(120), BOX_SIZE)
+    # Bad ones always win, the others half of the time; 120 against 60 scatter by 0.046, halved.
+    assert result.auc == pytest.approx(0.75, abs=4 * 0.023)
+    everything = classifier_test(noise_maps(20, 1), np.arange(20), 1e3 * noise_maps(20, 2), np.arange(20), BOX_SIZE)
+    assert (everything.auc, everything.accuracy) == (1.0, 1.0)
+
+
+def test_a_generator_wrong_by_a_fifth_is_seen():
+    real, generated = noise_maps(200, seed=3), noise_maps(200, seed=4)
+    generated = 10 ** (6.5 + np.sqrt(1.2) * (np.log10(generated) - 6.5))
+    result = classifier_test(real, np.arange(200), generated, -1 - np.arange(200), BOX_SIZE)
+    assert result.auc - 0.5 > 5 * max(result.error, result.floor)
+
+
+def test_simulations_are_never_split_between_folds():
+    # Six simulations a side whose maps are all alike: to know them by heart is useless in other folds.
+    rng = np.random.default_rng(5)
+    real, generated = (np.repeat(noise_maps(6, seed), 8, axis=0) for seed in (6, 7))
+    real, generated = (maps * rng.normal(1.0, 1e-3, size=(48, 1, 1)) for maps in (real, generated))
+    simulation = np.repeat(np.arange(6), 8)
+    result = classifier_test(real, simulation, generated, 10 + simulation, BOX_SIZE)
+    assert result.auc < 0.85  # 1 if maps were split
+    assert result.error > 0.05  # 6 simulations a side, not 48 maps
+
+
+@settings(deadline=None, max_examples=10)
+@given(shift=st.tuples(st.integers(0, 7), st.integers(0, 7)), seed=st.integers(0, 2**32 - 1))
+def test_features_do_not_change_under_symmetries(shift, seed):
+    maps = noise_maps(2, seed)
+    features = map_features(maps, BOX_SIZE)
+    for same in (np.roll(maps, shift, axis=(1, 2)), maps[:, ::-1], np.swapaxes(maps, 1, 2)):
+        assert map_features(same, BOX_SIZE) == pytest.approx(features, rel=ROUNDING, abs=ROUNDING)
+
+
+def test_too_few_simulations():
+    simulation = np.repeat(np.arange(3), 4)
+    with pytest.warns(InputWarning, match=r"classifier_test: no error bar.*Received: 3"):
+        result = classifier_test(noise_maps(12, 0), simulation, noise_maps(12, 1), simulation, BOX_SIZE)
+    assert result.error is None
+    assert result.floor is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"real_simulation": np.zeros(8, int)}, r"at least 2 simulations a side\. Received: 1"),
+        ({"generated_simulation": np.arange(3)}, r"generated_simulation: .*Received: \(3,\)"),
+        ({"generated_maps": noise_maps(8, 0, num_pixels=4)}, r"generated_maps: .*Received: \(4, 4\) and \(8, 8\)"),
+        ({"generated_maps": -noise_maps(8, 0)}, r"expected positive pixels\. Received: 512"),
+    ],
+)
+def test_wrong_input(change, message):
+    arguments = {
+        "real_maps": noise_maps(8, seed=0),
+        "real_simulation": np.arange(8),
+        "generated_maps": noise_maps(8, seed=1),
+        "generated_simulation": np.arange(8),
+        "box_size_mpc_h": BOX_SIZE,
+    }
+    with pytest.raises(InputError, match=message):
+        classifier_test(**(arguments | change))

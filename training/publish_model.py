@@ -1,0 +1,21 @@
+"""Publishes a calibrated run: python training/publish_model.py RUN NAME metrics.json, into saved_models/NAME."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from higlow_tf.data import load_cmd
+from higlow_tf.data.mock import write_mock
+from higlow_tf.diagnostics import read_metrics
+from higlow_tf.models import load_model
+from higlow_tf.serving.publish import publish_model
+
+__all__ = []
+
+if __name__ == "__main__":
+    run, name, metrics_file = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as folder:
+        # higlow simulate --suite mock --simulations 4 --seed 2211: one map of each, at parameters all over the prior.
+        maps, params, _ = write_mock(folder, simulations=4, map_size=load_model(run).map_size, seed=2211)
+        examples = load_cmd(maps, params).select(range(0, 60, 15))
+        print(publish_model(run, Path("saved_models") / name, examples, read_metrics(metrics_file), overwrite=True))
