@@ -112,9 +112,9 @@ def _make_task(preset, task, batch):
     import keras
     import tensorflow as tf
 
-    from higlow_tf.models import ConditionalGlow
+    from higlow_tf.models import model_from_preset
 
-    model = ConditionalGlow.from_preset(preset)
+    model = model_from_preset(preset)
     rng = np.random.default_rng(0)
     theta = tf.constant(model.parameters.sample_uniform(batch, seed=0), tf.float32)
     maps = 10.0 ** rng.normal(0.0, 0.4, (batch, model.map_size, model.map_size))

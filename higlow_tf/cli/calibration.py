@@ -96,7 +96,7 @@ def fit_and_store(model, run, validation, theta_grid, of_copies, *, seed=0):
     """Fits calibration and typicality on validation simulations, and stores both in the run.
 
     Args:
-        model: `ConditionalGlow`; gets both as attributes.
+        model: `ConditionalGlow` or `HIFlow`; gets both as attributes.
         run: Its folder.
         validation: `HIMapDataset` of the N maps.
         theta_grid: Regular grid over the prior, `[G, P]`.

@@ -50,7 +50,7 @@ def evaluate(
     load_tensorflow()
     from higlow_tf.cli.evaluation import EvaluationOptions, evaluate_model
     from higlow_tf.cli.evaluation_metrics import evaluation_metrics
-    from higlow_tf.cli.evaluation_page import EvaluatedRun, difference_of_densities, provenance, write_page
+    from higlow_tf.cli.evaluation_page import EvaluatedRun, differences_of_densities, provenance, write_page
     from higlow_tf.diagnostics import write_metrics
     from higlow_tf.models import RunDirectory, load_model
     from higlow_tf.models.split_record import ON_TRAINING_MAPS
@@ -65,9 +65,7 @@ def evaluate(
         training = training_maps(model, data)
         evaluation = evaluate_model(model, test, label, options, training=training, cache_dir=out / _CACHE)
         runs.append(EvaluatedRun(name, model, evaluation, evaluation_metrics(evaluation)))
-    for other in runs[1:]:
-        difference = difference_of_densities(runs[0].evaluation, other.evaluation)
-        runs[0].metrics[f"nll_difference_nats_per_pixel_{other.name}"] = difference
+    runs[0].metrics.update(differences_of_densities(runs))
     prefix = ON_TRAINING_MAPS if ON_TRAINING_MAPS in label else ""
     facts = provenance(models[0], test, run) | {"seed of the generated maps": seed, "command": _command()}
     rows = write_page(

@@ -13,7 +13,7 @@ from higlow_tf.files import whole_path
 from higlow_tf.plotting import STYLE, Report, VerdictRow, plot_ratio_of_runs
 from higlow_tf.plotting.style import label_log_axis
 
-__all__ = ["EvaluatedRun", "add_pictures", "difference_of_densities", "provenance", "write_page"]
+__all__ = ["EvaluatedRun", "add_pictures", "differences_of_densities", "provenance", "write_page"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ def write_page(path, runs, history, facts, figures, *, title, subtitle, verdict_
     """
     run = runs[0]
     rows = verdict_rows(run.evaluation, run.metrics)
-    rows[1:1] = [_difference_row(run, other) for other in runs[1:]]
+    differences = differences_of_densities(runs)
+    rows[2:2] = [_difference_row(*pair) for pair in zip(differences.values(), runs[1:], strict=True)]
     text = verdict_text(rows)
     if verdict_prefix:
         rows = [row._replace(label=f"{verdict_prefix}: {row.label}") for row in rows]
@@ -86,8 +87,16 @@ def add_pictures(report, pictures, folder):
         report.figure(picture.figure, picture.caption, picture.alt, png_file=png_file)
 
 
-def difference_of_densities(one, two):
-    """Mean difference of the negative log-densities of two evaluations on the same maps, a `Metric` in nats per pixel."""
+def differences_of_densities(runs):
+    """Mean negative log-density of the first run minus that of each other run, in nats per pixel: `Metric`s by name."""
+    name = "nll_difference_nats_per_pixel"
+    names = [name if number == 1 else f"{name}_{run.name}" for number, run in enumerate(runs)]
+    return {
+        name: _difference(runs[0].evaluation, run.evaluation) for name, run in zip(names[1:], runs[1:], strict=True)
+    }
+
+
+def _difference(one, two):
     test = one.test
     num_pixels = test.map_size**2 * test.num_channels
     if np.isfinite(one.log_prob).all() and np.isfinite(two.log_prob).all():
@@ -120,8 +129,7 @@ def provenance(model, test, run):
     return facts | {"versions": ", ".join(f"{name} {version}" for name, version in versions().items())}
 
 
-def _difference_row(run, other):
-    difference = run.metrics[f"nll_difference_nats_per_pixel_{other.name}"]
+def _difference_row(difference, other):
     note = f"nats per pixel, same maps, paired over simulations; negative: better than {other.name}"
     return VerdictRow(f"Density minus that of {other.name}", number_text(difference, 4), note)
 

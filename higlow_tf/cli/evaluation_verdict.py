@@ -135,7 +135,9 @@ def _summary_rows(statistics, metrics):
         rows.append(_row("Pixel distribution", metric, 2, note, 1.0, _WORST_OF_MANY))
         for index, side in enumerate(("below", "above")):
             edge = statistics.pdf.tail_log10_hi[index]
-            note = f"generated / simulated share of pixels {side} log10 = {edge:.2f}, which one simulated pixel in 1000 is"
+            note = (
+                f"generated / simulated share of pixels {side} log10 = {edge:.2f}, which one simulated pixel in 1000 is"
+            )
             rows.append(_row(f"Pixels in the tail {side}", metrics[f"pixel_tail_ratio_{side}"], 2, note, 1.0))
         note = "of generated pixels beyond the smallest or largest simulated one"
         rows.append(VerdictRow("Extreme pixels", f"{100 * share:.3g} %", note))

@@ -8,7 +8,14 @@ from jaxtyping import Float
 
 from higlow_tf.errors import InputError, InputWarning
 
-__all__ = ["MIN_SIMULATIONS", "NUM_BOOTSTRAP", "bootstrap_error", "halving_floor", "sums_by_simulation"]
+__all__ = [
+    "MIN_SIMULATIONS",
+    "NUM_BOOTSTRAP",
+    "bootstrap_error",
+    "halving_floor",
+    "resampled_median",
+    "sums_by_simulation",
+]
 
 MIN_SIMULATIONS = 4
 """With fewer simulations a bootstrap has too few distinct resamples to be called an error bar."""
@@ -113,6 +120,14 @@ def halving_floor(
     deviations = np.abs(deviation(in_half @ sums, (1 - in_half) @ sums))
     noise = 1 / num_simulations + 1 / num_generated_simulations
     return deviations.mean(axis=0) * np.sqrt(noise / (1 / half + 1 / (num_simulations - half)))
+
+
+def resampled_median(values: Float[np.ndarray, " n"], weights: Float[np.ndarray, "R n"]) -> Float[np.ndarray, " R"]:
+    """The median of each resample of `values`, whose `n` values it holds `weights` times each.
+
+    `bootstrap_error` returns these weights if the sums that it is given are an identity matrix `[n, n]`.
+    """
+    return np.array([np.median(np.repeat(values, row)) for row in np.rint(weights).astype(np.int64)])
 
 
 def _generator(seed: int, stream: int) -> np.random.Generator:

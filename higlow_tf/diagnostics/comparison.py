@@ -7,13 +7,11 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from higlow_tf.diagnostics.bootstrap import NUM_BOOTSTRAP, bootstrap_error, halving_floor, sums_by_simulation
-from higlow_tf.diagnostics.fields import as_simulation, log10_field, overdensity
+from higlow_tf.diagnostics.fields import FIELDS, as_simulation
 from higlow_tf.diagnostics.power_spectrum import power_spectrum
 from higlow_tf.errors import InputError
 
 __all__ = ["PowerComparison", "compare_power"]
-
-_FIELDS = {"log10": log10_field, "overdensity": overdensity}
 
 # The sd comes from a difference of moments in float64; below this share of the mean it is rounding, not scatter.
 _SMALLEST_RELATIVE_SD = 1e-7
@@ -94,9 +92,9 @@ def compare_power(
     Raises:
         InputError: If shapes disagree, pixels are not finite or (log10) not positive, or the real maps do not vary.
     """
-    if field not in _FIELDS:
+    if field not in FIELDS:
         raise InputError(f'field: expected "log10" or "overdensity". Received: {field!r}.')
-    real, generated = _FIELDS[field](real_maps), _FIELDS[field](generated_maps)
+    real, generated = FIELDS[field](real_maps), FIELDS[field](generated_maps)
     if real.shape[1:] != generated.shape[1:]:
         raise InputError(
             f"generated_maps: expected maps of {real.shape[1:]} pixels like the real ones. "

@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 
 from higlow_tf.errors import InputError
 
-__all__ = ["as_simulation", "as_square_maps", "log10_field", "overdensity"]
+__all__ = ["FIELDS", "as_simulation", "as_square_maps", "log10_field", "overdensity"]
 
 
 def as_square_maps(maps: ArrayLike, name: str) -> np.ndarray:
@@ -63,3 +63,7 @@ def overdensity(maps: ArrayLike) -> Float[np.ndarray, "N n n"]:
     if np.any(mean <= 0):
         raise InputError(f"maps: expected maps with a positive mean. Received: a map with the mean {mean.min():.3g}.")
     return maps / mean - 1.0
+
+
+FIELDS = {"log10": log10_field, "overdensity": overdensity}
+"""The fields by the names under which comparisons take them."""

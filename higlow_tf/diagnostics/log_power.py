@@ -4,13 +4,11 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from higlow_tf.diagnostics.fields import log10_field, overdensity
+from higlow_tf.diagnostics.fields import FIELDS
 from higlow_tf.diagnostics.power_spectrum import power_spectrum
 from higlow_tf.errors import InputError
 
 __all__ = ["log_power"]
-
-_FIELDS = {"log10": log10_field, "overdensity": overdensity}
 
 
 def log_power(
@@ -21,9 +19,9 @@ def log_power(
     Raises:
         InputError: If the field is unknown, a map is no such map, or has no power in a bin; `name` stands in the error.
     """
-    if field not in _FIELDS:
+    if field not in FIELDS:
         raise InputError(f'field: expected "log10" or "overdensity". Received: {field!r}.')
-    spectrum = power_spectrum(_FIELDS[field](maps), box_size_mpc_h)
+    spectrum = power_spectrum(FIELDS[field](maps), box_size_mpc_h)
     has_none = np.any(spectrum.power_mpc2_h2 <= 0, axis=1)
     if has_none.any():
         raise InputError(

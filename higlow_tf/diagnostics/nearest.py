@@ -9,9 +9,8 @@ from numpy.typing import ArrayLike
 from scipy import fft
 from scipy.stats import mannwhitneyu
 
-from higlow_tf.diagnostics.bootstrap import NUM_BOOTSTRAP, bootstrap_error
+from higlow_tf.diagnostics.bootstrap import NUM_BOOTSTRAP, bootstrap_error, resampled_median
 from higlow_tf.diagnostics.fields import as_square_maps, log10_field
-from higlow_tf.diagnostics.medians import resampled_median
 from higlow_tf.diagnostics.symmetry_defect import NUM_SQUARE_SYMMETRIES, square_symmetry
 from higlow_tf.errors import InputError
 

@@ -6,10 +6,9 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from higlow_tf.diagnostics.bootstrap import NUM_BOOTSTRAP, bootstrap_error
+from higlow_tf.diagnostics.bootstrap import NUM_BOOTSTRAP, bootstrap_error, resampled_median
 from higlow_tf.diagnostics.fields import as_simulation
 from higlow_tf.diagnostics.log_power import log_power
-from higlow_tf.diagnostics.medians import resampled_median
 from higlow_tf.errors import InputError
 
 __all__ = ["PowerR2", "power_r2_by_cosmology"]

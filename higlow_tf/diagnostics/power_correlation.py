@@ -7,13 +7,11 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from higlow_tf.diagnostics.bootstrap import NUM_BOOTSTRAP, bootstrap_error, halving_floor
-from higlow_tf.diagnostics.fields import as_simulation, as_square_maps, log10_field, overdensity
+from higlow_tf.diagnostics.fields import FIELDS, as_simulation, as_square_maps
 from higlow_tf.diagnostics.power_spectrum import power_spectrum
 from higlow_tf.errors import InputError
 
 __all__ = ["CorrelationComparison", "PowerCorrelation", "compare_power_correlation", "power_correlation"]
-
-_FIELDS = {"log10": log10_field, "overdensity": overdensity}
 
 # Relative to the mean power: a smaller sd over the maps is rounding, not scatter.
 _SMALLEST_RELATIVE_SD = 1e-7
@@ -120,9 +118,9 @@ def compare_power_correlation(
         InputError: If shapes disagree, pixels are not finite or (log10) not positive, or the power of a side does not
             differ from map to map.
     """
-    if field not in _FIELDS:
+    if field not in FIELDS:
         raise InputError(f'field: expected "log10" or "overdensity". Received: {field!r}.')
-    real, generated = _FIELDS[field](real_maps), _FIELDS[field](generated_maps)
+    real, generated = FIELDS[field](real_maps), FIELDS[field](generated_maps)
     if real.shape[1:] != generated.shape[1:]:
         raise InputError(
             f"generated_maps: expected maps of {real.shape[1:]} pixels like the real ones. "

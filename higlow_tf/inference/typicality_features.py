@@ -1,5 +1,7 @@
 """Numbers of a map that tell whether a trained flow has seen its like."""
 
+import math
+
 import numpy as np
 
 from higlow_tf.errors import InputError
@@ -28,7 +30,7 @@ def typicality_features(model, hi_maps, theta):
 
     Args:
         model: An object with `log_prob_by_level(hi_maps, theta)` -> `[N, L]` and `encode(hi_maps, theta)` -> latents
-            `[N, D]`, level by level, each `[C, H, W]`; and with `multiscale.latent_sizes` and `map_size`.
+            `[N, D]`, level by level, each `[C, H, W]`; and with these shapes as `latent_shapes`.
         hi_maps: Physical maps `[N, H, W]` or `[N, H, W, C]`.
         theta: `[N, P]`.
 
@@ -41,13 +43,13 @@ def typicality_features(model, hi_maps, theta):
     hi_maps = np.asarray(hi_maps)
     if not hi_maps.size or not np.all(np.isfinite(hi_maps) & (hi_maps > 0)):
         raise InputError("hi_maps: expected one or more maps of positive, finite pixels. Received: others.")
-    sizes = np.array(model.multiscale.latent_sizes)
+    shapes = model.latent_shapes
+    sizes = np.array([math.prod(shape) for shape in shapes])
     by_level = np.asarray(model.log_prob_by_level(hi_maps, theta), np.float64) / sizes
     latents = np.asarray(model.encode(hi_maps, theta), np.float64)
     names, columns = [], []
     for level, z in enumerate(np.split(latents, np.cumsum(sizes)[:-1], axis=1)):
-        pixels = model.map_size // 2 ** (level + 1)
-        columns += [by_level[:, level], *_whiteness(z, pixels)]
+        columns += [by_level[:, level], *_whiteness(z, shapes[level])]
         names += [
             f"{name}_level_{level}"
             for name in ("log_prob", "latent_mean", "latent_log_variance", "latent_kurtosis", "latent_correlation")
@@ -58,13 +60,13 @@ def typicality_features(model, hi_maps, theta):
     return np.stack(columns, axis=1), tuple(names)
 
 
-def _whiteness(z, pixels):
-    """Mean, log variance, arcsinh of the excess kurtosis and correlation of neighbours of latents `[N, C h w]`."""
+def _whiteness(z, shape):
+    """Mean, log variance, arcsinh of the excess kurtosis and correlation of neighbours of latents `[N, C H W]`."""
     mean = z.mean(axis=1)
     centred = z - mean[:, None]
     variance = np.maximum(np.mean(centred**2, axis=1), np.finfo(np.float64).tiny)
     kurtosis = np.mean(centred**4, axis=1) / variance**2 - 3.0
-    field = centred.reshape(len(z), -1, pixels, pixels)
+    field = centred.reshape(len(z), *shape)
     neighbours = 0.5 * (np.roll(field, 1, axis=2) + np.roll(field, 1, axis=3))
     correlation = np.mean(field * neighbours, axis=(1, 2, 3)) / variance
     return mean, np.log(variance), np.arcsinh(kurtosis), correlation

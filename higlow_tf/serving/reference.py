@@ -22,7 +22,7 @@ def reference_answers(model, hi_maps, theta):
     Samples are compared as log10 maps: ten to the power of a float32 near 7 multiplies its rounding by 16.
 
     Args:
-        model: `ConditionalGlow`; its attribute `calibration`, if it has one, is applied to the posterior.
+        model: `ConditionalGlow` or `HIFlow`; its attribute `calibration`, if it has one, is applied to the posterior.
         hi_maps: Physical maps `[N, H, W]` (or `[N, H, W, C]`).
         theta: Their parameters, `[N, P]`; the samples are drawn at the first rows.
 

@@ -116,6 +116,7 @@ def test_r2_of_linear_power_is_ruled_by_the_largest_scales():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:power_response. no error bar:higlow_tf.errors.InputWarning")  # 8 test simulations
 def test_the_paper_from_its_own_file_in_two_calls(own_files, tmp_path, monkeypatch, capsys):
     make_compiled = ConditionalGlow._make_compiled
     monkeypatch.setattr(ConditionalGlow, "_make_compiled", lambda self, jit_compile: make_compiled(self, False))

@@ -135,8 +135,7 @@ def test_config_round_trip():
 def fake_model(latents):
     """A "flow" of two levels on 8 x 8 maps, which returns the given latents."""
     return SimpleNamespace(
-        multiscale=SimpleNamespace(latent_sizes=[32, 32]),
-        map_size=8,
+        latent_shapes=[(2, 4, 4), (8, 2, 2)],
         log_prob_by_level=lambda maps, theta: np.tile([64.0, -32.0], (len(maps), 1)),
         encode=lambda maps, theta: latents,
     )
