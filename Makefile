@@ -13,7 +13,7 @@ help:
 	@echo "make demo      train on mock maps and write higlow_demo/report.html (about 9 minutes on two cores, installation included)"
 	@echo "make test      the quick tests"
 	@echo "make check     lint, format and the quick tests: what CI runs"
-	@echo "make test-all  also the slow tests and those beside PyTorch"
+	@echo "make test-all  also the slow tests, the notebooks and those beside PyTorch"
 	@echo "make format    sort imports and format"
 
 # What a user needs, without the tools of the tests.
@@ -27,9 +27,10 @@ $(VENV)/.installed: $(VENV)/.core
 	$(PIP) install --quiet --editable '.[test]'
 	touch $@
 
-# Benchmarks are compared with the release that they were measured with, where it can be had.
+# Benchmarks are compared with the release that they were measured with, where it can be had. Notebooks need a kernel.
 $(VENV)/.peers: $(VENV)/.installed
 	$(PIP) install --quiet torch==2.13.0 || $(PIP) install --quiet torch
+	$(PIP) install --quiet --editable '.[notebooks]'
 	touch $@
 
 install: $(VENV)/.core

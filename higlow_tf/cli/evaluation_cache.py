@@ -93,8 +93,8 @@ def _hash_of(*parts):
 
 
 def _read_array(path):
-    # The zip archive holds a checksum: bits that have changed are noticed.
-    with np.load(path, allow_pickle=False) as file:
+    # The zip archive holds a checksum: bits that have changed are noticed. NumPy leaves a damaged file open, `with` does not.
+    with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
         return file["values"]
 
 

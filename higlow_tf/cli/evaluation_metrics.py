@@ -5,9 +5,11 @@ import numpy as np
 from higlow_tf.data import lognormal
 from higlow_tf.diagnostics import Metric, density_score, paired_difference
 
-__all__ = ["evaluation_metrics", "power_metric", "worst_bin"]
+__all__ = ["WORST_OF_MANY", "evaluation_metrics", "power_metric", "tolerance", "worst_bin", "worst_of_summary"]
 
 _EXACT_SUITE = "Lognormal"
+# The worst of many bins is this many errors off by chance alone, now and then.
+WORST_OF_MANY = 3.0
 
 
 def evaluation_metrics(evaluation):
@@ -19,7 +21,7 @@ def evaluation_metrics(evaluation):
     if statistics.pdf is not None:
         metrics |= _pixel_metrics(statistics.pdf)
     for name, comparison in statistics.summaries.items():
-        metrics[f"{name}_worst_deviation"] = _metric_at(comparison, comparison.worst, "deviation")
+        metrics[f"{name}_worst_deviation"] = _metric_at(comparison, worst_of_summary(comparison), "deviation")
     metrics |= _structure_metrics(statistics)
     if evaluation.symmetry is not None:
         symmetry = evaluation.symmetry
@@ -29,14 +31,28 @@ def evaluation_metrics(evaluation):
     return metrics | ({} if evaluation.posteriors is None else evaluation.posteriors.metrics)
 
 
+def tolerance(error, floor, num_errors):
+    """The deviation that is no news: so many errors, or the floor where that is larger; None without either.
+
+    A floor of real against real is the mean size of a deviation. It holds the scatter of the parameters, which cancels where
+    generated maps sit at the parameters of the real ones: it is wide already, and is never multiplied.
+    """
+    scales = [factor * scale for factor, scale in ((num_errors, error), (1.0, floor)) if scale is not None]
+    return np.max(scales, axis=0) if scales else None
+
+
 def worst_bin(deviation, error, floor):
-    """The bin whose deviation is the most of its error or floor, whichever is larger; without them the largest one."""
-    scales = [scale for scale in (error, floor) if scale is not None]
-    if not scales:
+    """The bin whose deviation is the largest multiple of its `tolerance`; without errors and floors the largest one."""
+    scale = tolerance(error, floor, WORST_OF_MANY)
+    if scale is None:
         return int(np.argmax(np.abs(deviation)))
     # A bin of no scatter at all counts by its deviation.
-    scale = np.max(scales, axis=0)
     return int(np.argmax(np.abs(deviation) / np.where(scale > 0, scale, 1.0)))
+
+
+def worst_of_summary(comparison):
+    """`worst_bin` of a `SummaryComparison`."""
+    return worst_bin(comparison.deviation, comparison.error, comparison.floor)
 
 
 def power_metric(comparison, statistic, index=None):

@@ -113,6 +113,7 @@ def provenance(model, test, run):
         "model": run,
         "trainable weights": sum(int(variable.value.shape.num_elements()) for variable in model.trainable_variables),
         "test maps": ", ".join(test.source),
+        "content of the test maps": test.content_hash(),
         "pixels a side": test.map_size
         if test.native_size == test.map_size
         else f"{test.map_size}, regridded from {test.native_size}",

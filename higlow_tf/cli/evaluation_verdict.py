@@ -1,6 +1,6 @@
 """What matters most of an evaluation: what is good, what is not, and by how much."""
 
-from higlow_tf.cli.evaluation_metrics import power_metric
+from higlow_tf.cli.evaluation_metrics import WORST_OF_MANY, power_metric, tolerance, worst_of_summary
 from higlow_tf.cli.evaluation_statistics import FIELD_NAMES, FIELDS
 from higlow_tf.plotting import VerdictRow
 
@@ -8,15 +8,15 @@ __all__ = ["OFF", "PASS", "judged", "number_text", "verdict_rows", "verdict_text
 
 PASS, OFF, UNKNOWN = "pass", "off", "cannot tell"
 # A number that was chosen before the look may be this many errors off; the worst of many bins may be farther.
-_SINGLE, _WORST_OF_MANY = 2.0, 3.0
+_SINGLE = 2.0
 
 
 def judged(metric, ideal, num_errors):
-    """Whether a metric is no farther from its ideal value than so many times its error or floor, whichever is larger."""
-    scales = [scale for scale in (metric.error, metric.floor) if scale is not None]
-    if metric.value is None or not scales:
+    """Whether a metric is off: farther from its ideal value than so many errors, and than its floor."""
+    allowed = tolerance(metric.error, metric.floor, num_errors)
+    if metric.value is None or allowed is None:
         return UNKNOWN
-    return PASS if abs(metric.value - ideal) <= num_errors * max(scales) else OFF
+    return PASS if abs(metric.value - ideal) <= allowed else OFF
 
 
 def number_text(metric, digits):
@@ -53,9 +53,8 @@ def verdict_text(rows):
     if UNKNOWN in words:
         text += f" {words.count(UNKNOWN)} cannot be told: too few simulations for an error bar."
     return text + (
-        "\n\nA number passes if it is no farther from its ideal value than twice (in the worst of many bins: three times) "
-        "its error or the floor, whichever is larger. Errors are over simulations; the floor is what simulated maps show "
-        "among themselves."
+        "\n\nA number is off if it is farther from its ideal value than twice its error (in the worst of many bins: three "
+        "times) and than the floor. Errors are over simulations; the floor is what simulated maps show among themselves."
     )
 
 
@@ -100,11 +99,11 @@ def _power_rows(statistics, metrics):
         for statistic in ("mean", "sd"):
             metric, index = power_metric(comparison, statistic)
             note = f"generated / simulated in the worst bin, k = {comparison.k_h_mpc[index]:.2f} h/Mpc"
-            rows.append(_row(f"P(k) {statistic}, {FIELD_NAMES[name]}", metric, 2, note, 1.0, _WORST_OF_MANY))
+            rows.append(_row(f"P(k) {statistic}, {FIELD_NAMES[name]}", metric, 2, note, 1.0, WORST_OF_MANY))
     if statistics.correlation is not None:
         metric = metrics["power_correlation_worst_deviation"]
         note = "difference of the correlation of P(k) between two bins, worst pair"
-        rows.append(_row("Correlation of P(k)", metric, 2, note, 0.0, _WORST_OF_MANY))
+        rows.append(_row("Correlation of P(k)", metric, 2, note, 0.0, WORST_OF_MANY))
     if statistics.power_r2 is not None:
         metric = metrics["power_r2_median"]
         note = (
@@ -116,7 +115,7 @@ def _power_rows(statistics, metrics):
         for name in statistics.response.parameter_names:
             metric = metrics[f"power_response_{name}_worst_deviation"]
             note = f"generated less simulated d ln P / d {name}, worst bin"
-            rows.append(_row(f"Response of P(k) to {name}", metric, 2, note, 0.0, _WORST_OF_MANY))
+            rows.append(_row(f"Response of P(k) to {name}", metric, 2, note, 0.0, WORST_OF_MANY))
     return rows
 
 
@@ -132,7 +131,7 @@ def _summary_rows(statistics, metrics):
         share = metrics["pixel_fraction_outside_real_range"].value
         metric = metrics["pixel_pdf_ratio_worst_in_1_to_99_percent"]
         note = f"generated / simulated in the worst bin of the middle 98 %, log10 = {statistics.pdf.worst_central_log10_hi:.2f}"
-        rows.append(_row("Pixel distribution", metric, 2, note, 1.0, _WORST_OF_MANY))
+        rows.append(_row("Pixel distribution", metric, 2, note, 1.0, WORST_OF_MANY))
         for index, side in enumerate(("below", "above")):
             edge = statistics.pdf.tail_log10_hi[index]
             note = (
@@ -143,9 +142,9 @@ def _summary_rows(statistics, metrics):
         rows.append(VerdictRow("Extreme pixels", f"{100 * share:.3g} %", note))
     for name, one in statistics.summaries.items():
         unit = "share" if one.kind == "ratio" else "standard deviations of a simulated map"
-        note = f"deviation of the mean in the worst bin, as {unit}; {one.x_label} = {one.x[one.worst]:.3g}"
+        note = f"deviation of the mean in the worst bin, as {unit}; {one.x_label} = {one.x[worst_of_summary(one)]:.3g}"
         metric = metrics[f"{name}_worst_deviation"]
-        rows.append(_row(one.label, metric, 3, note, 0.0, _WORST_OF_MANY))
+        rows.append(_row(one.label, metric, 3, note, 0.0, WORST_OF_MANY))
     return rows
 
 

@@ -25,20 +25,20 @@ _LABELS = {
     "coverage_68": "truths inside 68 % regions",
     "pull2": "mean squared pull",
     "power_r2_linear_median": "R2 of P(k) at single cosmologies, median",
-    "power_r2_linear_minimum": "the same, the worst cosmology",
+    "power_r2_linear_minimum": "R2 of P(k), the worst cosmology",
     "power_r2_log10_median": "R2 of log10 P(k) at single cosmologies, median",
-    "power_r2_log10_minimum": "the same, the worst cosmology",
+    "power_r2_log10_minimum": "R2 of log10 P(k), the worst cosmology",
     "nonfinite_samples": "generated maps that are not finite and positive",
 }
 _NOTES = {
     "rmse_Omega_m": "the paper: other maps of the same simulations were trained on; here: other simulations",
-    "rmse_sigma_8": "as above",
-    "coverage_68": "0.68 if calibrated; the paper does not measure it",
-    "pull2": "1 if calibrated; the paper does not measure it",
+    "rmse_sigma_8": "the same difference",
+    "coverage_68": "0.68 if calibrated",
+    "pull2": "1 if calibrated",
     "power_r2_linear_median": "the paper: at cosmologies that were trained on; here: at test cosmologies",
-    "power_r2_linear_minimum": "as above",
+    "power_r2_linear_minimum": "the same difference",
     "power_r2_log10_median": "all scales count alike; P(k) itself is ruled by the largest",
-    "power_r2_log10_minimum": "as above",
+    "power_r2_log10_minimum": "",
     "nonfinite_samples": "the paper's program drops them",
 }
 _DIFFERENCES = (
@@ -54,10 +54,7 @@ _DIFFERENCES = (
     "distribution, and the scatter of the parameters cancels in the ratio.",
     "Errors are bootstrap errors over simulations. The paper quotes none.",
 )
-_MOCK_WARNING = (
-    "These are mock maps from a particle mesh, since no file of maps was given. The paper's maps are those of the hydrodynamic "
-    "suite IllustrisTNG at z = 5.99, which are not public: numbers may be compared as orders of magnitude only."
-)
+_PAPER_SUITE, _PAPER_REDSHIFT = "IllustrisTNG", 5.99
 
 
 def power_r2_of_linear_power(power_r2):
@@ -96,14 +93,13 @@ def reproduction_metrics(evaluation, of_posteriors):
     return metrics | {"nonfinite_samples": Metric(num_bad, floor=0, n_simulations=len(simulations))}
 
 
-def write_page(out, model, evaluation, *, is_mock):
+def write_page(out, model, evaluation):
     """Writes figures (PNG and PDF), metrics.json and report.html into a reproduction's folder.
 
     Args:
         out: The folder, with run/ and calibration/.
         model: The model of run/.
         evaluation: `Evaluation`.
-        is_mock: Whether the maps are simulated for want of others.
 
     Returns:
         The pair (path of the page, table): headers and rows of the numbers beside the paper's.
@@ -111,8 +107,9 @@ def write_page(out, model, evaluation, *, is_mock):
     metrics = reproduction_metrics(evaluation, read_metrics(out / "calibration" / "metrics.json"))
     headers, rows = _table(metrics)
     report = Report("HIGlow, reproduced", f"Figures 2 and 3 of arXiv 2211.12724, on {evaluation.label}")
-    if is_mock:
-        report.section("Mock maps", _MOCK_WARNING)
+    other_maps = _other_maps(evaluation.test)
+    if other_maps:
+        report.section("Not the maps of the paper", other_maps)
     report.section("Beside the paper").table(headers, rows)
     with np.load(out / "calibration" / "posteriors.npz") as posteriors:
         pictures = paper_pictures(evaluation, posteriors)
@@ -123,6 +120,18 @@ def write_page(out, model, evaluation, *, is_mock):
     page = report.provenance(facts).write(out / "report.html", overwrite=True)
     write_metrics(out / "metrics.json", metrics, overwrite=True)
     return page, (headers, rows)
+
+
+def _other_maps(test):
+    """What the maps are, in words, if they are not those of the paper."""
+    redshift = "(not named)" if test.redshift is None else test.redshift
+    is_redshift = test.redshift is not None and abs(test.redshift - _PAPER_REDSHIFT) < 0.005
+    if is_redshift and str(test.suite).lower() == _PAPER_SUITE.lower():
+        return ""
+    return (
+        f"These maps are of the suite {test.suite or '(not named)'} at redshift {redshift}. Those of the paper "
+        f"are of {_PAPER_SUITE}, at z = {_PAPER_REDSHIFT}, and not public: numbers may be compared as orders of magnitude only."
+    )
 
 
 def _table(metrics):

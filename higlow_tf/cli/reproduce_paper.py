@@ -128,7 +128,7 @@ def run_reproduction(size, out, choices, *, overwrite=False):
     options = EvaluationOptions(num_posteriors=size.num_posteriors, seed=choices["seed"])
     evaluation = evaluate_model(model, test, label, options, cache_dir=out / "cache")
     step("write the page")
-    page, table = write_page(out, model, evaluation, is_mock=choices["maps"] is None)
+    page, table = write_page(out, model, evaluation)
     print_table(*table, "Beside the paper")
     say(f"Open {page.resolve()}", bold=True)
 

@@ -8,22 +8,13 @@ import pytest
 import yaml
 
 from higlow_tf.errors import InputError, InputWarning
-from higlow_tf.models import ConditionalGlow, load_model, maps_for_testing
+from higlow_tf.models import load_model, maps_for_testing
 from higlow_tf.models.split_record import load_data_like, load_maps_like
 
 NUM_SIMULATIONS, NUM_MAPS = 12, 4
 SMALLEST = [f"model.{name}=1" for name in ("num_levels", "num_steps_per_level", "width")]
 SHORT = ("--preset", "tiny", "--epochs", "1", "--batch-size", "16", *(w for s in SMALLEST for w in ("--set", s)))
 NAMES = ("Omega_m", "sigma_8", "A_SN1", "A_AGN1", "A_SN2", "A_AGN2")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def no_compilation():
-    """XLA would take most of the time of these tests, and what it compiles is tested with the model."""
-    make_compiled = ConditionalGlow._make_compiled
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ConditionalGlow, "_make_compiled", lambda self, jit_compile: make_compiled(self, False))
-        yield
 
 
 def random_maps(shape, seed=0):

@@ -9,7 +9,7 @@ import typer
 
 from higlow_tf.cli import reproduce_paper as command
 from higlow_tf.cli import train
-from higlow_tf.cli.paper_page import PAPER, power_r2_of_linear_power
+from higlow_tf.cli.paper_page import PAPER, _other_maps, power_r2_of_linear_power
 from higlow_tf.data.simulate import write_lognormal
 from higlow_tf.diagnostics import read_metrics
 from higlow_tf.errors import InputError
@@ -25,7 +25,7 @@ class Smallest(command.PaperSize):
     preset = "tiny"
     max_minutes = 5.0
     maps_per_simulation = 1
-    num_posteriors = 2
+    num_posteriors = 4
     epochs = 1
 
 
@@ -115,6 +115,21 @@ def test_r2_of_linear_power_is_ruled_by_the_largest_scales():
     np.testing.assert_allclose(found, 1 - np.array([10.0, 9.0]) ** 2 / (2 * 49.5**2))
 
 
+@pytest.mark.parametrize(
+    ("suite", "redshift", "words"),
+    [
+        ("IllustrisTNG", 5.99, ""),
+        ("MockUniformUV", 6.0, "These maps are of the suite MockUniformUV at redshift 6.0."),
+        ("IllustrisTNG", 0.0, "at redshift 0.0."),
+        (None, None, "the suite (not named) at redshift (not named)."),
+    ],
+)
+def test_the_page_says_where_maps_are_not_those_of_the_paper(suite, redshift, words):
+    found = _other_maps(SimpleNamespace(suite=suite, redshift=redshift))
+    assert words in found
+    assert bool(found) is bool(words)
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:power_response. no error bar:higlow_tf.errors.InputWarning")  # 8 test simulations
 def test_the_paper_from_its_own_file_in_two_calls(own_files, tmp_path, monkeypatch, capsys):
@@ -146,7 +161,7 @@ def test_the_paper_from_its_own_file_in_two_calls(own_files, tmp_path, monkeypat
     positions = [page.index(title) for title in titles]
     assert positions == sorted(positions)
     assert "test simulations of the file that was trained on" in page
-    assert "Mock maps" not in page
+    assert "Not the maps of the paper" not in page  # by their name, they are
     for quoted in PAPER.values():
         assert f"{quoted:.3f}" in page
     metrics = read_metrics(out / "metrics.json")

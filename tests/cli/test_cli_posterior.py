@@ -12,15 +12,6 @@ from higlow_tf.models import ConditionalGlow, load_model
 SMALL = ("--epochs", "1", "--batch-size", "16")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def no_compilation():
-    """XLA would take most of the time of these tests, and what it compiles is tested with the model."""
-    make_compiled = ConditionalGlow._make_compiled
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ConditionalGlow, "_make_compiled", lambda self, jit_compile: make_compiled(self, False))
-        yield
-
-
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """40 simulations x 2 lognormal maps of 16 x 16 pixels: four simulations to validate, eight to test."""

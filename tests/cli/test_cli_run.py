@@ -9,18 +9,9 @@ import pytest
 
 from higlow_tf.cli import batches
 from higlow_tf.cli.train_progress import TrainProgress
-from higlow_tf.models import ConditionalGlow, load_model
+from higlow_tf.models import load_model
 
 SMALL = ("--epochs", "2", "--batch-size", "8")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def no_compilation():
-    """XLA would take most of the time of these tests, and what it compiles is tested with the model."""
-    make_compiled = ConditionalGlow._make_compiled
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ConditionalGlow, "_make_compiled", lambda self, jit_compile: make_compiled(self, False))
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +127,7 @@ def test_evaluation_beside_itself(higlow, run, suite, tmp_path):
     assert "power_log10_sd_ratio_worst_deviation" in metrics
     assert "power_overdensity_mean_ratio_at_k_h_mpc_0.251" in metrics
     pictures = {path.stem for path in out.glob("*.png")}
-    assert pictures == {"maps", "power_log10", "power_overdensity", "pixel_pdf", "loss"}
+    assert {"maps", "power_log10", "power_overdensity", "pixel_pdf", "loss"} <= pictures
     page = (out / "report.html").read_text()
     assert page.index("Bad generated maps") < page.index("Simulated and generated maps") < page.index("Provenance")
     assert "the 3 test simulations of the file that was trained on" in page

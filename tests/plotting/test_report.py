@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from higlow_tf.errors import InputError
-from higlow_tf.plotting import STYLE, Report
+from higlow_tf.plotting import STYLE, Report, VerdictRow
 
 VOID_TAGS = {"meta", "img", "br", "hr", "link", "input"}
 
@@ -93,6 +93,24 @@ def test_figure_is_emptied():
     figure = a_figure()
     Report("x").figure(figure, "caption", "alt")
     assert figure.axes == []
+
+
+def test_verdict_words_floors_and_an_alert_stand_on_top():
+    rows = [VerdictRow("P(k)", "0.77 ± 0.05", "worst bin", "off", "0.07"), ("Density", "-0.6", "lower is better")]
+    page = Page(Report("x", "sub").verdict(rows, "One.\n\nTwo.").alert("3 maps <bad>").section("Maps").html())
+    text = [part for part in page.text if part]
+    order = [text.index(part) for part in ("3 maps <bad>", "sub", "One.", "Two.", "0.77 ± 0.05", "0.07", "off", "Maps")]
+    assert order == sorted(order)
+    assert {"class": "off"} in page.all("strong")
+    assert {"class": "alert", "role": "alert"} in page.all("p")
+    # Every row has all columns, so that those of a shorter row stay below their headers.
+    assert len(page.all("td")) == 1 + 2 * 4
+
+
+def test_picture_goes_to_a_file_as_it_lies_in_the_page(tmp_path):
+    report = Report("x").figure(a_figure(), "caption", "alt", png_file=tmp_path / "figure.png")
+    (image,) = Page(report.html()).all("img")
+    assert (tmp_path / "figure.png").read_bytes() == base64.b64decode(image["src"].split(",")[1])
 
 
 def test_braces_in_text_stay():
