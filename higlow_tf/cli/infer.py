@@ -138,7 +138,8 @@ def _calibration_text(calibration):
     if calibration is None:
         return "raw, not calibrated"
     widening = ", ".join(f"{value:.3g}" for value in np.atleast_1d(calibration.widening))
-    return f"calibrated: tempering {calibration.tempering:.3g}, widening {widening}"
+    copies = f", mean over {calibration.num_symmetries} copies" if calibration.num_symmetries > 1 else ""
+    return f"calibrated: tempering {calibration.tempering:.3g}, widening {widening}{copies}"
 
 
 def _say_lines(lines):
