@@ -136,8 +136,10 @@ def _structure_metrics(statistics):
     metrics = {}
     if statistics.correlation is not None:
         one = statistics.correlation
-        index = np.unravel_index(_worst_entry(one), one.difference.shape)
-        metrics["power_correlation_worst_deviation"] = _metric_at(one, index, "difference")
+        number = one.num_generated_simulations
+        metrics["power_correlation_mean_difference"] = Metric(
+            one.mean_difference, one.mean_difference_error, one.mean_difference_floor, number
+        )
     if statistics.response is not None:
         one = statistics.response
         for row, name in enumerate(one.parameter_names):
@@ -159,8 +161,3 @@ def _structure_metrics(statistics):
         metrics["nearest_training_distance_ratio"] = Metric(one.ratio, one.error)
         metrics["nearest_training_p_value"] = Metric(one.p_value)
     return metrics
-
-
-def _worst_entry(comparison):
-    flat = [None if v is None else v.ravel() for v in (comparison.difference, comparison.error, comparison.floor)]
-    return worst_bin(*flat)

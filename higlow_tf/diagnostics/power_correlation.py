@@ -40,6 +40,8 @@ class CorrelationComparison:
         difference: generated - real.
         error: Its bootstrap error over simulations; None with too few simulations.
         floor: What abs(difference) is on average for real against real; None with too few simulations.
+        mean_difference: Mean of the difference over all pairs of two bins: one number, which no choice of a pair has made large.
+        mean_difference_error, mean_difference_floor: Its error and floor; None with too few simulations.
         field: "log10" or "overdensity".
         num_real_simulations, num_generated_simulations: How many simulations stand behind it.
     """
@@ -50,6 +52,9 @@ class CorrelationComparison:
     difference: Float[np.ndarray, "K K"]
     error: Float[np.ndarray, "K K"] | None
     floor: Float[np.ndarray, "K K"] | None
+    mean_difference: float
+    mean_difference_error: float | None
+    mean_difference_floor: float | None
     field: str
     num_real_simulations: int
     num_generated_simulations: int
@@ -139,8 +144,16 @@ def compare_power_correlation(
     def difference(real_totals: np.ndarray, totals: np.ndarray) -> np.ndarray:
         return _correlation(totals, len(k_h_mpc)) - _correlation(real_totals, len(k_h_mpc))
 
+    pairs = np.triu_indices(len(k_h_mpc), k=1)
+
+    def both(real_totals: np.ndarray, totals: np.ndarray) -> np.ndarray:
+        """The flat matrix, and after it the mean over the pairs of two bins."""
+        matrix = difference(real_totals, totals)
+        flat = matrix.reshape(*matrix.shape[:-2], -1)
+        return np.concatenate([flat, matrix[..., pairs[0], pairs[1]].mean(axis=-1, keepdims=True)], axis=-1)
+
     error = bootstrap_error(
-        difference,
+        both,
         real_sums,
         sums,
         is_paired=np.array_equal(real_indices, indices),
@@ -148,14 +161,19 @@ def compare_power_correlation(
         seed=seed,
         name="compare_power_correlation",
     )
+    floor = halving_floor(both, real_sums, len(indices), seed)
+    shape = (len(k_h_mpc), len(k_h_mpc))
     real_totals, totals = real_sums.sum(axis=0), sums.sum(axis=0)
     return CorrelationComparison(
         k_h_mpc=k_h_mpc,
         real=_correlation(real_totals, len(k_h_mpc)),
         generated=_correlation(totals, len(k_h_mpc)),
         difference=difference(real_totals, totals),
-        error=error,
-        floor=halving_floor(difference, real_sums, len(indices), seed),
+        error=None if error is None else error[:-1].reshape(shape),
+        floor=None if floor is None else floor[:-1].reshape(shape),
+        mean_difference=float(both(real_totals, totals)[-1]),
+        mean_difference_error=None if error is None else float(error[-1]),
+        mean_difference_floor=None if floor is None else float(floor[-1]),
         field=field,
         num_real_simulations=len(real_indices),
         num_generated_simulations=len(indices),

@@ -50,7 +50,7 @@ def test_everything_is_measured_of_both_runs(evaluated, runs):
     for name in ("metrics.json", "metrics_maf.json"):
         metrics = numbers(out, name)
         for key in (
-            "nll_nats_per_pixel", "power_r2_median", "power_correlation_worst_deviation", "classifier_auc",
+            "nll_nats_per_pixel", "power_r2_median", "power_correlation_mean_difference", "classifier_auc",
             "peaks_worst_deviation", "bispectrum_squeezed_worst_deviation", "minkowski_euler_worst_deviation",
             "texture_worst_deviation", "pixel_tail_ratio_above", "nearest_training_distance_ratio",
             "symmetry_defect_nats_per_pixel", "rmse_sigma_8", "coverage_68", "pull2",

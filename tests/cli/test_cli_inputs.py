@@ -21,8 +21,12 @@ CLI = Path(higlow_tf.cli.__file__).parent
 HEAVY_MODULES = {
     "calibration.py",
     "calibration_figures.py",
-    "evaluation.py",
-    "evaluation_figures.py",
+    *(
+        f"evaluation{part}.py"
+        for part in ("", "_cache", "_figures", "_metrics", "_page", "_posteriors", "_statistics", "_verdict")
+    ),
+    "paper_figures.py",
+    "paper_page.py",
     "train_progress.py",
 }
 ALLOWED = sys.stdlib_module_names

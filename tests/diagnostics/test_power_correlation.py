@@ -40,6 +40,8 @@ def test_comparison_is_that_of_its_two_sides():
     assert comparison.generated == pytest.approx(expected, abs=ROUNDING)
     assert comparison.difference == pytest.approx(comparison.generated - comparison.real, abs=ROUNDING)
     assert (comparison.num_real_simulations, comparison.num_generated_simulations) == (20, 30)
+    pairs = np.triu_indices(len(comparison.k_h_mpc), 1)
+    assert comparison.mean_difference == pytest.approx(comparison.difference[pairs].mean(), abs=ROUNDING)
     overdensity = compare(real, generated, field="overdensity")
     assert overdensity.field == "overdensity"
     assert not np.allclose(overdensity.real, comparison.real)
@@ -109,3 +111,11 @@ def test_wrong_input(change, message):
     }
     with pytest.raises(InputError, match=message):
         compare_power_correlation(**(arguments | change))
+
+
+def test_the_mean_difference_tells_another_scatter_from_none():
+    """The amplitude of a map correlates all bins; two sides with the same scatter differ by no more than their errors."""
+    same = compare(maps_of(150, seed=5, amplitude_sd=0.3), maps_of(150, seed=6, amplitude_sd=0.3))
+    other = compare(maps_of(150, seed=5, amplitude_sd=0.3), maps_of(150, seed=6))
+    assert abs(same.mean_difference) < 3 * same.mean_difference_error
+    assert other.mean_difference < -5 * max(other.mean_difference_error, other.mean_difference_floor)

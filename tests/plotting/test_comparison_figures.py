@@ -83,7 +83,7 @@ def test_a_noisy_bin_is_an_arrow_and_leaves_the_others_visible():
 def test_correlation_has_one_scale_for_all_panels():
     real = np.eye(4)
     generated = 0.5 * np.ones((4, 4))
-    one = CorrelationComparison(K, real, generated, generated - real, None, None, "log10", 8, 8)
+    one = CorrelationComparison(K, real, generated, generated - real, None, None, 0.1, None, None, "log10", 8, 8)
     figure, axes = STYLE.new_figure(1, 3, size_in=(10, 3.6))
     assert plot_correlation(axes, one) is axes
     meshes = [ax.collections[0] for ax in axes]
