@@ -1,4 +1,4 @@
-"""Publishes a calibrated run: python training/publish_model.py RUN NAME metrics.json, into saved_models/NAME."""
+"""Publishes a calibrated run: python training/publish_model.py RUN NAME metrics.json [more.json], into saved_models/NAME."""
 
 import sys
 import tempfile
@@ -13,9 +13,12 @@ from higlow_tf.serving.publish import publish_model
 __all__ = []
 
 if __name__ == "__main__":
-    run, name, metrics_file = sys.argv[1:]
+    run, name, *metrics_files = sys.argv[1:]
+    metrics = {
+        key: metric for file in metrics_files for key, metric in read_metrics(file).items()
+    }  # the last file counts
     with tempfile.TemporaryDirectory() as folder:
         # higlow simulate --suite mock --simulations 4 --seed 2211: one map of each, at parameters all over the prior.
         maps, params, _ = write_mock(folder, simulations=4, map_size=load_model(run).map_size, seed=2211)
         examples = load_cmd(maps, params).select(range(0, 60, 15))
-        print(publish_model(run, Path("saved_models") / name, examples, read_metrics(metrics_file), overwrite=True))
+        print(publish_model(run, Path("saved_models") / name, examples, metrics, overwrite=True))
