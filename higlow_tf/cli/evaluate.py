@@ -1,7 +1,6 @@
 """higlow evaluate: a report about a model on maps that it was not trained on."""
 
 import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -44,6 +43,18 @@ def evaluate(
     Example: higlow evaluate RUN --maps MAPS.npy --params PARAMS.txt --out evaluation
     """
     others = compare or []
+    command = _command(
+        run,
+        maps=maps,
+        params=params,
+        compare=others,
+        samples=samples,
+        cosmologies=cosmologies,
+        maps_per_cosmology=maps_per_cosmology,
+        posterior_maps=posterior_maps,
+        seed=seed,
+        out=out,
+    )
     names = _names([run, *others])
     files = [_METRICS, *(f"metrics_{name}.json" for name in names[1:])]
     check_new_files(out, (*files, _REPORT), overwrite)
@@ -67,7 +78,7 @@ def evaluate(
         runs.append(EvaluatedRun(name, model, evaluation, evaluation_metrics(evaluation)))
     runs[0].metrics.update(differences_of_densities(runs))
     prefix = ON_TRAINING_MAPS if ON_TRAINING_MAPS in label else ""
-    facts = provenance(models[0], test, run) | {"seed of the generated maps": seed, "command": _command()}
+    facts = provenance(models[0], test, run) | {"seed of the generated maps": seed, "command": command}
     rows = write_page(
         out / _REPORT,
         runs,
@@ -107,8 +118,13 @@ def _names(runs):
     return [name if names.count(name) == 1 else f"{name}_{number}" for number, name in enumerate(names, start=1)]
 
 
-def _command():
-    return shlex.join(["higlow", *sys.argv[1:]])
+def _command(run, **options):
+    """The call as a line for a shell: one `--name value` for each value of each option that has one."""
+    words = ["higlow", "evaluate", str(run)]
+    for name, values in options.items():
+        for value in values if isinstance(values, list) else [values]:
+            words += [] if value is None else [f"--{name.replace('_', '-')}", str(value)]
+    return shlex.join(words)
 
 
 def _test_maps(models, others, maps, params, allow_training_maps):

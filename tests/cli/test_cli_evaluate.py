@@ -62,7 +62,7 @@ def test_everything_is_measured_of_both_runs(evaluated, runs):
     assert difference == pytest.approx(one - two, abs=1e-9)
 
 
-def test_the_page_begins_with_the_verdict_and_holds_every_figure(evaluated):
+def test_the_page_begins_with_the_verdict_and_holds_every_figure(evaluated, runs):
     out, _ = evaluated
     page = (out / "report.html").read_text()
     order = [
@@ -79,7 +79,8 @@ def test_the_page_begins_with_the_verdict_and_holds_every_figure(evaluated):
     assert pictures == {path.stem for path in out.glob("*.pdf")}
     assert page.count("<img ") == len(pictures)
     assert {"maps", "power_log10", "posteriors", "nearest", "texture", "runs_power_log10", "runs_pixels"} <= pictures
-    assert "higlow " in page[page.index("command") :]
+    assert f"higlow evaluate {runs[0]} --maps" in page[page.index("command") :]
+    assert f"--compare {runs[1]} --cosmologies 2 --maps-per-cosmology 3 --posterior-maps 4 --seed 0 --out {out}" in page
     assert "http" not in page.replace("http-equiv", "")  # opens without a network
 
 
