@@ -95,7 +95,7 @@ def test_no_text_file_names_a_folder_of_a_machine(name):
 @pytest.mark.parametrize(
     ("text", "is_path"),
     [
-        ("maps: /work/data/maps.npy", True),
+        ("maps: /data/mocks/maps.npy", True),
         ('"source": "/home/me/maps.npy"', True),
         ("see ~/data", True),
         (r"C:\data\maps.npy", True),
