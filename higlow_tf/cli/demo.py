@@ -62,6 +62,7 @@ def run_demo(size, out, minutes, seed):
     from higlow_tf.diagnostics import write_metrics
     from higlow_tf.inference import infer
     from higlow_tf.models import load_model, maps_for_testing, subset_of
+    from higlow_tf.models.trainer import load_run_data
     from higlow_tf.serving import export_model
 
     start = time.monotonic()
@@ -84,11 +85,12 @@ def run_demo(size, out, minutes, seed):
     middle = model.parameters.denormalize(np.zeros((1, len(model.parameters))))
     write_samples(model, np.repeat(middle, size.num_samples, axis=0), out / "samples.npy", seed=seed)
     step("evaluate on test simulations")
-    test, label = maps_for_testing(model.split, _load(config))
-    training = subset_of(model.split, _load(config), "train").maps
+    data = load_run_data(config)
+    test, label = maps_for_testing(model.split, data)
+    training = subset_of(model.split, data, "train").maps
     evaluation = evaluate_model(model, test, label, EvaluationOptions(num_posteriors=0, seed=seed), training=training)
     step("calibrate posteriors on validation simulations, and judge them on test simulations")
-    judgement, calibration_summary = _calibrate(size, model, out / "run", _load(config), test, seed)
+    judgement, calibration_summary = _calibrate(size, model, out / "run", data, test, seed)
     of_maps = evaluation_metrics(evaluation)
     metrics = of_maps | judgement.metrics()
     write_metrics(out / "metrics.json", metrics)
@@ -104,12 +106,6 @@ def run_demo(size, out, minutes, seed):
     )
     say(f"Done in {time_text(time.monotonic() - start)}. Next: higlow train --help")
     say(f"Open {report_file.resolve()}", bold=True)
-
-
-def _load(config):
-    from higlow_tf.models.trainer import load_run_data
-
-    return load_run_data(config)
 
 
 def _train(size, run, maps, params, minutes, seed):

@@ -38,7 +38,7 @@ def write_page(path, runs, history, facts, figures, *, title, subtitle, verdict_
 
     Args:
         path: File of the page.
-        runs: `EvaluatedRun`s; the first is what the page is about.
+        runs: `EvaluatedRun`s; the first is what the page is about, and its metrics hold `differences_of_densities`.
         history: Columns of its history.csv, or None.
         facts: Where the numbers come from, name -> value.
         figures: Folder for the figures as PNG and PDF.
@@ -51,8 +51,9 @@ def write_page(path, runs, history, facts, figures, *, title, subtitle, verdict_
     """
     run = runs[0]
     rows = verdict_rows(run.evaluation, run.metrics)
-    differences = differences_of_densities(runs)
-    rows[2:2] = [_difference_row(*pair) for pair in zip(differences.values(), runs[1:], strict=True)]
+    rows[2:2] = [
+        _difference_row(run.metrics[name], other) for name, other in zip(_difference_names(runs), runs[1:], strict=True)
+    ]
     text = verdict_text(rows)
     if verdict_prefix:
         rows = [row._replace(label=f"{verdict_prefix}: {row.label}") for row in rows]
@@ -89,11 +90,14 @@ def add_pictures(report, pictures, folder):
 
 def differences_of_densities(runs):
     """Mean negative log-density of the first run minus that of each other run, in nats per pixel: `Metric`s by name."""
+    pairs = zip(_difference_names(runs), runs[1:], strict=True)
+    return {name: _difference(runs[0].evaluation, run.evaluation) for name, run in pairs}
+
+
+def _difference_names(runs):
+    """Names of the metrics of `differences_of_densities`, one for each other run; the first is the shortest."""
     name = "nll_difference_nats_per_pixel"
-    names = [name if number == 1 else f"{name}_{run.name}" for number, run in enumerate(runs)]
-    return {
-        name: _difference(runs[0].evaluation, run.evaluation) for name, run in zip(names[1:], runs[1:], strict=True)
-    }
+    return [name if number == 1 else f"{name}_{run.name}" for number, run in enumerate(runs)][1:]
 
 
 def _difference(one, two):
