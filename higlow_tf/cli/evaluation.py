@@ -47,7 +47,8 @@ class AtOneCosmology:
         simulation: Its index.
         theta: Its parameters, `[P]`.
         power: P(k) of log10 maps; errors and floor over single maps.
-        num_real_maps, num_generated_maps: How many maps there are of each.
+        num_real_maps, num_generated_maps: How many maps there are of each; those that are not finite and positive do
+            not count.
     """
 
     simulation: int
@@ -72,6 +73,7 @@ class Evaluation:
         checked_against: Whose extremes the pixels were checked against: "training" or "test" maps.
         statistics: Generated against test maps; empty for several channels.
         at_cosmologies: The same at single test simulations.
+        num_bad_at_cosmologies: Maps generated for these that are not finite and positive everywhere.
         symmetry: How far the density changes under shifts and reflections; None if a density is not finite.
         posteriors: Posteriors of some test maps; None if there are none.
         not_measured: Reasons, by the name of what was not measured.
@@ -88,6 +90,7 @@ class Evaluation:
     checked_against: str
     statistics: MapStatistics
     at_cosmologies: tuple[AtOneCosmology, ...]
+    num_bad_at_cosmologies: int
     symmetry: SymmetryDefect | None
     posteriors: PosteriorScores | None
     not_measured: dict[str, str] = field(default_factory=dict)
@@ -117,11 +120,11 @@ def evaluate_model(model, test, label, options=None, *, training="the training m
     is_usable = _is_usable(generated)
     checked_against = "test" if isinstance(training, str) else "training"
     extremes = _extremes_log10(test.maps if isinstance(training, str) else training)
-    not_measured, statistics, at_cosmologies = {}, MapStatistics(), ()
+    not_measured, statistics, at_cosmologies, num_bad = {}, MapStatistics(), (), 0
     if test.num_channels == 1:
         with progress_bar("statistics") as report:
             statistics = measure_maps(compared, generated, is_usable, training, seed=options.seed, progress=report)
-        at_cosmologies = _at_cosmologies(model, cache, test, options)
+        at_cosmologies, num_bad = _at_cosmologies(model, cache, test, options, not_measured)
     else:
         not_measured["statistics"] = "maps are compared for one field only"
     symmetry = None
@@ -148,6 +151,7 @@ def evaluate_model(model, test, label, options=None, *, training="the training m
         checked_against=checked_against,
         statistics=statistics,
         at_cosmologies=at_cosmologies,
+        num_bad_at_cosmologies=num_bad,
         symmetry=symmetry,
         posteriors=posteriors,
         not_measured=not_measured | statistics.not_measured,
@@ -173,27 +177,35 @@ def _generated(model, cache, theta, seed, description):
     return cache.array("samples", [np.asarray(theta), seed], compute)
 
 
-def _at_cosmologies(model, cache, test, options):
-    """P(k) at a few test simulations; those without a usable generated map are left out."""
+def _at_cosmologies(model, cache, test, options, not_measured):
+    """P(k) at a few test simulations, and the number of generated maps that cannot be used.
+
+    A simulation with fewer than two usable maps on a side is left out, which `not_measured` is told.
+    """
     if not options.num_cosmologies:
-        return ()
+        return (), 0
     theta = test.theta_by_simulation
     chosen = _spread_points(model.parameters.normalize(theta), options.num_cosmologies)
     repeated = np.repeat(theta[chosen], options.maps_per_cosmology, axis=0)
     # The next seed: other noise than that of the maps at the parameters of each test map.
     generated = _generated(model, cache, repeated, options.seed + 1, "maps at single cosmologies")
+    is_usable = _is_usable(generated)
     results = []
-    for index, maps in zip(chosen, np.split(generated, len(chosen)), strict=True):
-        real = np.asarray(test.maps[test.simulation == test.simulation_indices[index]])
-        maps = maps[_is_usable(maps)]
+    by_simulation = zip(chosen, np.split(generated, len(chosen)), np.split(is_usable, len(chosen)), strict=True)
+    for index, maps, usable in by_simulation:
+        simulation = int(test.simulation_indices[index])
+        real, maps = np.asarray(test.maps[test.simulation == simulation]), maps[usable]
         if min(len(real), len(maps)) < 2:
+            not_measured[f"P(k) at simulation {simulation}"] = (
+                f"it takes two maps a side that are finite and positive; there are {len(real)} simulated and {len(maps)} "
+                "generated ones"
+            )
             continue
         # Every map stands for itself here: indices of their own on the two sides, since the maps are no pairs.
         ones = np.arange(len(real)), np.arange(len(real), len(real) + len(maps))
         power = compare_power(real, ones[0], maps, ones[1], test.box_size_mpc_h, seed=options.seed)
-        indices = test.simulation_indices
-        results.append(AtOneCosmology(int(indices[index]), theta[index], power, len(real), len(maps)))
-    return tuple(results)
+        results.append(AtOneCosmology(simulation, theta[index], power, len(real), len(maps)))
+    return tuple(results), int(np.sum(~is_usable))
 
 
 def _spread_points(points, num_wanted):

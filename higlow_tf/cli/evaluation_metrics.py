@@ -96,6 +96,7 @@ def _sample_metrics(evaluation):
     checks = evaluation.checks
     counts = {
         "nonfinite_samples": int(np.sum(~evaluation.is_usable)),
+        "nonfinite_samples_at_cosmologies": evaluation.num_bad_at_cosmologies,
         "out_of_range_samples": checks.num_out_of_range,
         "pixel_fraction_out_of_range": checks.fraction_pixels_out_of_range,
     }

@@ -58,11 +58,11 @@ def write_page(path, runs, history, facts, figures, *, title, subtitle, verdict_
     if verdict_prefix:
         rows = [row._replace(label=f"{verdict_prefix}: {row.label}") for row in rows]
     report = Report(title, subtitle).verdict(rows, text)
-    num_bad = run.metrics["nonfinite_samples"].value
-    if num_bad:
+    num_bad, num_bad_more = (run.metrics[f"nonfinite_samples{where}"].value for where in ("", "_at_cosmologies"))
+    if num_bad or num_bad_more:
         report.alert(
-            f"{num_bad} of {len(run.evaluation.rows)} generated maps have pixels that are not finite and positive. All numbers "
-            "of generated maps below leave them out."
+            f"{num_bad} of {len(run.evaluation.rows)} generated maps, and {num_bad_more} of those at single cosmologies, have "
+            "pixels that are not finite and positive. All numbers of generated maps below leave them out."
         )
     if len(runs) > 1:
         report.section("All runs").table(*_table_of_runs(runs))

@@ -123,12 +123,18 @@ def test_another_file_and_samples_that_are_not_finite(higlow, runs, tmp_path, mo
 
     monkeypatch.setattr(ConditionalGlow, "decode", with_a_hole)
     out = tmp_path / "out"
-    few = ("--posterior-maps", 0, "--cosmologies", 0)
+    few = ("--posterior-maps", 0, "--cosmologies", 2, "--maps-per-cosmology", 2)
     result = higlow("evaluate", runs[0], "--maps", maps, "--params", params, *few, "--out", out)
     assert result.exit_code == 0, result.stderr
     assert numbers(out)["nonfinite_samples"]["value"] == 1
     page = (out / "report.html").read_text()
-    assert page.index("1 of 10 generated maps have pixels that are not finite") < page.index("checks pass")
+    alert = "1 of 10 generated maps, and 1 of those at single cosmologies, have pixels that are not finite"
+    assert page.index(alert) < page.index("checks pass")
+    assert numbers(out)["nonfinite_samples_at_cosmologies"]["value"] == 1
+    # One of two maps is too few for the first of the two cosmologies, and the page says so.
+    left_out = page[page.index("Not measured") :]
+    assert left_out.count("P(k) at simulation") == 1
+    assert "there are 2 simulated and 1 generated ones" in left_out
     assert "the file is not the one that the model was trained on" in page[page.index("Not measured") :]
     assert "nearest_training_distance_ratio" not in numbers(out)
 
