@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "higlow_tf"
 FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
 
 # What every part may use: modules at the top of the package that belong to no part.
-SHARED = {"errors", "files", "layout"}
+SHARED = {"errors", "files", "layout", "symmetries"}
 
 # The arrows of the package's design: a part may import these others (and its own modules).
 MAY_IMPORT = {

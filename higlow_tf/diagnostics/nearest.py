@@ -11,8 +11,8 @@ from scipy.stats import mannwhitneyu
 
 from higlow_tf.diagnostics.bootstrap import NUM_BOOTSTRAP, bootstrap_error, resampled_median
 from higlow_tf.diagnostics.fields import as_square_maps, log10_field
-from higlow_tf.diagnostics.symmetry_defect import NUM_SQUARE_SYMMETRIES, square_symmetry
 from higlow_tf.errors import InputError
+from higlow_tf.symmetries import NUM_SQUARE_SYMMETRIES, square_symmetry
 
 __all__ = ["NearestTraining", "nearest_training_map"]
 

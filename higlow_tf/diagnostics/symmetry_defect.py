@@ -10,11 +10,9 @@ from numpy.typing import ArrayLike
 from higlow_tf.diagnostics.bootstrap import NUM_BOOTSTRAP, bootstrap_error, sums_by_simulation
 from higlow_tf.diagnostics.fields import as_simulation
 from higlow_tf.errors import InputError
+from higlow_tf.symmetries import square_symmetry
 
-__all__ = ["NUM_SQUARE_SYMMETRIES", "SymmetryDefect", "square_symmetry", "symmetry_defect"]
-
-NUM_SQUARE_SYMMETRIES = 8
-"""Rotations and reflections that map a square onto itself."""
+__all__ = ["SymmetryDefect", "symmetry_defect"]
 
 _SHIFT_STREAM = 0x73796D6D
 
@@ -36,15 +34,6 @@ class SymmetryDefect:
     per_map: Float[np.ndarray, " N"]
     num_transforms: int
     num_simulations: int
-
-
-def square_symmetry(maps: np.ndarray, element: int) -> np.ndarray:
-    """Applies one of the eight symmetries of the square, numbered from 0 (none), to maps `[N, n, n, ...]`."""
-    if element & 1:
-        maps = maps[:, ::-1]
-    if element & 2:
-        maps = maps[:, :, ::-1]
-    return np.swapaxes(maps, 1, 2) if element & 4 else maps
 
 
 def symmetry_defect(
@@ -102,7 +91,7 @@ def symmetry_defect(
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_SHIFT_STREAM,)))
     values = np.empty((num_transforms, len(maps)))
     for t in range(num_transforms):
-        turned = square_symmetry(maps, t % NUM_SQUARE_SYMMETRIES)
+        turned = square_symmetry(maps, t)
         shifts = rng.integers(maps.shape[1], size=(len(maps), 2))
         moved = np.stack([np.roll(turned[i], tuple(shift), axis=(0, 1)) for i, shift in enumerate(shifts)])
         values[t] = _checked(log_prob(moved, theta), len(maps))

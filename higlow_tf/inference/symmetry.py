@@ -3,6 +3,7 @@
 import numpy as np
 
 from higlow_tf.errors import InputError
+from higlow_tf.symmetries import square_symmetry
 
 __all__ = ["checked_num_symmetries", "symmetric_copies", "symmetry_indices"]
 
@@ -31,8 +32,7 @@ def symmetry_indices(map_size, num_symmetries):
     pixels = np.arange(map_size * map_size).reshape(map_size, map_size)
     rows = []
     for number in range(num_symmetries):
-        copy = np.rot90(pixels, number % 4)
-        copy = copy.T if number % 8 >= 4 else copy
+        copy = square_symmetry(pixels[None], number)[0]
         shift = [int(map_size * (number * step % 1.0)) for step in _SHIFT_STEPS]
         rows.append(np.roll(copy, shift, axis=(0, 1)).ravel())
     return np.stack(rows)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from higlow_tf.data import lognormal
-from higlow_tf.diagnostics.symmetry_defect import square_symmetry, symmetry_defect
+from higlow_tf.diagnostics.symmetry_defect import symmetry_defect
 from higlow_tf.errors import InputError, InputWarning
+from higlow_tf.symmetries import square_symmetry
 
 THETA = np.tile([0.3, 0.8], (6, 1))
 
