@@ -1,13 +1,14 @@
 """Files that appear whole or not at all."""
 
 import contextlib
+import json
 import os
 import shutil
 from pathlib import Path
 
 from higlow_tf.errors import InputError
 
-__all__ = ["check_new", "whole_path"]
+__all__ = ["check_new", "whole_path", "write_json"]
 
 
 def check_new(path, overwrite=False):
@@ -49,3 +50,9 @@ def whole_path(path, overwrite=True):
     finally:
         with contextlib.suppress(OSError):
             shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
+
+
+def write_json(content, path):
+    """Writes a JSON file, whole or not at all."""
+    with whole_path(path) as part:
+        part.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")

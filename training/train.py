@@ -2,7 +2,7 @@
 
 import sys
 
-from higlow_tf.models import read_run_config, train_run
+from higlow_tf.runs import read_run_config, train_run
 
 __all__ = []
 

@@ -98,7 +98,7 @@ def _zeros_text(record):
 
 
 def _judge(record, maps, params):
-    from higlow_tf.models.split_record import load_data_like, seen_maps
+    from higlow_tf.runs.split_record import load_data_like, seen_maps
 
     data = load_data_like(record, maps, params)
     hashes = data.map_hashes()

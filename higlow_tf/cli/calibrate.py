@@ -51,10 +51,11 @@ def calibrate(
     out = run / "calibration" if out is None else out
     check_new_files(out, (_METRICS, _POSTERIORS, _REPORT), overwrite)
     load_tensorflow()
-    from higlow_tf.cli.calibration import fit_and_store, judge, spread_maps
+    from higlow_tf.evaluation.calibrate import fit_and_store, judge, spread_maps
     from higlow_tf.inference import Calibration
-    from higlow_tf.models import load_model, maps_for_testing
-    from higlow_tf.models.split_record import load_data_like, subset_of
+    from higlow_tf.models import load_model
+    from higlow_tf.runs import maps_for_testing
+    from higlow_tf.runs.split_record import load_data_like, subset_of
 
     model = load_model(run)
     if len(model.parameters) > 3:
@@ -131,19 +132,19 @@ class _Likelihoods:
 
 
 def _write(out, run, model, test, label, judgement, fit, calibration, points, overwrite):
-    from higlow_tf.cli.calibration import calibration_rows
-    from higlow_tf.cli.calibration_figures import calibration_pictures
-    from higlow_tf.cli.evaluation_page import add_pictures, provenance
     from higlow_tf.diagnostics import write_metrics
-    from higlow_tf.models.split_record import ON_TRAINING_MAPS
-    from higlow_tf.plotting import Report
+    from higlow_tf.evaluation.calibrate import calibration_rows
+    from higlow_tf.reports.calibration_pictures import calibration_pictures
+    from higlow_tf.reports.evaluation_page import add_pictures, provenance
+    from higlow_tf.reports.page import Page
+    from higlow_tf.runs.split_record import ON_TRAINING_MAPS
 
     rows = calibration_rows(judgement, calibration, fit)
     metrics = judgement.metrics()
     if ON_TRAINING_MAPS in label:
         metrics = {f"on_training_maps_{name}": metric for name, metric in metrics.items()}
         rows = [(f"{ON_TRAINING_MAPS}: {name}", value, note) for name, value, note in rows]
-    report = Report(f"Calibration of {run.name}", f"on {label}").verdict(rows)
+    report = Page(f"Calibration of {run.name}", f"on {label}").verdict(rows)
     report.section(_TABLE_TITLE).table(*judgement.table())
     add_pictures(report, calibration_pictures(judgement, test), out)
     facts = provenance(model, test, run) | {"grid points an axis": points, "calibration": calibration.label}

@@ -54,15 +54,16 @@ def demo(
 
 def run_demo(size, out, minutes, seed):
     """Runs the chain in a folder, replacing what an earlier demo left there."""
-    from higlow_tf.cli.batches import spread_rows
-    from higlow_tf.cli.evaluation import EvaluationOptions, evaluate_model
-    from higlow_tf.cli.evaluation_metrics import evaluation_metrics
     from higlow_tf.cli.sample import write_samples
     from higlow_tf.data.mock import write_mock
     from higlow_tf.diagnostics import write_metrics
+    from higlow_tf.evaluation.chunks import spread_rows
+    from higlow_tf.evaluation.evaluate_model import EvaluationOptions, evaluate_model
+    from higlow_tf.evaluation.metrics import evaluation_metrics
     from higlow_tf.inference import infer
-    from higlow_tf.models import load_model, maps_for_testing, subset_of
-    from higlow_tf.models.trainer import load_run_data
+    from higlow_tf.models import load_model
+    from higlow_tf.runs import maps_for_testing, subset_of
+    from higlow_tf.runs.trainer import load_run_data
     from higlow_tf.serving import export_model
 
     start = time.monotonic()
@@ -110,7 +111,7 @@ def run_demo(size, out, minutes, seed):
 
 def _train(size, run, maps, params, minutes, seed):
     from higlow_tf.cli.train import run_training
-    from higlow_tf.models import RunConfig
+    from higlow_tf.runs import RunConfig
 
     config = RunConfig.model_validate(
         {
@@ -126,9 +127,9 @@ def _train(size, run, maps, params, minutes, seed):
 
 def _calibrate(size, model, run, data, test, seed):
     """The judgement of the posteriors of some test maps, and what matters most of it."""
-    from higlow_tf.cli.calibration import calibration_rows, fit_and_store, judge, spread_maps
+    from higlow_tf.evaluation.calibrate import calibration_rows, fit_and_store, judge, spread_maps
     from higlow_tf.inference import log_likelihood_of_copies
-    from higlow_tf.models import subset_of
+    from higlow_tf.runs import subset_of
 
     validation = spread_maps(subset_of(model.split, data, "validation"), size.calibration_maps)
     judged = spread_maps(test, size.calibration_maps)
@@ -144,15 +145,15 @@ def _calibrate(size, model, run, data, test, seed):
 
 
 def _write_report(out, model, evaluation, of_maps, judgement, calibration_summary, posterior, theta):
-    from higlow_tf.cli.calibration_figures import calibration_pictures
-    from higlow_tf.cli.evaluation_figures import evaluation_pictures, loss_picture
-    from higlow_tf.cli.evaluation_page import add_pictures, provenance
-    from higlow_tf.cli.evaluation_verdict import verdict_rows, verdict_text
-    from higlow_tf.models import RunDirectory
-    from higlow_tf.plotting import Report
+    from higlow_tf.evaluation.verdict import verdict_rows, verdict_text
+    from higlow_tf.reports.calibration_pictures import calibration_pictures
+    from higlow_tf.reports.evaluation_page import add_pictures, provenance
+    from higlow_tf.reports.evaluation_pictures import evaluation_pictures, loss_picture
+    from higlow_tf.reports.page import Page
+    from higlow_tf.runs import RunDirectory
 
     rows = verdict_rows(evaluation, of_maps)
-    report = Report(
+    report = Page(
         "higlow demo",
         "Mock maps from a particle-mesh simulation with neutral hydrogen painted on. They are no hydrodynamic "
         "simulations, and a few minutes are not a full training.",
@@ -177,8 +178,8 @@ def _posterior_rows(posterior, theta):
 
 
 def _posterior_picture(model, posterior, theta):
-    from higlow_tf.cli.evaluation_figures import Picture
     from higlow_tf.plotting import STYLE, plot_posterior
+    from higlow_tf.reports.evaluation_pictures import Picture
 
     figure, axes = STYLE.new_figure(1, len(theta), size_in=(3.6 * len(theta), 3.9))
     for i, ax in enumerate(np.atleast_1d(axes)):

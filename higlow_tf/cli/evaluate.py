@@ -59,12 +59,13 @@ def evaluate(
     files = [_METRICS, *(f"metrics_{name}.json" for name in names[1:])]
     check_new_files(out, (*files, _REPORT), overwrite)
     load_tensorflow()
-    from higlow_tf.cli.evaluation import EvaluationOptions, evaluate_model
-    from higlow_tf.cli.evaluation_metrics import evaluation_metrics
-    from higlow_tf.cli.evaluation_page import EvaluatedRun, differences_of_densities, provenance, write_page
     from higlow_tf.diagnostics import write_metrics
-    from higlow_tf.models import RunDirectory, load_model
-    from higlow_tf.models.split_record import ON_TRAINING_MAPS
+    from higlow_tf.evaluation.evaluate_model import EvaluationOptions, evaluate_model
+    from higlow_tf.evaluation.metrics import evaluation_metrics
+    from higlow_tf.models import load_model
+    from higlow_tf.reports.evaluation_page import EvaluatedRun, differences_of_densities, provenance, write_page
+    from higlow_tf.runs import RunDirectory
+    from higlow_tf.runs.split_record import ON_TRAINING_MAPS
 
     models = [load_model(one) for one in (run, *others)]
     data, test, label = _test_maps(models, others, maps, params, allow_training_maps)
@@ -103,7 +104,7 @@ def evaluate(
 
 def training_maps(model, data):
     """The maps `[T, H, W]` that a model learned from, if the data are those of its run; otherwise in words why not."""
-    from higlow_tf.models import subset_of
+    from higlow_tf.runs import subset_of
 
     if model.split is None:
         return "the model carries no record of its training maps"
@@ -129,8 +130,8 @@ def _command(run, **options):
 
 def _test_maps(models, others, maps, params, allow_training_maps):
     """All data, the maps on which every model may be judged, and which these are."""
-    from higlow_tf.models import maps_for_testing
-    from higlow_tf.models.split_record import ON_TRAINING_MAPS, load_data_like
+    from higlow_tf.runs import maps_for_testing
+    from higlow_tf.runs.split_record import ON_TRAINING_MAPS, load_data_like
 
     model = models[0]
     data = load_data_like(model.split, maps, params, parameters=model.parameters)

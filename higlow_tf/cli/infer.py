@@ -64,7 +64,7 @@ def infer(
     load_tensorflow()
     from higlow_tf import inference
     from higlow_tf.models import load_model
-    from higlow_tf.models.split_record import load_maps_like
+    from higlow_tf.runs.split_record import load_maps_like
 
     model = load_model(run)
     if figure is not None and (len(model.parameters) != 2 or method is not Method.GRID):

@@ -100,10 +100,11 @@ def run_reproduction(size, out, choices, *, overwrite=False):
         choices: Values of the options, JSON-compatible; None for what `size` says.
         overwrite: Whether to begin anew.
     """
-    from higlow_tf.cli.evaluation import EvaluationOptions, evaluate_model
-    from higlow_tf.cli.paper_page import write_page
-    from higlow_tf.models import load_model, maps_for_testing
-    from higlow_tf.models.split_record import load_data_like
+    from higlow_tf.evaluation.evaluate_model import EvaluationOptions, evaluate_model
+    from higlow_tf.models import load_model
+    from higlow_tf.reports.paper_page import write_page
+    from higlow_tf.runs import maps_for_testing
+    from higlow_tf.runs.split_record import load_data_like
 
     _prepare(out, choices, overwrite)
     start = time.monotonic()
@@ -135,7 +136,7 @@ def run_reproduction(size, out, choices, *, overwrite=False):
 
 def _prepare(out, choices, overwrite):
     """Begins a reproduction, or makes sure that the folder holds one with the same choices."""
-    from higlow_tf.models.saving import write_json
+    from higlow_tf.files import write_json
 
     settings = out / _SETTINGS
     if overwrite:
@@ -186,7 +187,7 @@ def _trained_run(size, out, choices, maps, params):
     if choices["run"] is not None:
         return _copied_run(Path(choices["run"]), run)
     from higlow_tf.cli.train import run_training
-    from higlow_tf.models import RunConfig, RunDirectory
+    from higlow_tf.runs import RunConfig, RunDirectory
 
     is_resumed = RunDirectory(unfinished).checkpoint_path.exists()
     if is_resumed:

@@ -7,10 +7,10 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from higlow_tf.cli.batches import generate_in_chunks, warn_outside
 from higlow_tf.cli.console import load_tensorflow, progress_bar, say
 from higlow_tf.cli.options import Overwrite, Run, Seed
 from higlow_tf.errors import InputError
+from higlow_tf.evaluation.chunks import generate_in_chunks, warn_outside
 from higlow_tf.files import check_new, whole_path
 
 __all__ = ["sample", "write_samples"]

@@ -122,7 +122,8 @@ def run_training(config, out, *, resume=False, overwrite=False):
         typer.Exit: After Ctrl-C, with code 130.
     """
     from higlow_tf.cli.train_progress import TrainProgress
-    from higlow_tf.models import RunDirectory, preset, train_run
+    from higlow_tf.models import preset
+    from higlow_tf.runs import RunDirectory, train_run
 
     preset(config.preset)
     run = RunDirectory(out)
@@ -148,9 +149,9 @@ def _check_data(config, run, resume):
 
     That are parameters outside the prior, anywhere in the file, and other content than that of a run that is resumed.
     """
-    from higlow_tf.models import subset_of
-    from higlow_tf.models.run_config import write_run_config
-    from higlow_tf.models.trainer import load_run_data
+    from higlow_tf.runs import subset_of
+    from higlow_tf.runs.config import write_run_config
+    from higlow_tf.runs.trainer import load_run_data
 
     data = load_run_data(config)
     outside = data.parameters.describe_outside(data.theta)
@@ -190,7 +191,7 @@ def _parse_parameters(text):
 
 def _second_stage(start_from, config_file):
     """What a second stage takes over from the run that it starts from: data, split and model."""
-    from higlow_tf.models import RunDirectory
+    from higlow_tf.runs import RunDirectory
 
     if config_file is not None:
         raise InputError("Expected --from RUN, whose configuration is used, or CONFIG.yaml. Received: both.")
@@ -220,7 +221,7 @@ def _parse_settings(settings):
 def new_config(config_file, flags):
     """The configuration of a new run: flags (dotted keys) before the file (or None) before the preset's recipe."""
     from higlow_tf.data.hdf5 import HDF5_SUFFIXES
-    from higlow_tf.models.run_config import parse_run_config, read_run_config
+    from higlow_tf.runs.config import parse_run_config, read_run_config
 
     if config_file is None:
         missing = [name for name in ("preset", "data.maps", "data.params") if name not in flags]
@@ -245,8 +246,8 @@ def new_config(config_file, flags):
 
 def _config_to_resume(out, flags):
     """The configuration of the run with what may change: its length, and where its files lie now (known by content)."""
-    from higlow_tf.models import RunDirectory
-    from higlow_tf.models.run_config import parse_run_config
+    from higlow_tf.runs import RunDirectory
+    from higlow_tf.runs.config import parse_run_config
 
     changeable = ("training.epochs", "training.max_minutes", "data.maps", "data.params")
     fixed = [key for key in flags if key not in changeable]

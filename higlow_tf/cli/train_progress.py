@@ -6,7 +6,7 @@ import sys
 import keras
 
 from higlow_tf.cli.console import say, time_text
-from higlow_tf.models.callbacks import Clock
+from higlow_tf.runs.callbacks import Clock
 
 __all__ = ["TrainProgress"]
 

@@ -1,20 +1,19 @@
 """Saved models: a folder with the weights, the configuration and where they come from."""
 
 import json
-from importlib import metadata
 from pathlib import Path
 
 import keras
 
 from higlow_tf.errors import InputError
-from higlow_tf.files import whole_path
+from higlow_tf.files import whole_path, write_json
 from higlow_tf.models.map_flow import MapFlow
 from higlow_tf.models.posterior_record import CALIBRATION_FILE, TYPICALITY_FILE, read_posterior_records
+from higlow_tf.versions import versions
 
-__all__ = ["FORMAT_VERSION", "check_format_version", "load_model", "save_model", "write_json", "write_model"]
+__all__ = ["FORMAT_VERSION", "check_format_version", "load_model", "save_model", "write_model"]
 
 FORMAT_VERSION = 1
-_PACKAGES = ("higlow_tf", "tensorflow", "tensorflow-cpu", "tensorflow-probability", "keras", "numpy")
 
 
 def save_model(model, directory, *, split=None, overwrite=False):
@@ -98,20 +97,3 @@ def write_model(model, path):
         target.assign(source.numpy())
     with whole_path(path) as part:
         bare.save(part)
-
-
-def write_json(content, path):
-    """Writes a JSON file, whole or not at all."""
-    with whole_path(path) as part:
-        part.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def versions():
-    """Versions of the packages that are installed of those that matter."""
-    found = {}
-    for name in _PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found

@@ -1,4 +1,4 @@
-"""Figures of maps, spectra and posteriors, and the report that holds them. The only part that imports matplotlib."""
+"""Figures of maps, spectra and posteriors: axes in, axes out. Matplotlib is imported here and in `reports` only."""
 
 from higlow_tf.plotting.correlation import plot_correlation
 from higlow_tf.plotting.coverage import plot_coverage, plot_tarp
@@ -11,7 +11,6 @@ from higlow_tf.plotting.power import plot_power
 from higlow_tf.plotting.power_by_cosmology import plot_power_by_cosmology
 from higlow_tf.plotting.predicted import plot_predicted
 from higlow_tf.plotting.rank_ecdf import plot_rank_ecdf
-from higlow_tf.plotting.report import Report, VerdictRow
 from higlow_tf.plotting.response import plot_response
 from higlow_tf.plotting.runs import plot_ratio_of_runs
 from higlow_tf.plotting.style import STYLE, Style
@@ -20,9 +19,7 @@ from higlow_tf.plotting.typicality import plot_typicality
 
 __all__ = [
     "STYLE",
-    "Report",
     "Style",
-    "VerdictRow",
     "plot_correlation",
     "plot_coverage",
     "plot_loss",

@@ -6,7 +6,7 @@ from dataclasses import asdict, is_dataclass
 from pathlib import PurePath
 
 from higlow_tf.errors import InputError
-from higlow_tf.models.saving import versions
+from higlow_tf.versions import versions
 
 __all__ = ["CARD_FILE", "CARD_FORMAT_VERSION", "make_model_card"]
 

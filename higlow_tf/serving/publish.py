@@ -8,10 +8,10 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from higlow_tf.errors import InputError
-from higlow_tf.files import check_new, whole_path
-from higlow_tf.models import RunConfig, RunDirectory, load_model, maps_for_testing
-from higlow_tf.models.run_config import write_run_config
-from higlow_tf.models.saving import write_json
+from higlow_tf.files import check_new, whole_path, write_json
+from higlow_tf.models import load_model
+from higlow_tf.runs import RunConfig, RunDirectory, maps_for_testing
+from higlow_tf.runs.config import write_run_config
 from higlow_tf.serving.export import export_model
 from higlow_tf.serving.model_card import CARD_FILE
 from higlow_tf.serving.readme import make_readme

@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from higlow_tf.errors import InputError, InputWarning
-from higlow_tf.models import load_model, maps_for_testing
-from higlow_tf.models.split_record import load_data_like, load_maps_like
+from higlow_tf.models import load_model
+from higlow_tf.runs import maps_for_testing
+from higlow_tf.runs.split_record import load_data_like, load_maps_like
 
 NUM_SIMULATIONS, NUM_MAPS = 12, 4
 SMALLEST = [f"model.{name}=1" for name in ("num_levels", "num_steps_per_level", "width")]

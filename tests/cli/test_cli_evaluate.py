@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from higlow_tf.cli.evaluation_cache import EvaluationCache
 from higlow_tf.data.simulate import write_lognormal
 from higlow_tf.errors import InputWarning
+from higlow_tf.evaluation.answer_cache import EvaluationCache
 from higlow_tf.models import ConditionalGlow, HIFlow, load_model, save_model
 
 TRAIN = ("--epochs", "1", "--batch-size", "16")

@@ -14,7 +14,7 @@ from higlow_tf.cli import console
 from higlow_tf.cli.train import new_config
 from higlow_tf.errors import InputError
 from higlow_tf.models.presets import RECIPES
-from higlow_tf.models.run_config import TrainingConfig
+from higlow_tf.runs.config import TrainingConfig
 
 CLI = Path(higlow_tf.cli.__file__).parent
 # Modules that commands import when they run.

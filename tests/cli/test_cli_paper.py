@@ -9,11 +9,11 @@ import typer
 
 from higlow_tf.cli import reproduce_paper as command
 from higlow_tf.cli import train
-from higlow_tf.cli.paper_page import PAPER, _other_maps, power_r2_of_linear_power
 from higlow_tf.data.simulate import write_lognormal
 from higlow_tf.diagnostics import read_metrics
 from higlow_tf.errors import InputError
 from higlow_tf.models import ConditionalGlow
+from higlow_tf.reports.paper_page import PAPER, _other_maps, power_r2_of_linear_power
 
 CHOICES = {
     "maps": None, "params": None, "map_size": None, "run": None,

@@ -7,8 +7,8 @@ import h5py
 import numpy as np
 import pytest
 
-from higlow_tf.cli import batches
 from higlow_tf.cli.train_progress import TrainProgress
+from higlow_tf.evaluation import chunks as batches
 from higlow_tf.models import load_model
 
 SMALL = ("--epochs", "2", "--batch-size", "8")

@@ -3,20 +3,11 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import make_maps
+from toy_models import make_maps
 
 from higlow_tf.errors import InputError
-from higlow_tf.models import (
-    HIFLOW_PRESETS,
-    ConditionalGlow,
-    HIFlow,
-    RunConfig,
-    RunDirectory,
-    load_model,
-    preset,
-    save_model,
-    train_run,
-)
+from higlow_tf.models import HIFLOW_PRESETS, ConditionalGlow, HIFlow, load_model, preset, save_model
+from higlow_tf.runs import RunConfig, RunDirectory, train_run
 
 THETA = np.array([[0.3, 0.8], [0.15, 0.95], [0.45, 0.65]])
 SMALL = {"map_size": 8, "width": 16, "num_blocks": 3}

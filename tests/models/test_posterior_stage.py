@@ -6,12 +6,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import make_maps
 from scipy import stats
+from toy_models import make_maps
 
 from higlow_tf.errors import InputError
-from higlow_tf.models import ConditionalGlow, RunConfig, load_model, train_run
+from higlow_tf.models import ConditionalGlow, load_model
 from higlow_tf.models.posterior_objective import candidate_conditions, posterior_cross_entropy
+from higlow_tf.runs import RunConfig, train_run
 
 SMALL = {"map_size": 8, "width": 4}
 # A false alarm in a thousand runs of other seeds; the seeds are fixed.

@@ -7,9 +7,10 @@ import pytest
 
 from higlow_tf.data import HIMapDataset
 from higlow_tf.errors import InputError
-from higlow_tf.models import ConditionalGlow, RunConfig, RunDirectory, load_model
-from higlow_tf.models.saving import write_json
-from higlow_tf.models.split_record import make_split_record
+from higlow_tf.files import write_json
+from higlow_tf.models import ConditionalGlow, load_model
+from higlow_tf.runs import RunConfig, RunDirectory
+from higlow_tf.runs.split_record import make_split_record
 from higlow_tf.serving.publish import publish_model
 
 METRICS = {"coverage_68": {"value": 0.625, "error": 0.03, "floor": None, "n_simulations": 2}}

@@ -7,15 +7,15 @@ import struct
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
 from higlow_tf.errors import InputError
+from higlow_tf.evaluation.verdict import VerdictRow
 from higlow_tf.files import whole_path
-from higlow_tf.plotting.report_page import PAGE
+from higlow_tf.reports.template import PAGE
 
-__all__ = ["Report", "VerdictRow"]
+__all__ = ["Page"]
 
 _DOTS_PER_INCH = 160
 
@@ -23,25 +23,7 @@ _DOTS_PER_INCH = 160
 _VERDICT_HEADERS = {"value": "value", "floor": "floor", "word": "verdict", "note": "how to read it"}
 
 
-class VerdictRow(NamedTuple):
-    """A line of the table on top of a report.
-
-    Attributes:
-        label: What was measured.
-        value: The number, with its error.
-        note: How to read it.
-        word: "pass", "off" or another short word; "" for a number that is not judged.
-        floor: What a perfect model would show, or "".
-    """
-
-    label: str
-    value: str
-    note: str
-    word: str = ""
-    floor: str = ""
-
-
-class Report:
+class Page:
     """Collects text, tables and figures in the order of the calls, and writes them as one HTML file.
 
     The file holds its pictures and needs no network, script or font. It is readable on a phone, in print, and in light
@@ -52,7 +34,7 @@ class Report:
         subtitle: A line below it.
 
     Example:
-        >>> page = Report("A run").section("Maps", "They look right.").html()
+        >>> page = Page("A run").section("Maps", "They look right.").html()
         >>> page.startswith("<!DOCTYPE html>")
         True
     """
@@ -64,12 +46,12 @@ class Report:
         self._verdict = ""
         self._parts: list[str] = []
 
-    def alert(self, text: str) -> "Report":
+    def alert(self, text: str) -> "Page":
         """Sets a sentence above everything else, for what must not be overlooked."""
         self._alert = f'<p class="alert" role="alert">{_text(text)}</p>'
         return self
 
-    def verdict(self, rows: Sequence[tuple], text: str = "") -> "Report":
+    def verdict(self, rows: Sequence[tuple], text: str = "") -> "Page":
         """Sets the table on top of the page.
 
         Args:
@@ -92,14 +74,14 @@ class Report:
         )
         return self
 
-    def section(self, title: str, text: str = "") -> "Report":
+    def section(self, title: str, text: str = "") -> "Page":
         """Adds a heading and paragraphs; a blank line in the text parts paragraphs."""
         self._parts.append(f"<h2>{_text(title)}</h2>\n{_paragraphs(text)}")
         return self
 
     def figure(
         self, figure: Figure, caption: str, alt: str, *, png_file: str | os.PathLike[str] | None = None
-    ) -> "Report":
+    ) -> "Page":
         """Adds a figure as a picture, and empties the figure, which is not needed any more.
 
         Args:
@@ -129,7 +111,7 @@ class Report:
         )
         return self
 
-    def table(self, headers: Sequence[str], rows: Sequence[Sequence[object]]) -> "Report":
+    def table(self, headers: Sequence[str], rows: Sequence[Sequence[object]]) -> "Page":
         """Adds a table; what is not text is written as `str` does.
 
         Raises:
@@ -146,7 +128,7 @@ class Report:
         )
         return self
 
-    def provenance(self, facts: Mapping[str, object]) -> "Report":
+    def provenance(self, facts: Mapping[str, object]) -> "Page":
         """Adds a section that says where the numbers come from: data, split, seeds, versions."""
         lines = [f'<tr><th scope="row">{_text(name)}</th><td>{_text(fact)}</td></tr>' for name, fact in facts.items()]
         self._parts.append(

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from higlow_tf.cli.evaluation_figures import (
+from higlow_tf.reports.evaluation_pictures import (
     maps_picture,
     posteriors_picture,
     power_at_cosmologies_picture,

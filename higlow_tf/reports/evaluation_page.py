@@ -4,14 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from higlow_tf.cli.evaluation import Evaluation
-from higlow_tf.cli.evaluation_figures import Picture, evaluation_pictures, loss_picture
-from higlow_tf.cli.evaluation_statistics import FIELD_NAMES, FIELDS
-from higlow_tf.cli.evaluation_verdict import number_text, verdict_rows, verdict_text
 from higlow_tf.diagnostics import Metric, paired_difference
+from higlow_tf.evaluation.evaluate_model import Evaluation
+from higlow_tf.evaluation.map_statistics import FIELD_NAMES, FIELDS
+from higlow_tf.evaluation.verdict import VerdictRow, number_text, verdict_rows, verdict_text
 from higlow_tf.files import whole_path
-from higlow_tf.plotting import STYLE, Report, VerdictRow, plot_ratio_of_runs
+from higlow_tf.plotting import STYLE, plot_ratio_of_runs
 from higlow_tf.plotting.style import label_log_axis
+from higlow_tf.reports.evaluation_pictures import Picture, evaluation_pictures, loss_picture
+from higlow_tf.reports.page import Page
 
 __all__ = ["EvaluatedRun", "add_pictures", "differences_of_densities", "provenance", "write_page"]
 
@@ -57,7 +58,7 @@ def write_page(path, runs, history, facts, figures, *, title, subtitle, verdict_
     text = verdict_text(rows)
     if verdict_prefix:
         rows = [row._replace(label=f"{verdict_prefix}: {row.label}") for row in rows]
-    report = Report(title, subtitle).verdict(rows, text)
+    report = Page(title, subtitle).verdict(rows, text)
     num_bad, num_bad_more = (run.metrics[f"nonfinite_samples{where}"].value for where in ("", "_at_cosmologies"))
     if num_bad or num_bad_more:
         report.alert(
@@ -110,7 +111,7 @@ def _difference(one, two):
 
 def provenance(model, test, run):
     """Where the numbers come from: name -> value."""
-    from higlow_tf.models.saving import versions
+    from higlow_tf.versions import versions
 
     split = model.split or {}
     facts = {

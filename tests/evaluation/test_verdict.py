@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from higlow_tf.cli.evaluation_metrics import WORST_OF_MANY, tolerance, worst_bin
-from higlow_tf.cli.evaluation_verdict import judged, verdict_text
 from higlow_tf.diagnostics import Metric
-from higlow_tf.plotting import VerdictRow
+from higlow_tf.evaluation.metrics import WORST_OF_MANY, tolerance, worst_bin
+from higlow_tf.evaluation.verdict import VerdictRow, judged, verdict_text
 
 
 @pytest.mark.parametrize(

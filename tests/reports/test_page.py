@@ -8,12 +8,14 @@ from html.parser import HTMLParser
 import pytest
 
 from higlow_tf.errors import InputError
-from higlow_tf.plotting import STYLE, Report, VerdictRow
+from higlow_tf.evaluation.verdict import VerdictRow
+from higlow_tf.plotting import STYLE
+from higlow_tf.reports.page import Page
 
 VOID_TAGS = {"meta", "img", "br", "hr", "link", "input"}
 
 
-class Page(HTMLParser):
+class ParsedPage(HTMLParser):
     """Collects tags, attributes and text, and checks that tags close in order."""
 
     def __init__(self, html):
@@ -47,7 +49,7 @@ def a_figure():
 
 def a_report():
     return (
-        Report("Demo <run>", "mock & maps")
+        Page("Demo <run>", "mock & maps")
         .verdict([("Density", "-0.6", "nats per pixel"), ("Coverage", "66 %", "calibrated: 68 %")])
         .section("Maps", "First <script>alert(1)</script>.\n\nSecond.")
         .figure(a_figure(), "Caption <b>.", 'Alt "text"')
@@ -57,7 +59,7 @@ def a_report():
 
 
 def test_page_is_well_formed_and_holds_everything_in_order():
-    page = Page(a_report().html())
+    page = ParsedPage(a_report().html())
     text = [part for part in page.text if part]
     for part in ("Demo <run>", "mock & maps", "First <script>alert(1)</script>.", "Second.", "Caption <b>.", "2.5"):
         assert part in text
@@ -69,7 +71,7 @@ def test_page_is_well_formed_and_holds_everything_in_order():
 
 
 def test_picture_lies_inside_and_has_its_size_and_alternative_text():
-    (image,) = Page(a_report().html()).all("img")
+    (image,) = ParsedPage(a_report().html()).all("img")
     head, data = image["src"].split(",")
     assert head == "data:image/png;base64"
     picture = base64.b64decode(data, validate=True)
@@ -79,7 +81,7 @@ def test_picture_lies_inside_and_has_its_size_and_alternative_text():
 
 
 def test_page_needs_nothing_else():
-    page = Page(a_report().html())
+    page = ParsedPage(a_report().html())
     assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in page.tags}
     assert all(attributes.get("src", "data:").startswith("data:") for _, attributes in page.tags)
     html = a_report().html()
@@ -91,13 +93,13 @@ def test_page_needs_nothing_else():
 
 def test_figure_is_emptied():
     figure = a_figure()
-    Report("x").figure(figure, "caption", "alt")
+    Page("x").figure(figure, "caption", "alt")
     assert figure.axes == []
 
 
 def test_verdict_words_floors_and_an_alert_stand_on_top():
     rows = [VerdictRow("P(k)", "0.77 ± 0.05", "worst bin", "off", "0.07"), ("Density", "-0.6", "lower is better")]
-    page = Page(Report("x", "sub").verdict(rows, "One.\n\nTwo.").alert("3 maps <bad>").section("Maps").html())
+    page = ParsedPage(Page("x", "sub").verdict(rows, "One.\n\nTwo.").alert("3 maps <bad>").section("Maps").html())
     text = [part for part in page.text if part]
     order = [text.index(part) for part in ("3 maps <bad>", "sub", "One.", "Two.", "0.77 ± 0.05", "0.07", "off", "Maps")]
     assert order == sorted(order)
@@ -108,13 +110,13 @@ def test_verdict_words_floors_and_an_alert_stand_on_top():
 
 
 def test_picture_goes_to_a_file_as_it_lies_in_the_page(tmp_path):
-    report = Report("x").figure(a_figure(), "caption", "alt", png_file=tmp_path / "figure.png")
-    (image,) = Page(report.html()).all("img")
+    report = Page("x").figure(a_figure(), "caption", "alt", png_file=tmp_path / "figure.png")
+    (image,) = ParsedPage(report.html()).all("img")
     assert (tmp_path / "figure.png").read_bytes() == base64.b64decode(image["src"].split(",")[1])
 
 
 def test_braces_in_text_stay():
-    assert "{theta}" in Report("a {title}").section("{body}", "{theta} {{}}").html()
+    assert "{theta}" in Page("a {title}").section("{body}", "{theta} {{}}").html()
 
 
 def test_equal_content_gives_equal_pages():
@@ -125,8 +127,8 @@ def test_write(tmp_path, monkeypatch):
     path = a_report().write(tmp_path / "report.html")
     assert path.read_text(encoding="utf-8") == a_report().html()
     with pytest.raises(InputError, match=r"report\.html: expected a path that does not exist"):
-        Report("other").write(path)
-    Report("other").write(path, overwrite=True)
+        Page("other").write(path)
+    Page("other").write(path, overwrite=True)
     assert "other" in path.read_text(encoding="utf-8")
 
     def full_disk(source, target):
@@ -134,13 +136,13 @@ def test_write(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "replace", full_disk)
     with pytest.raises(InputError, match="No space left"):
-        Report("third").write(path, overwrite=True)
+        Page("third").write(path, overwrite=True)
     assert "other" in path.read_text(encoding="utf-8")
     assert os.listdir(tmp_path) == ["report.html"]
 
 
 def test_wrong_input():
     with pytest.raises(InputError, match=r"alt: .*Received: ' '"):
-        Report("x").figure(a_figure(), "caption", " ")
+        Page("x").figure(a_figure(), "caption", " ")
     with pytest.raises(InputError, match=r"rows: expected 2 cells a row\. Received: \[1\]"):
-        Report("x").table(["a", "b"], [[1, 2], [1]])
+        Page("x").table(["a", "b"], [[1, 2], [1]])

@@ -12,7 +12,7 @@ import numpy as np
 from higlow_tf.errors import InputWarning
 from higlow_tf.files import whole_path
 from higlow_tf.inference import load_posterior
-from higlow_tf.models.saving import versions
+from higlow_tf.versions import versions
 
 __all__ = ["EvaluationCache"]
 

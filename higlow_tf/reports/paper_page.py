@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from higlow_tf.cli.evaluation_figures import loss_picture
-from higlow_tf.cli.evaluation_page import add_pictures, provenance
-from higlow_tf.cli.paper_figures import paper_pictures
 from higlow_tf.diagnostics import Metric, read_metrics, write_metrics
-from higlow_tf.models import RunDirectory
-from higlow_tf.plotting import Report
+from higlow_tf.reports.evaluation_page import add_pictures, provenance
+from higlow_tf.reports.evaluation_pictures import loss_picture
+from higlow_tf.reports.page import Page
+from higlow_tf.reports.paper_pictures import paper_pictures
+from higlow_tf.runs import RunDirectory
 
 __all__ = ["PAPER", "power_r2_of_linear_power", "reproduction_metrics", "write_page"]
 
@@ -106,7 +106,7 @@ def write_page(out, model, evaluation):
     """
     metrics = reproduction_metrics(evaluation, read_metrics(out / "calibration" / "metrics.json"))
     headers, rows = _table(metrics)
-    report = Report("HIGlow, reproduced", f"Figures 2 and 3 of arXiv 2211.12724, on {evaluation.label}")
+    report = Page("HIGlow, reproduced", f"Figures 2 and 3 of arXiv 2211.12724, on {evaluation.label}")
     other_maps = _other_maps(evaluation.test)
     if other_maps:
         report.section("Not the maps of the paper", other_maps)

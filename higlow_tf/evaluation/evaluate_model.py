@@ -4,16 +4,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from higlow_tf.cli.batches import generate_in_chunks, log_prob_in_chunks, spread_rows
 from higlow_tf.cli.console import progress_bar
-from higlow_tf.cli.evaluation_cache import EvaluationCache
-from higlow_tf.cli.evaluation_posteriors import PosteriorScores, score_posteriors, spread_over_simulations
-from higlow_tf.cli.evaluation_statistics import MapStatistics, measure_maps
 from higlow_tf.data import HIMapDataset
 from higlow_tf.diagnostics import PowerComparison, compare_power
 from higlow_tf.diagnostics.sample_checks import SampleChecks, check_samples
 from higlow_tf.diagnostics.symmetry_defect import SymmetryDefect, symmetry_defect
 from higlow_tf.errors import InputError
+from higlow_tf.evaluation.answer_cache import EvaluationCache
+from higlow_tf.evaluation.chunks import generate_in_chunks, log_prob_in_chunks, spread_rows
+from higlow_tf.evaluation.map_statistics import MapStatistics, measure_maps
+from higlow_tf.evaluation.posterior_scores import PosteriorScores, score_posteriors, spread_over_simulations
 
 __all__ = ["AtOneCosmology", "Evaluation", "EvaluationOptions", "evaluate_model"]
 

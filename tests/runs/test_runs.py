@@ -11,23 +11,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import make_maps
+from toy_models import make_maps
 
 from higlow_tf.data import HIMapDataset, load_cmd
 from higlow_tf.errors import InputError
-from higlow_tf.models import (
-    RunConfig,
-    callbacks,
-    load_model,
-    maps_for_testing,
-    read_run_config,
-    save_model,
-    train_run,
-    trainer,
-)
-from higlow_tf.models.callbacks import Clock
-from higlow_tf.models.run_directory import RunDirectory
-from higlow_tf.models.split_record import make_split_record, subset_of
+from higlow_tf.runs import RunConfig, maps_for_testing, read_run_config, train_run
+from higlow_tf.models import load_model, save_model
+from higlow_tf.runs import callbacks, trainer
+from higlow_tf.runs.callbacks import Clock
+from higlow_tf.runs.directory import RunDirectory
+from higlow_tf.runs.split_record import make_split_record, subset_of
 
 RECIPE = {"epochs": 4, "batch_size": 16, "warmup_steps": 2, "jit_compile": False}
 
@@ -99,7 +92,7 @@ def test_the_test_split_is_known_by_pixels_where_another_file_numbers_the_simula
 
 CHILD = """
 import sys, time, keras
-from higlow_tf.models import RunConfig, train_run
+from higlow_tf.runs import RunConfig, train_run
 class Slow(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         print("step", flush=True)

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from higlow_tf.cli.batches import spread_rows
-from higlow_tf.cli.evaluation_statistics import FIELD_NAMES, FIELDS
+from higlow_tf.evaluation.chunks import spread_rows
+from higlow_tf.evaluation.map_statistics import FIELD_NAMES, FIELDS
 from higlow_tf.plotting import (
     STYLE,
     plot_correlation,

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from higlow_tf.cli.batches import spread_rows
 from higlow_tf.diagnostics import (
     CalibrationReport,
     CalibrationVerdict,
@@ -13,7 +12,8 @@ from higlow_tf.diagnostics import (
     calibration_report,
     calibration_verdict,
 )
-from higlow_tf.files import whole_path
+from higlow_tf.evaluation.chunks import spread_rows
+from higlow_tf.files import whole_path, write_json
 from higlow_tf.inference import (
     Calibration,
     PriorGrid,
@@ -22,7 +22,6 @@ from higlow_tf.inference import (
     typicality_features,
 )
 from higlow_tf.models.posterior_record import CALIBRATION_FILE, TYPICALITY_FILE
-from higlow_tf.models.saving import write_json
 
 __all__ = ["Judgement", "PosteriorSet", "calibration_rows", "fit_and_store", "judge", "spread_maps"]
 

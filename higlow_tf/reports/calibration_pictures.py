@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from higlow_tf.cli.evaluation_figures import Picture
 from higlow_tf.plotting import STYLE, plot_coverage, plot_predicted, plot_rank_ecdf, plot_tarp
+from higlow_tf.reports.evaluation_pictures import Picture
 
 __all__ = ["calibration_pictures"]
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from higlow_tf.cli.batches import spread_rows
 from higlow_tf.cli.console import progress_bar
 from higlow_tf.diagnostics import Metric, coverage, parameter_scores
 from higlow_tf.errors import InputError
+from higlow_tf.evaluation.chunks import spread_rows
 from higlow_tf.inference import Posterior, infer
 
 __all__ = ["PosteriorScores", "spread_over_simulations", "score_posteriors"]

@@ -1,14 +1,33 @@
 """What matters most of an evaluation: what is good, what is not, and by how much."""
 
-from higlow_tf.cli.evaluation_metrics import WORST_OF_MANY, power_metric, tolerance, worst_of_summary
-from higlow_tf.cli.evaluation_statistics import FIELD_NAMES, FIELDS
-from higlow_tf.plotting import VerdictRow
+from typing import NamedTuple
 
-__all__ = ["OFF", "PASS", "judged", "number_text", "verdict_rows", "verdict_text"]
+from higlow_tf.evaluation.map_statistics import FIELD_NAMES, FIELDS
+from higlow_tf.evaluation.metrics import WORST_OF_MANY, power_metric, tolerance, worst_of_summary
+
+__all__ = ["OFF", "PASS", "VerdictRow", "judged", "number_text", "verdict_rows", "verdict_text"]
 
 PASS, OFF, UNKNOWN = "pass", "off", "cannot tell"
 # A number that was chosen before the look may be this many errors off; the worst of many bins may be farther.
 _SINGLE = 2.0
+
+
+class VerdictRow(NamedTuple):
+    """A line of the table on top of a report.
+
+    Attributes:
+        label: What was measured.
+        value: The number, with its error.
+        note: How to read it.
+        word: "pass", "off" or another short word; "" for a number that is not judged.
+        floor: What a perfect model would show, or "".
+    """
+
+    label: str
+    value: str
+    note: str
+    word: str = ""
+    floor: str = ""
 
 
 def judged(metric, ideal, num_errors):
