@@ -133,8 +133,8 @@ def power_at_cosmologies_picture(evaluation):
         )
     caption = (
         f"P(k) of log10 maps at {len(cosmologies)} single cosmologies, those of test simulations: all maps of the simulation, "
-        "and generated ones at its parameters (dashed). Below the ratios of mean (circles) and sd (squares). Errors and floor are "
-        "over single maps."
+        "and generated ones at its parameters (dashed). Below the ratios of mean (circles) and sd (squares). Errors and floor "
+        "are over single maps."
     )
     alt = (
         f"Power spectra of simulated and generated maps at {len(cosmologies)} cosmologies, and their ratios, against k."
