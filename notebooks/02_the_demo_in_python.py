@@ -45,5 +45,7 @@ print(f"truths inside 68 % regions: {metrics['coverage_68'].value:.2f} ± {metri
 hg.models.write_samples(model, model.parameters.middle[None].repeat(64, axis=0), out / "samples.npy")
 hg.serving.export_model(model, out / "saved_model", metrics=metrics)
 posterior = hg.inference.infer(model, test.maps[:3])
-page, verdict = hg.reports.write_demo(evaluation, judgement, posterior, test.theta[:3], out, fit=fit, history=run.history)
+page, verdict = hg.reports.write_demo(
+    evaluation, judgement, posterior, test.theta[:3], out, fit=fit, history=run.history
+)
 print(f"open {page}")

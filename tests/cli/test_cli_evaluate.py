@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from higlow_tf.data.simulate import write_lognormal
+from higlow_tf.data.lognormal import write_lognormal
 from higlow_tf.errors import InputWarning
 from higlow_tf.evaluation.answer_cache import EvaluationCache
 from higlow_tf.models import ConditionalGlow, HIFlow, load_model, save_model

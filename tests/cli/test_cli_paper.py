@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from higlow_tf.cli import reproduce_paper as command
-from higlow_tf.data.simulate import write_lognormal
+from higlow_tf.data.lognormal import write_lognormal
 from higlow_tf.diagnostics import read_metrics
 from higlow_tf.errors import InputError
 from higlow_tf.models import ConditionalGlow
