@@ -68,7 +68,7 @@ def test_an_interrupted_run_leaves_the_old_files_and_nothing_else(tmp_path):
     maps_path, params_path = write_lognormal(tmp_path, **SMALL)
     before = maps_path.read_bytes(), params_path.read_bytes()
 
-    def interrupt(done, total):
+    def interrupt(stage, done, total):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

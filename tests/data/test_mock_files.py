@@ -68,7 +68,7 @@ def test_processes_change_no_byte(finished, tmp_path):
 
 
 def test_a_killed_call_is_resumed_to_the_same_bytes(finished, tmp_path):
-    kill = "lambda done, total: done < 2 or os.kill(os.getpid(), signal.SIGKILL)"
+    kill = "lambda stage, done, total: done < 2 or os.kill(os.getpid(), signal.SIGKILL)"
     code = f"import os, signal; from higlow_tf.data.mock import write_mock; write_mock({str(tmp_path)!r}, **{SMALL}, seed=1, "
     process = subprocess.run([sys.executable, "-c", f"{code}progress={kill})"], check=False)
     assert process.returncode == -signal.SIGKILL
@@ -111,7 +111,7 @@ def test_an_interrupted_replacement_keeps_the_old_files_until_it_is_resumed(tmp_
     write_mock(tmp_path, **SMALL, seed=0)
     before = contents(tmp_path)
 
-    def interrupt(done, total):
+    def interrupt(stage, done, total):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
