@@ -1,55 +1,113 @@
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all, and never in the place of something else."""
 
 import contextlib
+import errno
 import json
 import os
 import shutil
+from contextvars import ContextVar
 from pathlib import Path
 
 from higlow_tf.errors import InputError
 
-__all__ = ["check_new", "whole_path", "write_json"]
+__all__ = ["ON_PUBLISH", "check_new", "resolved", "whole_path", "write_json"]
+
+ON_PUBLISH = ContextVar("on_publish", default=())
+"""Functions that are told, before it happens, which path is about to take its name; see `higlow_tf.ownership`."""
+
+_FULL_DISK_WORDS = ("no space left", "disk quota exceeded", "file too large")
 
 
-def check_new(path, overwrite=False):
-    """Refuses a path that exists, unless it may be overwritten; called before long work whose result goes there.
+def resolved(path):
+    """The path without symbolic links and dots, as it will be written.
 
     Raises:
-        InputError: If the path exists and `overwrite` is false.
+        InputError: If it leads into a loop of links.
     """
-    path = Path(path)
-    if path.exists() and not overwrite:
-        raise InputError(
-            f"{path}: expected a path that does not exist, or leave to overwrite. Received: an existing path."
-        )
+    try:
+        return Path(path).resolve(strict=False)
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"{path}: expected a path that leads somewhere. Received: {error}.") from error
+
+
+def check_new(path, overwrite=False, *, is_folder=False):
+    """Refuses a path that exists, unless it may be overwritten; called before long work whose result goes there.
+
+    Args:
+        path: Where the result goes.
+        overwrite: Whether what is there may be replaced: a file by a file, a folder by a folder.
+        is_folder: Whether the result is a folder.
+
+    Raises:
+        InputError: If the path exists and `overwrite` is false, or a file is where a folder goes or the reverse.
+    """
+    target, path = resolved(path), Path(path)
+    if not target.exists():
+        return path
+    if target.is_dir() != is_folder:
+        expected, found = ("a folder", "a file") if is_folder else ("a file", "a folder")
+        raise InputError(f"{path}: expected {expected}, or a path that does not exist. Received: {found}.")
+    if not overwrite:
+        raise InputError(f"{path}: expected a path that does not exist, or --overwrite. Received: an existing path.")
     return path
 
 
 @contextlib.contextmanager
-def whole_path(path, overwrite=True):
+def whole_path(path, overwrite=True, *, is_folder=False):
     """Yields a temporary path beside `path`, which takes the name of `path` when the block ends well.
 
-    A block that fails, or a process that is killed in it, leaves `path` as it was. The block may make a file or a folder;
-    the temporary name keeps the suffix, by which some writers choose their format.
+    A block that fails, or a process that is killed in it, leaves `path` as it was. The temporary name keeps the suffix, by
+    which some writers choose their format. Symbolic links are followed: what they point to is replaced, not they.
+
+    Args:
+        path: Where the file or folder goes; its parents are made.
+        overwrite: Whether what is there may be replaced: a file by a file, a folder by a folder.
+        is_folder: Whether the block makes a folder.
 
     Raises:
-        InputError: If `path` exists and `overwrite` is false, or the operating system refuses (a full disk, a folder
-            without permission): then with the path and the reason.
+        InputError: If `path` exists and `overwrite` is false, a file is where a folder goes or the reverse, or the operating
+            system refuses (a full disk, a folder without permission): then with the path and the reason.
     """
-    path = check_new(path, overwrite)
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    check_new(path, overwrite, is_folder=is_folder)
+    target = resolved(path)
+    part = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         yield part
-        if path.is_dir():
-            shutil.rmtree(path)
-        os.replace(part, path)
-    except OSError as error:
-        reason = error.strerror or str(error)
+        for tell in ON_PUBLISH.get():
+            tell(target)
+        _publish(part, target)
+    except Exception as error:
+        if not _is_refusal_of_the_system(error):
+            raise
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise InputError(f"{path}: expected to be able to write it. Received: {reason}.") from error
     finally:
         with contextlib.suppress(OSError):
             shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
+
+
+def _publish(part, target):
+    """A folder cannot replace a folder in one step: the old one steps aside, and is put back if that fails."""
+    if not target.is_dir():
+        os.replace(part, target)
+        return
+    aside = target.with_name(f".{target.name}.{os.getpid()}.old")
+    os.replace(target, aside)
+    try:
+        os.replace(part, target)
+    except OSError:
+        os.replace(aside, target)
+        raise
+    shutil.rmtree(aside)
+
+
+def _is_refusal_of_the_system(error):
+    """An OSError; or what HDF5 and TensorFlow make of a full disk, which they report in classes of their own."""
+    if isinstance(error, InputError):
+        return False
+    text = str(error).lower()
+    return isinstance(error, OSError) or any(word in text for word in (*_FULL_DISK_WORDS, f"errno = {errno.ENOSPC}"))
 
 
 def write_json(content, path):

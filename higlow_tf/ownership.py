@@ -1,0 +1,252 @@
+"""Folders that higlow writes: which files in them are its own, and one writer at a time.
+
+Every such folder carries a hidden folder `.higlow` with `folder.json`, which says what made the folder and lists the files that
+higlow wrote into it, and with a lock. What is not on the list is somebody else's, and is never replaced or removed.
+"""
+
+import contextlib
+import datetime
+import json
+import os
+import shutil
+import socket
+import sys
+from pathlib import Path
+
+import filelock
+
+from higlow_tf.errors import InputError
+from higlow_tf.files import ON_PUBLISH, resolved
+from higlow_tf.versions import version
+
+__all__ = ["MARKER_FOLDER", "OwnedFolder", "owned_folder"]
+
+MARKER_FOLDER = ".higlow"
+FORMAT_VERSION = 1
+_LISTING, _LOCK, _OWNER = "folder.json", "lock", "owner.json"
+
+
+class OwnedFolder:
+    """A folder while it is ours to write; made by `owned_folder`.
+
+    Attributes:
+        path: The folder, resolved.
+        kind: What it holds: "run", "evaluation" and so on.
+        files: Names of the files and folders in it that higlow wrote, relative to it.
+    """
+
+    def __init__(self, path, kind):
+        self.path = path
+        self.kind = kind
+        self.files = _read_listing(path)
+
+    def owns(self, name):
+        """Whether higlow wrote what has this name, or the folder that it lies in."""
+        parts = Path(name).parts
+        return any(Path(*parts[:length]).as_posix() in self.files for length in range(1, len(parts) + 1))
+
+    def claim(self, target):
+        """Puts a path that is about to be written on the list; one outside of the folder is not our business.
+
+        Raises:
+            InputError: If there is something of that name that higlow did not write.
+        """
+        if not target.is_relative_to(self.path) or MARKER_FOLDER in target.relative_to(self.path).parts:
+            return
+        name = target.relative_to(self.path).as_posix()
+        if self.owns(name):
+            return
+        if target.exists():
+            raise InputError(
+                f"{target}: expected a file that higlow wrote, to replace it. Received: one of somebody else."
+            )
+        self.files.add(name)
+        self._write_listing()
+
+    def adopt(self, names):
+        """Takes over what an older version wrote without a list."""
+        found = {name for name in names if (self.path / name).exists()}
+        if found - self.files:
+            self.files |= found
+            self._write_listing()
+
+    def remove_own(self, names=None):
+        """Removes what higlow wrote, all of it or some names, and nothing else; folders only when nothing else is left in them.
+
+        Returns:
+            Names of what was left because it is somebody else's.
+        """
+        chosen = [name for name in sorted(self.files, reverse=True) if names is None or Path(name).parts[0] in names]
+        left = []
+        for name in chosen:
+            path = self.path / name
+            if path.is_dir() and not path.is_symlink():
+                left += [f"{name}/{rest}" for rest in _remove_owned_tree(path)]
+            else:
+                path.unlink(missing_ok=True)
+            _remove_empty_parents(path, self.path)
+            if not path.exists():
+                self.files.discard(name)
+        self._write_listing()
+        return left
+
+    def _write_listing(self):
+        content = {
+            "format_version": FORMAT_VERSION,
+            "made_by": f"higlow_tf {version()}",
+            "kind": self.kind,
+            "files": sorted(self.files),
+        }
+        _write_text(self.path / MARKER_FOLDER / _LISTING, json.dumps(content, indent=1) + "\n")
+
+
+@contextlib.contextmanager
+def owned_folder(path, kind, *, names=(), overwrite=False, resume=False):
+    """Takes a folder for one writer, and puts all that `whole_path` writes into it meanwhile on its list.
+
+    Args:
+        path: The folder; made if it is missing. Symbolic links are followed.
+        kind: What it holds, for its marker.
+        names: Files and folders that are going to be written.
+        overwrite: Whether those of them that higlow wrote may be replaced.
+        resume: Whether those that are there are to be continued.
+
+    Yields:
+        `OwnedFolder`.
+
+    Raises:
+        InputError: If the path is a file, another process writes into it, or something of these names is there that may not
+            be replaced or that somebody else wrote.
+    """
+    folder_path = resolved(path)
+    if folder_path.exists() and not folder_path.is_dir():
+        raise InputError(f"{path}: expected a folder, or a path that does not exist. Received: a file.")
+    found = [name for name in names if (folder_path / name).exists()]
+    if found and not (overwrite or resume):
+        raise InputError(
+            f"{path}: expected a folder without results, or --overwrite. Received: a folder with {found[0]}."
+        )
+    made = _make(folder_path, path)
+    try:
+        with _locked(folder_path, path):
+            folder = OwnedFolder(folder_path, kind)
+            foreign = [name for name in found if not folder.owns(name)]
+            if foreign:
+                raise InputError(
+                    f"{folder_path / foreign[0]}: expected something that higlow wrote, to replace it. "
+                    "Received: something of somebody else."
+                )
+            token = ON_PUBLISH.set((*ON_PUBLISH.get(), folder.claim))
+            try:
+                yield folder
+            finally:
+                ON_PUBLISH.reset(token)
+    finally:
+        _remove_if_unused(folder_path, made)
+
+
+@contextlib.contextmanager
+def _locked(folder, path):
+    """One writer a folder. The lock is the operating system's, so that it ends with its process, however that ends."""
+    marker = folder / MARKER_FOLDER
+    lock = filelock.FileLock(marker / _LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise InputError(
+            f"{path}: expected a folder that no other process writes into. Received: {_owner(marker)}."
+        ) from None
+    try:
+        owner = {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "since": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+            "command": " ".join(Path(sys.argv[0]).name if i == 0 else word for i, word in enumerate(sys.argv))[:200],
+        }
+        _write_text(marker / _OWNER, json.dumps(owner) + "\n")
+        yield
+    finally:
+        (marker / _OWNER).unlink(missing_ok=True)
+        lock.release()
+
+
+def _owner(marker):
+    try:
+        owner = json.loads((marker / _OWNER).read_text(encoding="utf-8"))
+        return f"process {owner['pid']} on {owner['host']}, since {owner['since']} ({owner['command']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"
+
+
+def _read_listing(folder):
+    path = folder / MARKER_FOLDER / _LISTING
+    if not path.exists():
+        return set()
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        names, format_version = content["files"], content["format_version"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path}: expected the list of the files that higlow wrote here. Received: {error}."
+        ) from error
+    if not isinstance(format_version, int) or format_version > FORMAT_VERSION:
+        raise InputError(f"{path}: expected format version {FORMAT_VERSION} or older. Received: {format_version!r}.")
+    if not isinstance(names, list) or not all(_is_inside(name) for name in names):
+        raise InputError(f"{path}: expected names of files inside the folder. Received: others.")
+    return set(names)
+
+
+def _is_inside(name):
+    """A list that was tampered with must not lead outside of its folder."""
+    return isinstance(name, str) and name != "" and not Path(name).is_absolute() and ".." not in Path(name).parts
+
+
+def _remove_owned_tree(path):
+    """Removes a folder that is on a list: whole if it has no list of its own, else what that lists. What is left, by name."""
+    if not (path / MARKER_FOLDER).is_dir():
+        shutil.rmtree(path)
+        return []
+    with _locked(path, path):
+        inner = OwnedFolder(path, "")
+        inner.remove_own()
+    left = [entry.name for entry in path.iterdir() if entry.name != MARKER_FOLDER]
+    if not left:
+        shutil.rmtree(path)
+    return left
+
+
+def _remove_empty_parents(path, root):
+    for parent in path.parents:
+        if parent == root:
+            return
+        with contextlib.suppress(OSError):
+            parent.rmdir()
+
+
+def _make(folder, path):
+    """Makes the folder and its marker; the folders that were not there before, the innermost first."""
+    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    try:
+        (folder / MARKER_FOLDER).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: expected to be able to write it. Received: {error.strerror or error}.") from error
+    return missing
+
+
+def _remove_if_unused(folder, made):
+    """A call that was refused, or failed before it wrote anything, leaves no folder behind."""
+    if (folder / MARKER_FOLDER / _LISTING).exists():
+        return
+    entries = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+    if entries == [MARKER_FOLDER]:
+        with contextlib.suppress(OSError):
+            (folder / MARKER_FOLDER / _LOCK).unlink(missing_ok=True)
+            (folder / MARKER_FOLDER).rmdir()
+            for parent in made:
+                parent.rmdir()
+
+
+def _write_text(path, text):
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)

@@ -1,0 +1,132 @@
+"""Folders that higlow writes: what is somebody else's is never replaced or removed, and there is one writer at a time."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from higlow_tf.errors import InputError
+from higlow_tf.files import whole_path
+from higlow_tf.ownership import MARKER_FOLDER, owned_folder
+
+
+def write(path, text="ours"):
+    with whole_path(path) as part:
+        part.write_text(text)
+
+
+def names(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if MARKER_FOLDER not in path.parts)
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A folder that higlow wrote a file and a sub-folder into, with a thesis of somebody else beside and inside."""
+    folder = tmp_path / "out"
+    with owned_folder(folder, "evaluation", names=("metrics.json", "data")):
+        write(folder / "metrics.json")
+        with owned_folder(folder / "data", "data"):
+            write(folder / "data" / "maps.npy")
+    (folder / "thesis.txt").write_text("years")
+    (folder / "data" / "notes.txt").write_text("months")
+    return folder
+
+
+def test_what_was_written_is_listed(made):
+    listing = json.loads((made / MARKER_FOLDER / "folder.json").read_text())
+    assert listing["kind"] == "evaluation"
+    assert listing["files"] == ["data/maps.npy", "metrics.json"]
+    assert not (made / MARKER_FOLDER / "owner.json").exists()
+
+
+def test_own_files_are_replaced_with_overwrite_only(made):
+    with (
+        pytest.raises(InputError, match="without results, or --overwrite. Received: a folder with metrics.json"),
+        owned_folder(made, "evaluation", names=("metrics.json",)),
+    ):
+        pass
+    with owned_folder(made, "evaluation", names=("metrics.json",), overwrite=True):
+        write(made / "metrics.json", "new")
+    assert (made / "metrics.json").read_text() == "new"
+
+
+def test_foreign_files_are_never_replaced(made):
+    with (
+        pytest.raises(InputError, match="thesis.txt: expected something that higlow wrote"),
+        owned_folder(made, "evaluation", names=("thesis.txt",), overwrite=True),
+    ):
+        pass
+    with (
+        pytest.raises(InputError, match="thesis.txt: expected a file that higlow wrote"),
+        owned_folder(made, "evaluation", overwrite=True),
+    ):
+        write(made / "thesis.txt")
+    assert (made / "thesis.txt").read_text() == "years"
+
+
+def test_only_own_files_are_removed(made):
+    with owned_folder(made, "evaluation", overwrite=True) as folder:
+        folder.remove_own()
+    assert names(made) == ["data", "data/notes.txt", "thesis.txt"]
+
+
+def test_a_refused_call_leaves_no_folder(tmp_path):
+    with pytest.raises(InputError, match="batch"), owned_folder(tmp_path / "a" / "b", "run"):
+        raise InputError("batch")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError, match="expected a folder"), owned_folder(tmp_path / "file", "run"):
+        pass
+
+
+def test_symbolic_links_are_followed(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    with owned_folder(tmp_path / "link", "run"):
+        write(tmp_path / "link" / "a")
+    assert (tmp_path / "link").is_symlink()
+    assert names(tmp_path / "real") == ["a"]
+
+
+@pytest.mark.parametrize("files", [["../thesis"], ["/etc/passwd"], "abc", [3]])
+def test_a_list_that_leads_outside_is_refused(made, files):
+    listing = made / MARKER_FOLDER / "folder.json"
+    listing.write_text(json.dumps({"format_version": 1, "files": files}))
+    with pytest.raises(InputError, match="folder.json: expected names of files inside"), owned_folder(made, "run"):
+        pass
+
+
+CHILD = """
+import sys, time
+from higlow_tf.ownership import owned_folder
+with owned_folder(sys.argv[1], "run"):
+    print("locked", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_one_writer_at_a_time_and_a_killed_one_leaves_no_lock(tmp_path):
+    folder = tmp_path / "run"
+    process = subprocess.Popen([sys.executable, "-c", CHILD, str(folder)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "locked\n"
+        start = time.monotonic()
+        with (
+            pytest.raises(InputError, match=f"Received: process {process.pid} on .*, since "),
+            owned_folder(folder, "run"),
+        ):
+            pass
+        assert time.monotonic() - start < 1.0
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        with owned_folder(folder, "run"):
+            pass
+    finally:
+        process.kill()
+        process.stdout.close()
