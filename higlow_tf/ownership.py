@@ -23,7 +23,10 @@ __all__ = ["MARKER_FOLDER", "OwnedFolder", "owned_folder"]
 
 MARKER_FOLDER = ".higlow"
 FORMAT_VERSION = 1
-_LISTING, _LOCK, _OWNER = "folder.json", "lock", "owner.json"
+_LISTING, _LOCK, _OWNER, _OLD = "folder.json", "lock", "owner.json", "old"
+
+# Folders that this process holds: a function that takes one which its caller has taken gets the same.
+_HELD = {}
 
 
 class OwnedFolder:
@@ -63,12 +66,81 @@ class OwnedFolder:
         self.files.add(name)
         self._write_listing()
 
+    def check(self, names, path, *, overwrite=False, resume=False):
+        """Refuses names that are there and may not be replaced; `path` is the folder in the words of the user."""
+        found = [name for name in names if (self.path / name).exists()]
+        if found and not (overwrite or resume):
+            raise InputError(
+                f"{path}: expected a folder without results, or --overwrite. Received: a folder with {found[0]}."
+            )
+        foreign = [name for name in found if not self.owns(name) and not self._is_folder_of_ours(name)]
+        if foreign:
+            raise InputError(
+                f"{self.path / foreign[0]}: expected something that higlow wrote, to replace it. "
+                "Received: something of somebody else."
+            )
+
+    def _is_folder_of_ours(self, name):
+        """A folder in which something is ours, or that has a list of its own."""
+        path = self.path / name
+        return path.is_dir() and ((path / MARKER_FOLDER).is_dir() or any(f.startswith(f"{name}/") for f in self.files))
+
     def adopt(self, names):
         """Takes over what an older version wrote without a list."""
         found = {name for name in names if (self.path / name).exists()}
         if found - self.files:
             self.files |= found
             self._write_listing()
+
+    @contextlib.contextmanager
+    def set_aside(self):
+        """Moves what higlow wrote aside; it is put back when the block ends, unless what is yielded was called.
+
+        What a killed process left aside is put back by the next that takes the folder.
+
+        Yields:
+            Function without arguments that removes the old files, for the moment when they are not needed any more.
+        """
+        old = self.path / MARKER_FOLDER / _OLD
+        tops = sorted({Path(name).parts[0] for name in self.files if (self.path / Path(name).parts[0]).exists()})
+        foreign = [name for top in tops for name in self._foreign_inside(top)]
+        if foreign:
+            raise InputError(
+                f"{self.path / foreign[0]}: expected only what higlow wrote. Received: something of somebody else."
+            )
+        old.mkdir()
+        for top in tops:
+            os.replace(self.path / top, old / top)
+        listed = set(self.files)
+        try:
+            yield lambda: self._discard(old)
+        finally:
+            if old.exists():
+                self.remove_own()
+                self.files = listed
+                self.put_back()
+
+    def _discard(self, old):
+        shutil.rmtree(old)
+        self.files = {name for name in self.files if (self.path / name).exists()}
+        self._write_listing()
+
+    def put_back(self):
+        """Puts back what was set aside, if there is anything."""
+        old = self.path / MARKER_FOLDER / _OLD
+        if old.is_dir():
+            for path in old.iterdir():
+                os.replace(path, self.path / path.name)
+            old.rmdir()
+            self._write_listing()
+
+    def _foreign_inside(self, top):
+        """What is in one of our folders and on no list."""
+        root = self.path / top
+        if not root.is_dir() or top in self.files or (root / MARKER_FOLDER).is_dir():
+            return []
+        found = (path.relative_to(self.path).as_posix() for path in root.rglob("*") if not path.is_dir())
+        return [name for name in found if not self.owns(name)]
 
     def remove_own(self, names=None):
         """Removes what higlow wrote, all of it or some names, and nothing else; folders only when nothing else is left in them.
@@ -119,27 +191,25 @@ def owned_folder(path, kind, *, names=(), overwrite=False, resume=False):
             be replaced or that somebody else wrote.
     """
     folder_path = resolved(path)
+    if folder_path in _HELD:
+        folder = _HELD[folder_path]
+        folder.check(names, path, overwrite=overwrite, resume=resume)
+        yield folder
+        return
     if folder_path.exists() and not folder_path.is_dir():
         raise InputError(f"{path}: expected a folder, or a path that does not exist. Received: a file.")
-    found = [name for name in names if (folder_path / name).exists()]
-    if found and not (overwrite or resume):
-        raise InputError(
-            f"{path}: expected a folder without results, or --overwrite. Received: a folder with {found[0]}."
-        )
     made = _make(folder_path, path)
     try:
         with _locked(folder_path, path):
             folder = OwnedFolder(folder_path, kind)
-            foreign = [name for name in found if not folder.owns(name)]
-            if foreign:
-                raise InputError(
-                    f"{folder_path / foreign[0]}: expected something that higlow wrote, to replace it. "
-                    "Received: something of somebody else."
-                )
+            folder.put_back()
+            folder.check(names, path, overwrite=overwrite, resume=resume)
             token = ON_PUBLISH.set((*ON_PUBLISH.get(), folder.claim))
+            _HELD[folder_path] = folder
             try:
                 yield folder
             finally:
+                del _HELD[folder_path]
                 ON_PUBLISH.reset(token)
     finally:
         _remove_if_unused(folder_path, made)

@@ -130,3 +130,43 @@ def test_one_writer_at_a_time_and_a_killed_one_leaves_no_lock(tmp_path):
     finally:
         process.kill()
         process.stdout.close()
+
+
+def test_a_folder_that_is_held_is_shared_by_the_functions_of_its_process(tmp_path):
+    with owned_folder(tmp_path, "evaluation") as outer:
+        write(tmp_path / "a")
+        with owned_folder(tmp_path, "evaluation") as inner:
+            write(tmp_path / "b")
+            assert inner is outer
+        with pytest.raises(InputError, match="a folder with a"), owned_folder(tmp_path, "evaluation", names=("a",)):
+            pass
+    assert outer.files == {"a", "b"}
+
+
+def test_what_was_set_aside_is_put_back_unless_it_is_discarded(made):
+    (made / "data" / "notes.txt").unlink()
+    before = names(made)
+
+    def fail():
+        with owned_folder(made, "run", overwrite=True) as folder, folder.set_aside():
+            assert names(made) == ["thesis.txt"]
+            write(made / "metrics.json", "half")
+            raise InputError("no data")
+
+    with pytest.raises(InputError, match="no data"):
+        fail()
+    assert names(made) == before
+    assert (made / "metrics.json").read_text() == "ours"
+    with owned_folder(made, "run", overwrite=True) as folder, folder.set_aside() as discard:
+        write(made / "metrics.json", "new")
+        discard()
+    assert names(made) == ["metrics.json", "thesis.txt"]
+
+
+def test_what_a_killed_process_left_aside_is_put_back(made):
+    old = made / MARKER_FOLDER / "old"
+    old.mkdir()
+    (made / "metrics.json").rename(old / "metrics.json")
+    with owned_folder(made, "run", overwrite=True):
+        assert (made / "metrics.json").read_text() == "ours"
+    assert not old.exists()
