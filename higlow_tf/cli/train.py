@@ -96,16 +96,16 @@ def train(
         "deterministic": True if deterministic else None,
     }
     load_tensorflow()
-    from higlow_tf.runs import check_out, new_config, resumed_config
+    from higlow_tf.runs import new_config, resumed_config, run_folder
     from higlow_tf.runs.options import parse_settings
 
     options["settings"] = parse_settings(settings or [])
-    check_out(out, resume=resume, overwrite=overwrite)
-    if resume:
-        config = resumed_config(out, **options)
-    else:
-        config = new_config(config_file, start_from=start_from, **options)
-    train_with_progress(config, out, resume=resume, overwrite=overwrite)
+    with run_folder(out, resume=resume, overwrite=overwrite):
+        if resume:
+            config = resumed_config(out, **options)
+        else:
+            config = new_config(config_file, start_from=start_from, **options)
+        train_with_progress(config, out, resume=resume, overwrite=overwrite)
     _say_next(config, out)
 
 

@@ -8,7 +8,7 @@ from higlow_tf.runs.reading import load_data_like, load_maps_like
 from higlow_tf.runs.run import Run, open_run, store_calibration
 from higlow_tf.runs.split_record import maps_for_testing, seen_maps, subset_of
 from higlow_tf.runs.trainer import train_run
-from higlow_tf.runs.training import check_out, read_training_data, train
+from higlow_tf.runs.training import read_training_data, run_folder, train
 
 __all__ = [
     "Audit",
@@ -16,7 +16,6 @@ __all__ = [
     "RunConfig",
     "RunDirectory",
     "audit_run",
-    "check_out",
     "load_data_like",
     "load_maps_like",
     "maps_for_testing",
@@ -25,6 +24,7 @@ __all__ = [
     "read_run_config",
     "read_training_data",
     "resumed_config",
+    "run_folder",
     "seen_maps",
     "store_calibration",
     "subset_of",

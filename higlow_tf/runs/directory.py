@@ -8,14 +8,19 @@ from pathlib import Path
 import numpy as np
 
 from higlow_tf.errors import InputError
-from higlow_tf.files import whole_path
+from higlow_tf.files import whole_path, write_json
 from higlow_tf.models.posterior_record import forget_posterior_records
-from higlow_tf.runs.config import RunConfig, read_run_config, write_run_config
 from higlow_tf.models.saving import FORMAT_VERSION, check_format_version, write_model
+from higlow_tf.runs.config import RunConfig, read_run_config, write_run_config
 from higlow_tf.versions import versions
-from higlow_tf.files import write_json
 
-__all__ = ["RunDirectory"]
+__all__ = ["RUN_FILES", "RunDirectory"]
+
+RUN_FILES = (
+    "config.yaml", "split.json", "versions.json", "format_version", "history.csv", "model.keras", "checkpoints",
+    "calibration.json", "typicality.json",
+)  # fmt: skip
+"""What a run may hold, by name."""
 
 _CHECKPOINT = "last.npz"
 
@@ -50,10 +55,11 @@ class RunDirectory:
         return self.path / "model.keras"
 
     def create(self, config: RunConfig, split_record):
-        """Starts a new run; the folder must not exist, or be empty."""
-        if self.path.exists() and any(self.path.iterdir()):
+        """Starts a new run; there must be none in the folder."""
+        found = [name for name in RUN_FILES if (self.path / name).exists()]
+        if found:
             raise InputError(
-                f"{self.path}: expected a new folder (or --resume, or --overwrite). Received: a folder with files."
+                f"{self.path}: expected a new folder (or --resume, or --overwrite). Received: a folder with {found[0]}."
             )
         write_json(split_record, self.path / "split.json")
         write_json(versions(), self.path / "versions.json")
@@ -72,6 +78,13 @@ class RunDirectory:
         if not config_path.exists():
             raise InputError(f"{self.path}: expected a run, a folder with config.yaml. Received: no such file.")
         return read_run_config(config_path), json.loads((self.path / "split.json").read_text())
+
+    def is_readable(self):
+        """Whether the folder holds a run: a configuration and a split record that can be read."""
+        try:
+            return isinstance(self.open()[1], dict)
+        except (InputError, OSError, ValueError):
+            return False
 
     def read_history(self):
         """Columns of history.csv as float arrays; empty if nothing was written yet."""

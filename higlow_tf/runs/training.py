@@ -1,23 +1,22 @@
 """Trains a run from options or a configuration: the whole of `higlow train` in one call."""
 
 import contextlib
-import os
-import shutil
-from pathlib import Path
 
 import keras
 
 from higlow_tf.errors import InputError
+from higlow_tf.files import resolved
 from higlow_tf.models import preset as find_preset
+from higlow_tf.ownership import MARKER_FOLDER, owned_folder
 from higlow_tf.runs.callbacks import CallProgress
 from higlow_tf.runs.config import RunConfig, write_run_config
-from higlow_tf.runs.directory import RunDirectory
+from higlow_tf.runs.directory import RUN_FILES, RunDirectory
 from higlow_tf.runs.options import new_config, resumed_config
 from higlow_tf.runs.run import Run
 from higlow_tf.runs.split_record import subset_of
 from higlow_tf.runs.trainer import load_run_data, train_run
 
-__all__ = ["check_out", "read_training_data", "train"]
+__all__ = ["read_training_data", "run_folder", "train"]
 
 
 def train(
@@ -60,24 +59,44 @@ def train(
     Example:
         run = train(preset="compact", maps="MAPS.npy", params="PARAMS.txt", out="runs/first", max_minutes=25)
     """
-    check_out(out, resume=resume, overwrite=overwrite)
     if not isinstance(config, RunConfig):
         config = _config(config, out, resume, start_from=start_from, settings=settings, **options)
     elif start_from is not None or settings or options:
         raise InputError("Expected a RunConfig, or options and a file. Received: a RunConfig and options.")
-    data = read_training_data(config, out, resume=resume) if data is None else data
     callbacks = [*callbacks, *([] if progress is None else [CallProgress(progress)])]
-    with _kept_until_training(out) if overwrite else contextlib.nullcontext() as discard_old:
-        callbacks += [] if discard_old is None else [keras.callbacks.LambdaCallback(on_train_begin=discard_old)]
-        train_run(config, out, data=data, resume=resume, strategy=strategy, callbacks=callbacks)
+    with run_folder(out, resume=resume, overwrite=overwrite) as folder:
+        data = read_training_data(config, out, resume=resume) if data is None else data
+        with folder.set_aside() if overwrite else contextlib.nullcontext() as discard_old:
+            if discard_old is not None:
+                callbacks.append(keras.callbacks.LambdaCallback(on_train_begin=lambda logs=None: discard_old()))
+            train_run(config, out, data=data, resume=resume, strategy=strategy, callbacks=callbacks)
     return Run(out)
 
 
-def check_out(out, *, resume=False, overwrite=False):
-    """Refuses a folder with files, unless it is to be continued or replaced."""
-    out = Path(out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())) and not (overwrite or resume):
+@contextlib.contextmanager
+def run_folder(out, *, resume=False, overwrite=False):
+    """Takes the folder of a run for one writer: a new one, one that is to be continued, or one that is to be replaced.
+
+    Yields:
+        `OwnedFolder`.
+
+    Raises:
+        InputError: If there are files that may not be replaced or that somebody else wrote, or another process trains there.
+    """
+    path = resolved(out)
+    is_there = path.is_dir() and any(entry.name != MARKER_FOLDER for entry in path.iterdir())
+    if path.exists() and not (overwrite or resume) and (is_there or not path.is_dir()):
         raise InputError(f"{out}: expected a new folder, --resume or --overwrite. Received: an existing path.")
+    with owned_folder(out, "run") as folder:
+        if is_there and not folder.files:
+            # Runs of older versions have no list; what can be read as a run is one.
+            folder.adopt(RUN_FILES if RunDirectory(out).is_readable() else ())
+        if is_there and overwrite and not folder.files:
+            raise InputError(
+                f"{out}: --overwrite replaces runs only, folders that higlow train has made. Received: something else."
+            )
+        folder.check(RUN_FILES, out, overwrite=overwrite, resume=resume)
+        yield folder
 
 
 def read_training_data(config, out, *, resume=False):
@@ -115,22 +134,3 @@ def _config(config_file, out, resume, *, start_from, settings, **options):
     if config_file is not None or start_from is not None:
         raise InputError("Expected a run to continue, or a configuration of a new one. Received: both.")
     return resumed_config(out, settings=settings, **options)
-
-
-@contextlib.contextmanager
-def _kept_until_training(out):
-    """Moves an old run aside; it is deleted when the new one trains (call what is yielded), and else put back."""
-    out = Path(out)
-    if not out.exists():
-        yield None
-        return
-    if not out.is_dir() or (any(out.iterdir()) and not (out / "config.yaml").exists()):
-        raise InputError(f"{out}: --overwrite replaces runs only, folders with config.yaml. Received: something else.")
-    aside = out.resolve().with_name(f".{out.resolve().name}.{os.getpid()}.old")
-    os.replace(out, aside)
-    try:
-        yield lambda logs=None: shutil.rmtree(aside)
-    finally:
-        if aside.exists():
-            shutil.rmtree(out, ignore_errors=True)
-            os.replace(aside, out)
