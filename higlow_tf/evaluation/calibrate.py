@@ -211,7 +211,7 @@ def _measure(name, title, grid, calibration, truth, simulation, seed):
         simulation,
         grid.hpd_level(log_mass, truth),
         parameters.names,
-        log_prior_density=_log_prior_density(parameters, truth),
+        log_prior_density=parameters.log_prior_density(truth),
         box=(parameters.low, parameters.high),
         seed=seed,
     )
@@ -223,13 +223,6 @@ def _measure(name, title, grid, calibration, truth, simulation, seed):
 
 def _log_mass(grid, calibration):
     return grid.log_mass(calibration.tempering, calibration.widening_of(len(grid.parameters)))
-
-
-def _log_prior_density(parameters, truth):
-    """Of the prior of training, per unit of theta, `[N]`."""
-    low, high = parameters.low, parameters.high
-    width = np.where(parameters.is_log, truth * np.log(high / np.where(parameters.is_log, low, 1.0)), high - low)
-    return -np.log(width).sum(axis=1)
 
 
 def _text(metric: Metric):
