@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
+from functools import partial
 
 import numpy as np
 
@@ -15,7 +16,8 @@ from higlow_tf.inference.groups import make_groups
 from higlow_tf.inference.importance import ImportanceOptions, importance_group
 from higlow_tf.inference.likelihood import MapLikelihood, Target, checked_maps
 from higlow_tf.inference.posterior import EDGE_SHARE, Posterior
-from higlow_tf.inference.priors import Prior, normalized_per_unit
+from higlow_tf.inference.priors import Prior
+from higlow_tf.inference.widening import normalized_widening
 
 __all__ = ["METHODS", "infer"]
 
@@ -98,7 +100,7 @@ def infer(
         "seed": seed,
     }
     cache = ResultCache(cache_dir, settings)
-    widening_at = _widening(parameters, acting)
+    widening_at = partial(normalized_widening, parameters, acting.widening_of(len(parameters)))
     results, notes = [], []
     for number, group in enumerate(groups):
         likelihoods = [MapLikelihood(model, hi_maps[row], row, acting.num_symmetries) for row in group.rows]
@@ -174,17 +176,6 @@ def _applied_calibration(model, calibration):
     if calibration is not None and not isinstance(calibration, Calibration):
         raise InputError(f"calibration: expected 'stored', None or a Calibration. Received: {calibration!r}.")
     return calibration
-
-
-def _widening(parameters, calibration):
-    """Function from a mean in normalised coordinates to the widening in them, `[P]` -> `[P]`."""
-    in_theta, per_unit = calibration.widening_of(len(parameters)), normalized_per_unit(parameters)
-
-    def widening_at(mean):
-        # d log(theta) = d theta / theta
-        return in_theta * per_unit / np.where(parameters.is_log, parameters.denormalize(mean), 1.0)
-
-    return widening_at
 
 
 def _seed_of(target, seed):
