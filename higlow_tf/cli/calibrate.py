@@ -1,16 +1,14 @@
 """higlow calibrate: how far the posteriors of a run can be trusted, and their repair."""
 
-import hashlib
+import shutil
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from higlow_tf.cli.console import check_new_files, load_tensorflow, print_table, progress_bar, say
 from higlow_tf.cli.options import MapsFiles, Overwrite, ParamsFile, Run, Seed
 from higlow_tf.errors import InputError
-from higlow_tf.files import whole_path
 
 __all__ = ["calibrate"]
 
@@ -67,68 +65,38 @@ def calibrate(
     test, label = maps_for_testing(model.split, data, allow_training_maps=allow_training_maps)
     is_own = model.split is not None and data.content_hash() == model.split["content_hash"]
     if is_own:
-        likelihoods = _Likelihoods(model, run, points, symmetries, out / _UNFINISHED)
         validation = spread_maps(subset_of(model.split, data, "validation"), maps_per_simulation)
-        fit = fit_and_store(model, run, validation, *likelihoods.of(validation, "validation maps"), seed=seed)
+        of_copies = _likelihoods(model, validation, points, symmetries, out, "validation maps")
+        fit = fit_and_store(model, run, validation, *of_copies, seed=seed)
         calibration = fit.calibration
     elif model.calibration is not None:
         fit, calibration = None, Calibration.from_config(model.calibration)
-        likelihoods = _Likelihoods(model, run, points, calibration.num_symmetries, out / _UNFINISHED)
     else:
         raise InputError(
             f"{run}: expected a run that is calibrated on the file that it was trained on, or that file. "
             f"Received: neither."
         )
     test = spread_maps(test, maps_per_simulation)
-    judgement = judge(*likelihoods.of(test, "test maps"), test, calibration, seed=seed)
+    of_copies = _likelihoods(model, test, points, calibration.num_symmetries, out, "test maps")
+    judgement = judge(*of_copies, test, calibration, seed=seed)
     out.mkdir(parents=True, exist_ok=True)
     _write(out, run, model, test, label, judgement, fit, calibration, points, overwrite)
-    likelihoods.forget()
+    shutil.rmtree(out / _UNFINISHED, ignore_errors=True)
 
 
-class _Likelihoods:
-    """Log-likelihoods of symmetric copies on a grid, those of a map kept on disk until all is done.
+def _likelihoods(model, dataset, points, symmetries, out, description):
+    """The pair (theta_grid `[G, P]`, log-likelihood `[N, T, G]`); those of finished maps stay on disk until all is done."""
+    from higlow_tf.inference import log_likelihood_of_copies
 
-    Args:
-        model: The model.
-        run: Its folder.
-        points: Grid points an axis.
-        symmetries: Copies of a map.
-        folder: Where to keep what is finished.
-    """
-
-    def __init__(self, model, run, points, symmetries, folder):
-        self._model = model
-        self._points = points
-        self._symmetries = symmetries
-        self._folder = folder
-        # Results of another model, on another grid or of other copies must not be taken for these.
-        digest = hashlib.blake2b((run / "model.keras").read_bytes(), digest_size=8)
-        self._key = f"{digest.hexdigest()}_{points}_{symmetries}"
-
-    def of(self, dataset, description):
-        """The pair (theta_grid `[G, P]`, log-likelihood `[N, T, G]`)."""
-        from higlow_tf.inference import log_likelihood_of_copies, theta_grid_over_prior
-
-        rows = []
-        with progress_bar(description) as report:
-            for index, map_hash in enumerate(dataset.map_hashes()):
-                path = self._folder / f"{self._key}_{map_hash}.npy"
-                if not path.exists():
-                    hi_map = np.asarray(dataset.maps[index : index + 1])
-                    of_copies = log_likelihood_of_copies(self._model, hi_map, self._points, self._symmetries)[1][0]
-                    with whole_path(path) as part:
-                        np.save(part, of_copies)
-                rows.append(np.load(path))
-                report(index + 1, dataset.num_maps)
-        return theta_grid_over_prior(self._model.parameters, self._points), np.stack(rows)
-
-    def forget(self):
-        """Removes what was kept."""
-        for path in self._folder.glob("*.npy"):
-            path.unlink()
-        if self._folder.exists():
-            self._folder.rmdir()
+    with progress_bar(description) as report:
+        return log_likelihood_of_copies(
+            model,
+            dataset.maps,
+            points,
+            symmetries,
+            progress=lambda _stage, *count: report(*count),
+            cache_dir=out / _UNFINISHED,
+        )
 
 
 def _write(out, run, model, test, label, judgement, fit, calibration, points, overwrite):

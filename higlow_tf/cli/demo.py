@@ -100,7 +100,7 @@ def run_demo(size, out, minutes, seed):
     step(f"infer the parameters of {_NUM_POSTERIORS} test maps")
     rows = spread_rows(test.num_maps, _NUM_POSTERIORS)
     with progress_bar("posteriors") as report:
-        posterior = infer(model, test.maps[rows], progress=report)
+        posterior = infer(model, test.maps[rows], progress=lambda _stage, *count: report(*count))
     step("write the report")
     report_file = _write_report(
         out, model, evaluation, of_maps, judgement, calibration_summary, posterior, test.theta[rows]
@@ -137,7 +137,13 @@ def _calibrate(size, model, run, data, test, seed):
     for maps, text in ((validation, "validation maps"), (judged, "test maps")):
         with progress_bar(text) as report:
             likelihoods.append(
-                log_likelihood_of_copies(model, maps.maps, size.grid_points_per_axis, size.symmetries, report)
+                log_likelihood_of_copies(
+                    model,
+                    maps.maps,
+                    size.grid_points_per_axis,
+                    size.symmetries,
+                    progress=lambda _stage, *count, report=report: report(*count),
+                )
             )
     fit = fit_and_store(model, run, validation, *likelihoods[0], seed=seed)
     judgement = judge(*likelihoods[1], judged, fit.calibration, seed=seed)

@@ -86,7 +86,7 @@ def infer(
             method=method.value,
             combine=combine,
             calibration=None if raw else "stored",
-            progress=report,
+            progress=lambda _stage, *count: report(*count),
             seed=seed,
             cache_dir=cache,
         )
@@ -94,7 +94,6 @@ def infer(
     shutil.rmtree(cache, ignore_errors=True)
     _say_table(posterior, chosen.start if combine is None else 0)
     _say_lines(posterior.notes)
-    _warn_of_unusual(model, hi_maps, posterior, combine)
     if figure is not None:
         _draw(posterior, figure)
     say(f"Wrote {out}")
@@ -147,28 +146,6 @@ def _say_lines(lines):
         say(f"Note: {line}")
     if len(lines) > _MOST_NOTES:
         say(f"... and {len(lines) - _MOST_NOTES} more notes, all of them in the file")
-
-
-def _warn_of_unusual(model, hi_maps, posterior, combine):
-    """Says which maps are unlike those of training; at the posterior mean, as it was for the reference."""
-    from higlow_tf.inference import TypicalityReference, typicality_features
-
-    if model.typicality is None:
-        return
-    group = _group_of_maps(combine, len(hi_maps))
-    theta = posterior.mean[group]
-    features, _ = typicality_features(model, hi_maps, theta)
-    warnings = TypicalityReference.from_config(model.typicality).score(features, theta).warnings()
-    for sentence in warnings[:_MOST_NOTES]:
-        typer.secho(f"Warning: {sentence}", err=True, fg="yellow")
-    if len(warnings) > _MOST_NOTES:
-        typer.secho(f"Warning: ... and {len(warnings) - _MOST_NOTES} more maps like these.", err=True, fg="yellow")
-
-
-def _group_of_maps(combine, num_maps):
-    if combine is None:
-        return np.arange(num_maps)
-    return np.zeros(num_maps, int) if isinstance(combine, str) else combine
 
 
 def _draw(posterior, path):

@@ -10,10 +10,10 @@ from higlow_tf.diagnostics import PowerComparison, compare_power
 from higlow_tf.diagnostics.sample_checks import SampleChecks, check_samples
 from higlow_tf.diagnostics.symmetry_defect import SymmetryDefect, symmetry_defect
 from higlow_tf.errors import InputError
-from higlow_tf.evaluation.answer_cache import EvaluationCache
 from higlow_tf.evaluation.chunks import generate_in_chunks, log_prob_in_chunks, spread_rows
 from higlow_tf.evaluation.map_statistics import MapStatistics, measure_maps
 from higlow_tf.evaluation.posterior_scores import PosteriorScores, score_posteriors, spread_over_simulations
+from higlow_tf.inference.cache import AnswerCache
 
 __all__ = ["AtOneCosmology", "Evaluation", "EvaluationOptions", "evaluate_model"]
 
@@ -112,7 +112,7 @@ def evaluate_model(model, test, label, options=None, *, training="the training m
         `Evaluation`.
     """
     options = options or EvaluationOptions()
-    cache = EvaluationCache(model, cache_dir)
+    cache = AnswerCache(model, cache_dir)
     log_prob = _log_prob(model, cache, test.maps, test.theta, "density of test maps")
     rows = spread_rows(test.num_maps, options.num_samples or test.num_maps)
     compared = test.select(rows)
@@ -137,7 +137,7 @@ def evaluate_model(model, test, label, options=None, *, training="the training m
     posteriors = None
     try:
         if options.num_posteriors:
-            posteriors = score_posteriors(model, test, options.num_posteriors, cache, seed=options.seed)
+            posteriors = score_posteriors(model, test, options.num_posteriors, cache_dir=cache_dir, seed=options.seed)
     except InputError as error:
         not_measured["posteriors"] = str(error)
     return Evaluation(

@@ -50,14 +50,14 @@ def spread_over_simulations(simulation, num_wanted):
     return np.sort(np.lexsort((position, turn))[:num_wanted])
 
 
-def score_posteriors(model, test, num_maps, cache, *, seed=0):
+def score_posteriors(model, test, num_maps, *, cache_dir=None, seed=0):
     """Infers the parameters of some test maps on a grid, and scores the posteriors.
 
     Args:
         model: A model with `log_prob` and `parameters`.
         test: `HIMapDataset` of test maps.
         num_maps: Most maps to look at, spread over the simulations; one or more.
-        cache: `EvaluationCache`.
+        cache_dir: Folder that keeps every posterior; None to keep nothing.
         seed: Seed of resamples.
 
     Returns:
@@ -72,12 +72,10 @@ def score_posteriors(model, test, num_maps, cache, *, seed=0):
         )
     chosen = test.select(spread_over_simulations(test.simulation, num_maps))
     maps, truth, simulation = (np.asarray(getattr(chosen, name)) for name in ("maps", "theta", "simulation"))
-
-    def compute(folder):
-        with progress_bar("posteriors") as report:
-            return infer(model, maps, progress=report, cache_dir=folder)
-
-    posterior = cache.posterior([maps, getattr(model, "calibration", None)], compute)
+    with progress_bar("posteriors") as report:
+        posterior = infer(
+            model, maps, progress=lambda _stage, *count: report(*count), cache_dir=cache_dir, warn_of_maps=False
+        )
     # Sums of probabilities may pass 1 by some rounding errors.
     level = np.clip(posterior.hpd_level(truth), 0.0, 1.0)
     scores = parameter_scores(truth, posterior.mean, posterior.sd, simulation, posterior.parameters.names, seed=seed)

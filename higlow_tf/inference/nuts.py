@@ -77,7 +77,7 @@ class NutsSampler:
         self._warm_up = tf.function(self._warm_up_graph, autograph=False)
         self._draw = tf.function(self._draw_graph, autograph=False)
 
-    def __call__(self, target, widening_at, options, *, seed, report, **_unused):
+    def __call__(self, target, widening_at, options, *, seed, advance, **_unused):
         """Posterior of one group of maps.
 
         Args:
@@ -85,7 +85,7 @@ class NutsSampler:
             widening_at: Function from the mean, normalised `[P]`, to the sd of the convolution there, `[P]`.
             options: The `NutsOptions` that the sampler was made with.
             seed: Seed of starts and draws.
-            report: Called with the share of the draws that is done.
+            advance: Called with the share of the draws that is done.
 
         Returns:
             `GroupResult` of draws, chain after chain.
@@ -99,7 +99,7 @@ class NutsSampler:
         state, step_size = self._warm_up(problem, state, _segment_seed(seed, 0))
         parts, done, num_warmup = [], 0, options.num_warmup
         while done < options.num_draws:
-            report((num_warmup + done) / (num_warmup + options.num_draws))
+            advance((num_warmup + done) / (num_warmup + options.num_draws))
             part = self._draw(problem, state, step_size, _segment_seed(seed, 1 + done))
             parts.append([x.numpy() for x in part])
             state, done = part[0][-1], done + _SEGMENT

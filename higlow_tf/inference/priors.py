@@ -121,6 +121,14 @@ class BoundPrior:
                 total = total + normalized[:, column] / per_unit[column]
         return total
 
+    def fingerprint(self):
+        """What tells priors apart, JSON-compatible: the configuration, and values of the user's function inside the box."""
+        if self.log_prob is None:
+            return self.to_config()
+        points = self.low + np.array([[0.25], [0.5], [0.75]]) * (self.high - self.low)
+        values = np.asarray(self.log_prob(self.parameters.denormalize(points)), np.float64)
+        return self.to_config() | {"values": np.ravel(values).tolist()}
+
     def to_config(self):
         """The prior as JSON-compatible values: edges in physical units, the function by its name."""
         parameters, width = self.parameters, self.parameters.normalized_per_unit

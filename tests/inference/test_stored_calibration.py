@@ -78,9 +78,31 @@ def test_wrong_calibrations(arguments, sentence):
         Calibration(**arguments)
 
 
-def test_unknown_key_and_wrong_number_of_parameters(model):
-    with pytest.raises(InputError, match="Received: temperature"):
-        Calibration.from_config({"temperature": 1.0})
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        (
+            {"tempering": 1.0, "widening": 0.0, "temperature": 1.0},
+            "expected the keys tempering, .*Received: temperature",
+        ),
+        ({"tempering": 1.0}, "expected tempering and widening. Received: no widening"),
+        ({}, "expected tempering and widening. Received: no tempering and no widening"),
+        ([1.0, 0.0], r"expected the keys tempering, .*Received: \[1\.0, 0\.0\]"),
+    ],
+)
+def test_wrong_configurations(config, sentence):
+    with pytest.raises(InputError, match=f"calibration: {sentence}"):
+        Calibration.from_config(config)
+
+
+def test_a_configuration_is_as_good_as_its_calibration(model):
+    maps, calibration = model.maps_at([0.1, 0.1]), Calibration(0.25, 0.01)
+    found = infer(model, maps, calibration=calibration.to_config())
+    np.testing.assert_array_equal(found.log_posterior, infer(model, maps, calibration=calibration).log_posterior)
+    assert found.calibration == calibration
+
+
+def test_wrong_number_of_parameters(model):
     with pytest.raises(InputError, match="expected a widening of one or 2 numbers. Received: 3"):
         infer(model, model.maps_at([0.1, 0.1]), calibration=Calibration(widening=(0.1, 0.1, 0.1)))
 
