@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from higlow_tf.diagnostics import (
-    CalibrationReport,
+    CalibrationScores,
     CalibrationVerdict,
     Metric,
-    calibration_report,
+    calibration_scores,
     calibration_verdict,
 )
 from higlow_tf.evaluation.chunks import spread_rows
@@ -35,7 +35,7 @@ class PosteriorSet:
         title: What it is, in words.
         mean, sd: `[N, P]`.
         truth: `[N, P]`.
-        report: `CalibrationReport`.
+        scores: `CalibrationScores`.
         verdict: `CalibrationVerdict`.
     """
 
@@ -44,7 +44,7 @@ class PosteriorSet:
     mean: np.ndarray
     sd: np.ndarray
     truth: np.ndarray
-    report: CalibrationReport
+    scores: CalibrationScores
     verdict: CalibrationVerdict
 
 
@@ -61,9 +61,9 @@ class Judgement:
     simulation: np.ndarray
 
     def metrics(self):
-        """All numbers, under the names of `CalibrationReport.metrics` with the prefix of their set."""
+        """All numbers, under the names of `CalibrationScores.metrics` with the prefix of their set."""
         return {
-            f"{name}{key}": metric for name, one in self.sets.items() for key, metric in one.report.metrics().items()
+            f"{name}{key}": metric for name, one in self.sets.items() for key, metric in one.scores.metrics().items()
         }
 
     def save(self, path):
@@ -77,8 +77,8 @@ class Judgement:
     def table(self):
         """Headers and rows: every number of every set, side by side."""
         sets = list(self.sets.values())
-        reports = [one.report.metrics() for one in sets]
-        rows = [(key, *[_text(report[key]) for report in reports]) for key in reports[0]]
+        by_set = [one.scores.metrics() for one in sets]
+        rows = [(key, *[_text(metrics[key]) for metrics in by_set]) for key in by_set[0]]
         return ("", *[one.title for one in sets]), rows
 
 
@@ -204,7 +204,7 @@ def _measure(name, title, grid, calibration, truth, simulation, seed):
     """Applies a calibration and measures the posteriors."""
     parameters = grid.parameters
     log_mass = _log_mass(grid, calibration)
-    report = calibration_report(
+    scores = calibration_scores(
         grid.points,
         log_mass,
         truth,
@@ -218,7 +218,7 @@ def _measure(name, title, grid, calibration, truth, simulation, seed):
     mass = np.exp(log_mass)
     mean = mass @ grid.points
     sd = np.sqrt(np.maximum(mass @ grid.points**2 - mean**2, 0.0))
-    return PosteriorSet(name, title, mean, sd, truth, report, calibration_verdict(report))
+    return PosteriorSet(name, title, mean, sd, truth, scores, calibration_verdict(scores))
 
 
 def _log_mass(grid, calibration):

@@ -6,7 +6,7 @@ import numpy as np
 
 from higlow_tf.cli.console import progress_bar
 from higlow_tf.data import HIMapDataset
-from higlow_tf.diagnostics import PowerComparison, compare_power
+from higlow_tf.diagnostics import MapSamples, PowerComparison, compare_power
 from higlow_tf.diagnostics.sample_checks import SampleChecks, check_samples
 from higlow_tf.diagnostics.symmetry_defect import SymmetryDefect, symmetry_defect
 from higlow_tf.errors import InputError
@@ -122,8 +122,7 @@ def evaluate_model(model, test, label, options=None, *, training="the training m
     extremes = _extremes_log10(test.maps if isinstance(training, str) else training)
     not_measured, statistics, at_cosmologies, num_bad = {}, MapStatistics(), (), 0
     if test.num_channels == 1:
-        with progress_bar("statistics") as report:
-            statistics = measure_maps(compared, generated, is_usable, training, seed=options.seed, progress=report)
+        statistics = _statistics(compared, generated, is_usable, training, options)
         at_cosmologies, num_bad = _at_cosmologies(model, cache, test, options, not_measured)
     else:
         not_measured["statistics"] = "maps are compared for one field only"
@@ -177,6 +176,33 @@ def _generated(model, cache, theta, seed, description):
     return cache.array("samples", [np.asarray(theta), seed], compute)
 
 
+def _statistics(compared, generated, is_usable, training, options):
+    """`MapStatistics` of the usable generated maps against the test maps at whose parameters they were made."""
+    if not is_usable.any():
+        return MapStatistics(not_measured={"all statistics": "no generated map is finite and positive"})
+    theta, simulation = np.asarray(compared.theta), np.asarray(compared.simulation)
+    try:
+        samples = MapSamples.from_arrays(
+            compared.maps,
+            simulation,
+            generated[is_usable],
+            simulation[is_usable],
+            compared.box_size_mpc_h,
+            real_theta=theta,
+            generated_theta=theta[is_usable],
+        )
+    except InputError as error:
+        return MapStatistics(not_measured={"all statistics": str(error)})
+    with progress_bar("statistics") as bar:
+        return measure_maps(
+            samples,
+            training,
+            parameter_names=compared.parameters.names,
+            seed=options.seed,
+            progress=lambda stage, done, total: bar(done, total),
+        )
+
+
 def _at_cosmologies(model, cache, test, options, not_measured):
     """P(k) at a few test simulations, and the number of generated maps that cannot be used.
 
@@ -202,8 +228,9 @@ def _at_cosmologies(model, cache, test, options, not_measured):
             )
             continue
         # Every map stands for itself here: indices of their own on the two sides, since the maps are no pairs.
-        ones = np.arange(len(real)), np.arange(len(real), len(real) + len(maps))
-        power = compare_power(real, ones[0], maps, ones[1], test.box_size_mpc_h, seed=options.seed)
+        own, generated_own = np.split(np.arange(len(real) + len(maps)), [len(real)])
+        samples = MapSamples.from_arrays(real, own, maps, generated_own, test.box_size_mpc_h)
+        power = compare_power(samples, seed=options.seed)
         results.append(AtOneCosmology(simulation, theta[index], power, len(real), len(maps)))
     return tuple(results), int(np.sum(~is_usable))
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from higlow_tf.evaluation.map_statistics import FIELD_NAMES, FIELDS
+from higlow_tf.diagnostics import MAP_FIELDS
 from higlow_tf.evaluation.metrics import WORST_OF_MANY, power_metric, tolerance, worst_of_summary
 
 __all__ = ["OFF", "PASS", "VerdictRow", "judged", "number_text", "verdict_rows", "verdict_text"]
@@ -113,12 +113,12 @@ def _sample_rows(evaluation, metrics):
 
 def _power_rows(statistics, metrics):
     rows = []
-    for name in [name for name in FIELDS if name in statistics.powers]:
+    for name in [name for name in MAP_FIELDS if name in statistics.powers]:
         comparison = statistics.powers[name]
         for statistic in ("mean", "sd"):
             metric, index = power_metric(comparison, statistic)
             note = f"generated / simulated in the worst bin, k = {comparison.k_h_mpc[index]:.2f} h/Mpc"
-            rows.append(_row(f"P(k) {statistic}, {FIELD_NAMES[name]}", metric, 2, note, 1.0, WORST_OF_MANY))
+            rows.append(_row(f"P(k) {statistic}, {MAP_FIELDS[name].title}", metric, 2, note, 1.0, WORST_OF_MANY))
     if statistics.correlation is not None:
         metric = metrics["power_correlation_mean_difference"]
         note = "generated less simulated correlation of P(k) between two bins, mean over all pairs"

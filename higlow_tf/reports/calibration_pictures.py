@@ -21,8 +21,8 @@ def _coverage(judgement, groups):
     axes = np.reshape(axes, (2, len(groups)))
     for column, (title, names) in enumerate(groups.items()):
         sets = dict(zip(("raw", "calibrated"), (judgement.sets[name] for name in names), strict=True))
-        plot_coverage(axes[0, column], {label: one.report.coverage for label, one in sets.items()})
-        plot_tarp(axes[1, column], {label: one.report.tarp for label, one in sets.items()})
+        plot_coverage(axes[0, column], {label: one.scores.coverage for label, one in sets.items()})
+        plot_tarp(axes[1, column], {label: one.scores.tarp for label, one in sets.items()})
         axes[0, column].set_title(title)
     caption = (
         "Share of truths inside the highest-density regions of each mass (above) and inside regions round random points "
@@ -39,7 +39,7 @@ def _ranks(judgement, groups, test):
     labels = dict(zip(test.parameters.names, test.parameters.labels, strict=True))
     for column, (title, names) in enumerate(groups.items()):
         for row, (kind, name) in enumerate(zip(("raw", "calibrated"), names, strict=True)):
-            plot_rank_ecdf(axes[row, column], judgement.sets[name].report.ranks, parameter_labels=labels)
+            plot_rank_ecdf(axes[row, column], judgement.sets[name].scores.ranks, parameter_labels=labels)
             axes[row, column].set_title(f"{title}, {kind}")
     caption = (
         "Distribution of the ranks of the truth in each marginal posterior, less the uniform one. Calibrated posteriors "

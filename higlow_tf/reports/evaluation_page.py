@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from higlow_tf.diagnostics import Metric, paired_difference
+from higlow_tf.diagnostics import MAP_FIELDS, Metric, paired_difference
 from higlow_tf.evaluation.evaluate_model import Evaluation
-from higlow_tf.evaluation.map_statistics import FIELD_NAMES, FIELDS
 from higlow_tf.evaluation.verdict import VerdictRow, number_text, verdict_rows, verdict_text
 from higlow_tf.files import whole_path
 from higlow_tf.plotting import STYLE, plot_ratio_of_runs
@@ -156,7 +155,7 @@ def _table_of_runs(runs):
 def _pictures_of_runs(runs):
     """P(k) and pixels of all runs in one figure each."""
     pictures = []
-    for field in FIELDS:
+    for field in MAP_FIELDS:
         powers = {run.name: run.evaluation.statistics.powers.get(field) for run in runs}
         powers = {name: power for name, power in powers.items() if power is not None}
         if len(powers) < 2:
@@ -173,7 +172,7 @@ def _pictures_of_runs(runs):
             label_log_axis(ax)
             ax.set_ylabel(f"{statistic}, generated / simulated")
         axes[1].set_xlabel(r"$k$  [$h$/Mpc]")
-        name = FIELD_NAMES[field]
+        name = MAP_FIELDS[field].title
         caption = f"Mean and standard deviation of P(k) of {name}, generated / simulated, with bootstrap errors."
         pictures.append(
             Picture(

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from higlow_tf.diagnostics import MAP_FIELDS
 from higlow_tf.evaluation.chunks import spread_rows
-from higlow_tf.evaluation.map_statistics import FIELD_NAMES, FIELDS
 from higlow_tf.plotting import (
     STYLE,
     plot_correlation,
@@ -60,7 +60,7 @@ def evaluation_pictures(evaluation):
     """All that was measured, in the order of a report: maps, P(k), pixels, other statistics, posteriors."""
     statistics = evaluation.statistics
     pictures = [maps_picture(evaluation)] if evaluation.test.num_channels == 1 else []
-    pictures += [power_picture(statistics.powers[name]) for name in FIELDS if name in statistics.powers]
+    pictures += [power_picture(statistics.powers[name]) for name in MAP_FIELDS if name in statistics.powers]
     if evaluation.at_cosmologies:
         pictures.append(power_at_cosmologies_picture(evaluation))
     if statistics.power_r2 is not None:
@@ -104,7 +104,7 @@ def power_picture(comparison):
     """P(k) of one field at the parameters of all test maps."""
     figure, axes = STYLE.new_figure(2, 1, **_TWO_PANELS)
     plot_power(axes, comparison)
-    field = FIELD_NAMES[comparison.field]
+    field = MAP_FIELDS[comparison.field].title
     caption = (
         f"P(k) of {field}: mean and scatter over maps, and below the ratio generated / simulated. "
         "Bars are bootstrap errors over simulations; grey is what simulations differ by among themselves."
