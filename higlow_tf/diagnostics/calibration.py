@@ -172,6 +172,7 @@ def calibration_scores(
     posterior = WeightedPoints(theta_points, log_mass, truth)
     num_rows, num_parameters = posterior.truth.shape
     options = {"num_bootstrap": num_bootstrap, "seed": seed}
+    parameters = parameter_scores(posterior.truth, posterior.mean, posterior.sd, simulation, names, **options)
     # All parameters are tested at once.
     band_mass = 1 - (1 - _VERDICT_LEVEL) / num_parameters
     ranks = marginal_ranks(theta_points, log_mass, truth)
@@ -181,7 +182,7 @@ def calibration_scores(
         prior = np.broadcast_to(np.asarray(log_prior_density, np.float64), num_rows)
         gain = paired_difference(posterior.log_density_at_truth(), prior, simulation, **options)
     return CalibrationScores(
-        parameters=parameter_scores(posterior.truth, posterior.mean, posterior.sd, simulation, names, **options),
+        parameters=parameters,
         coverage=coverage_curve(hpd_level, simulation, **options),
         coverage_68=coverage(hpd_level, simulation, 0.68, **options),
         coverage_95=coverage(hpd_level, simulation, 0.95, **options),

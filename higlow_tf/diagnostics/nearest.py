@@ -111,9 +111,9 @@ def nearest_training_map(
             f"Received: {training.shape[1:]}."
         )
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_CHOICE_STREAM,)))
-    sides = samples.generated, samples.real
-    sample_index, reference_index = indices = [np.sort(rng.permutation(len(side))[:num_samples]) for side in sides]
-    fields = [side.field("log10")[index] for side, index in zip(sides, indices, strict=True)]
+    sample_index = np.sort(rng.permutation(len(samples.generated))[:num_samples])
+    reference_index = np.sort(rng.permutation(len(samples.real))[:num_samples])
+    fields = [samples.generated.field("log10")[sample_index], samples.real.field("log10")[reference_index]]
     distance, nearest = _nearest(_standardised(np.concatenate(fields)), training, progress)
     sample_distance, reference_distance = np.split(distance, [len(sample_index)])
     if reference_distance.min() < _ROUNDING:
