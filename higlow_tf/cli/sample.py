@@ -120,7 +120,7 @@ def _open_hdf5(stack, model, out, theta, shape, seed, temperature):
     file = stack.enter_context(h5py.File(stack.enter_context(whole_path(out)), "w"))
     dataset = file.create_dataset("maps", shape, dtype="<f4")
     file["theta"] = theta
-    split = getattr(model, "split", None)
+    split = model.split
     facts = {"seed": seed, "units": split["units"] if split else _UNITS}
     for name, fact in facts.items():
         file[name] = fact

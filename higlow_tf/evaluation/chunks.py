@@ -31,14 +31,9 @@ def log_prob_in_chunks(model, hi_maps, theta, progress):
 
 def generate_in_chunks(model, theta, *, seed, progress, temperature=1.0):
     """Yields `(rows, maps)`: one map for each row of theta, the same as `model.sample` gives for all rows at once."""
-    import tensorflow as tf
-
     for rows in _chunks(len(theta)):
-        indices = np.arange(rows.start, rows.stop)
-        row_seeds = np.stack([np.full_like(indices, seed), indices], axis=-1)
         with _without_warnings():
-            z = model.noise(row_seeds) * tf.cast(temperature, model.compute_dtype)
-            maps = model.decode(z, theta[rows]).numpy()
+            maps = model.sample(theta[rows], seed, temperature, first_row=rows.start).numpy()
         yield rows, maps
         progress(rows.stop, len(theta))
 
