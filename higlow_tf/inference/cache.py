@@ -31,11 +31,11 @@ class AnswerCache:
     where it stopped.
 
     Args:
-        model: The model that answers.
         folder: Where the files go; None to keep nothing.
+        model: The model that answers.
     """
 
-    def __init__(self, model, folder=None):
+    def __init__(self, folder, model):
         self._model = model
         self._folder = None if folder is None else Path(folder)
         self._is_keras = hasattr(model, "get_config") and hasattr(model, "weights")

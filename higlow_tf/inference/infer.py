@@ -99,7 +99,7 @@ def infer(
     if warn_of_maps:
         warn_of_seen_maps(model, hi_maps)
     posterior_of = _posterior_of_group(
-        model, hi_maps, bound, method, options, acting, seed, AnswerCache(model, cache_dir)
+        model, hi_maps, bound, method, options, acting, seed, AnswerCache(cache_dir, model)
     )
     results = []
     for number, group in enumerate(groups):

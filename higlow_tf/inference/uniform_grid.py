@@ -56,7 +56,7 @@ def log_likelihood_of_copies(model, hi_maps, points_per_axis=32, num_symmetries=
     hi_maps = checked_maps(hi_maps)
     theta_grid = theta_grid_over_prior(model.parameters, points_per_axis)
     log_likelihood = np.empty((len(hi_maps), num_symmetries, len(theta_grid)))
-    cache = AnswerCache(model, cache_dir)
+    cache = AnswerCache(cache_dir, model)
     grid = [model.parameters.to_config(), points_per_axis, num_symmetries]
     for index, hi_map in enumerate(hi_maps):
 

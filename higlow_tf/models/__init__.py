@@ -1,20 +1,24 @@
 """Keras models: the conditional Glow and HIFlow, their presets, and saving."""
 
+from higlow_tf.models.architecture import GlowArchitecture
 from higlow_tf.models.conditional_glow import ConditionalGlow
 from higlow_tf.models.from_preset import model_from_preset
 from higlow_tf.models.glow_level import GlowLevel
 from higlow_tf.models.hiflow import HIFlow
 from higlow_tf.models.presets import HIFLOW_PRESETS, PRESETS, preset
+from higlow_tf.models.sample_files import write_samples
 from higlow_tf.models.saving import load_model, save_model
 
 __all__ = [
     "HIFLOW_PRESETS",
     "PRESETS",
     "ConditionalGlow",
+    "GlowArchitecture",
     "GlowLevel",
     "HIFlow",
     "load_model",
     "model_from_preset",
     "preset",
     "save_model",
+    "write_samples",
 ]

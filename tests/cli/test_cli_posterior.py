@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from higlow_tf.data.lognormal import write_lognormal
 from higlow_tf.data.map_hash import map_hash
-from higlow_tf.data.simulate import write_lognormal
 from higlow_tf.inference import Calibration, load_posterior
 from higlow_tf.models import ConditionalGlow, load_model
 

@@ -37,7 +37,7 @@ class Counted:
 def test_the_same_question_to_the_same_model_is_asked_once(tmp_path):
     compute = Counted()
     for name in ("first", "second"):  # the name of a model is not part of it
-        answer = AnswerCache(keras_like(name=name), tmp_path).array("density", [np.arange(3), {"seed": 1}], compute)
+        answer = AnswerCache(tmp_path, keras_like(name=name)).array("density", [np.arange(3), {"seed": 1}], compute)
         np.testing.assert_array_equal(answer, np.ones(4))
     (path,) = tmp_path.iterdir()
     assert path.name.startswith("density_")
@@ -57,23 +57,23 @@ def test_the_same_question_to_the_same_model_is_asked_once(tmp_path):
 )
 def test_another_question_or_model_is_asked(tmp_path, other, question, inputs):
     compute = Counted()
-    AnswerCache(keras_like(), tmp_path).array("density", [np.arange(3), 1], compute)
-    AnswerCache(other, tmp_path).array(question, inputs, compute)
+    AnswerCache(tmp_path, keras_like()).array("density", [np.arange(3), 1], compute)
+    AnswerCache(tmp_path, other).array(question, inputs, compute)
     assert compute.calls == 2
     assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_other_versions_of_the_packages_are_asked_again(tmp_path, monkeypatch):
     compute = Counted()
-    AnswerCache(keras_like(), tmp_path).array("density", [], compute)
+    AnswerCache(tmp_path, keras_like()).array("density", [], compute)
     monkeypatch.setattr("higlow_tf.inference.cache.versions", lambda: {"higlow_tf": "99"})
-    AnswerCache(keras_like(), tmp_path).array("density", [], compute)
+    AnswerCache(tmp_path, keras_like()).array("density", [], compute)
     assert compute.calls == 2
 
 
 def test_arrays_and_a_rest_come_back_as_they_were(tmp_path):
     stored = {"theta": np.float32([[1.5]]), "rest": np.arange(3)}, {"notes": ["a"], "k": -np.inf, "n": 1}
-    cache = AnswerCache(keras_like(), tmp_path)
+    cache = AnswerCache(tmp_path, keras_like())
     cache.get_or_compute("posterior", [], lambda: stored)
     arrays, rest = cache.get_or_compute("posterior", [], pytest.fail)
     assert rest == stored[1]
@@ -94,7 +94,7 @@ def damages(content):
 
 @pytest.mark.filterwarnings("ignore:.* is damaged:higlow_tf.errors.InputWarning")
 def test_whatever_the_damage_the_answer_is_right(tmp_path):
-    cache = AnswerCache(keras_like(), tmp_path)
+    cache = AnswerCache(tmp_path, keras_like())
     expected = np.arange(40.0)
     cache.array("density", [], lambda: expected)
     (path,) = tmp_path.iterdir()
@@ -105,7 +105,7 @@ def test_whatever_the_damage_the_answer_is_right(tmp_path):
 
 
 def test_a_damaged_file_is_named_and_replaced(tmp_path):
-    cache, compute = AnswerCache(keras_like(), tmp_path), Counted()
+    cache, compute = AnswerCache(tmp_path, keras_like()), Counted()
     cache.array("density", [], compute)
     (path,) = tmp_path.iterdir()
     path.write_bytes(path.read_bytes()[:-30])
@@ -119,19 +119,19 @@ def test_a_computation_that_fails_leaves_no_file(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        AnswerCache(keras_like(), tmp_path).array("density", [], interrupt)
+        AnswerCache(tmp_path, keras_like()).array("density", [], interrupt)
     assert not list(tmp_path.iterdir())
 
 
 def test_without_a_folder_nothing_is_kept():
     compute = Counted()
-    cache = AnswerCache(keras_like())
+    cache = AnswerCache(None, keras_like())
     assert [cache.array("density", [], compute)[0] for _ in range(2)] == [1.0, 2.0]
 
 
 def test_an_object_that_is_no_keras_model_is_known_by_likelihoods_of_maps(model, tmp_path):
     with pytest.raises(InputError, match="expected a Keras model, or a question about maps.*Received: GaussianModel"):
-        AnswerCache(model, tmp_path).array("density", [], pytest.fail)
+        AnswerCache(tmp_path, model).array("density", [], pytest.fail)
 
 
 @pytest.mark.parametrize("options", METHODS)
