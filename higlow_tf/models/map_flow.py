@@ -10,7 +10,7 @@ from higlow_tf.bijectors import ConditionalChain, MapPreprocessing
 from higlow_tf.data import parameter_tensors
 from higlow_tf.data.scalers import fit_map_scaler, log10_extremes
 from higlow_tf.layout import from_channel_major, to_channel_major
-from higlow_tf.models.arguments import check_training_data, maps_and_theta, theta_rows
+from higlow_tf.models.arguments import check_training_data, latents_and_theta, maps_and_theta, theta_rows
 from higlow_tf.models.configuration import ConfiguredModel
 from higlow_tf.models.likelihood_model import compiled
 from higlow_tf.models.row_batches import in_batches
@@ -231,8 +231,8 @@ class MapFlow(ConfiguredModel):
 
     def decode(self, z, theta):
         """Latents `[N, D]` to maps `[N, H, W]`: the inverse of `encode`; differentiable."""
-        theta = theta_rows(self, theta)
-        maps = self._run(self._compiled_generate, self.generate, tf.cast(z, self.compute_dtype), theta)
+        z, theta = latents_and_theta(self, z, theta)
+        maps = self._run(self._compiled_generate, self.generate, z, theta)
         return maps[..., 0] if self.num_channels == 1 else maps
 
     def _run(self, compiled, plain, *inputs):
