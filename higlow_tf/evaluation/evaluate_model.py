@@ -80,15 +80,18 @@ def _statistics(compared, generated, is_usable, training, options, progress):
     """Generated maps that can be used against the test maps at whose parameters all were drawn."""
     if not is_usable.any():
         return MapStatistics(not_measured={"all statistics": "no generated map is finite and positive"})
-    samples = MapSamples.from_arrays(
-        compared.maps,
-        compared.simulation,
-        generated[is_usable],
-        compared.simulation[is_usable],
-        compared.box_size_mpc_h,
-        real_theta=compared.theta,
-        generated_theta=compared.theta[is_usable],
-    )
+    try:
+        samples = MapSamples.from_arrays(
+            compared.maps,
+            compared.simulation,
+            generated[is_usable],
+            compared.simulation[is_usable],
+            compared.box_size_mpc_h,
+            real_theta=compared.theta,
+            generated_theta=compared.theta[is_usable],
+        )
+    except InputError as error:
+        return MapStatistics(not_measured={"all statistics": str(error)})
     names = compared.parameters.names
     return measure_maps(samples, training, parameter_names=names, seed=options.seed, progress=progress)
 
