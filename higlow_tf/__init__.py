@@ -4,13 +4,25 @@ import importlib
 
 from higlow_tf.errors import InputError, InputWarning
 
-__all__ = ["ConditionalGlow", "HIFlow", "InputError", "InputWarning", "data", "inference", "load_model", "save_model"]
+_ROOMS = (
+    "bijectors", "data", "diagnostics", "evaluation", "inference", "models", "networks", "plotting", "reports", "runs",
+    "serving",
+)  # fmt: skip
+_MODELS = ("ConditionalGlow", "HIFlow", "load_model", "save_model")
+
+__all__ = ["InputError", "InputWarning", "__version__", *_MODELS, *_ROOMS]
 
 
 def __getattr__(name):
     """Imports at first use: TensorFlow takes seconds to load, and `higlow --help` needs none of it."""
-    if name in ("data", "inference"):
+    if name in _ROOMS:
         return importlib.import_module(f"higlow_tf.{name}")
-    if name in ("ConditionalGlow", "HIFlow", "load_model", "save_model"):
+    if name in _MODELS:
         return getattr(importlib.import_module("higlow_tf.models"), name)
+    if name == "__version__":
+        return importlib.import_module("higlow_tf.versions").version()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

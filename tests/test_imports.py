@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "higlow_tf"
 FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
 
 # What every part may use: modules at the top of the package that belong to no part.
-SHARED = {"errors", "files", "layout", "symmetries"}
+SHARED = {"errors", "files", "layout", "symmetries", "versions"}
 
 # The arrows of the package's design: a part may import these others (and its own modules).
 MAY_IMPORT = {
@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "networks": set(),
     "models": {"bijectors", "networks", "data"},
     "data": set(),
-    "inference": {"data.parameters"},
+    "inference": {"data.map_hash", "data.parameter_tensors", "data.parameters"},
     "diagnostics": set(),
     "serving": {"models", "data", "inference"},
     "plotting": {"diagnostics", "inference"},
@@ -31,6 +31,7 @@ FORBIDDEN_LIBRARIES = {
     "bijectors": KERAS,
     "networks": {"tensorflow_probability"},
     "data": {*KERAS, "tensorflow", "tensorflow_probability"},
+    "data/parameter_tensors.py": {*KERAS, "tensorflow_probability"},
     "data/pipeline.py": {*KERAS, "tensorflow_probability"},
     "diagnostics": {*KERAS, "tensorflow", "tensorflow_probability"},
 }
@@ -97,6 +98,8 @@ def test_every_part_has_a_rule():
         ("diagnostics/metrics.py", "import matplotlib.pyplot as plt"),
         ("diagnostics/metrics.py", "from higlow_tf.plotting import STYLE"),
         ("data/dataset.py", "import tensorflow as tf"),
+        ("data/parameters.py", "import tensorflow as tf"),
+        ("data/parameter_tensors.py", "import keras"),
         ("data/pipeline.py", "from keras import layers"),
         ("models/trainer.py", "from matplotlib import pyplot"),
         ("models/trainer.py", "from training import configs"),
@@ -117,6 +120,7 @@ def test_forbidden_imports_are_found(file, source):
         ("bijectors/squeeze.py", "import tensorflow_probability as tfp\nfrom higlow_tf.layout import batch_size"),
         ("bijectors/multiscale.py", "from .squeeze import Squeeze"),
         ("networks/convolution.py", "import keras\nfrom higlow_tf.errors import InputError"),
+        ("data/parameter_tensors.py", "import tensorflow as tf"),
         ("data/pipeline.py", "import tensorflow as tf"),
         ("inference/grid.py", "from higlow_tf.data.parameters import ParameterSpace"),
         ("plotting/maps.py", "import matplotlib\nfrom higlow_tf.diagnostics import PixelPDF"),

@@ -1,22 +1,18 @@
 """higlow calibrate: how far the posteriors of a run can be trusted, and their repair."""
 
-import hashlib
+import shutil
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from higlow_tf.cli.console import check_new_files, load_tensorflow, print_table, progress_bar, say
 from higlow_tf.cli.options import MapsFiles, Overwrite, ParamsFile, Run, Seed
 from higlow_tf.errors import InputError
-from higlow_tf.files import whole_path
 
 __all__ = ["calibrate"]
 
-_METRICS, _POSTERIORS, _REPORT = "metrics.json", "posteriors.npz", "report.html"
-_TABLE_TITLE = "Raw and calibrated"
-_UNFINISHED = ".likelihoods.unfinished"
+_FILES, _UNFINISHED = ("metrics.json", "posteriors.npz", "report.html"), ".likelihoods.unfinished"
 
 
 def calibrate(
@@ -49,109 +45,41 @@ def calibrate(
     Example: higlow calibrate RUN --maps MAPS.npy --params PARAMS.txt
     """
     out = run / "calibration" if out is None else out
-    check_new_files(out, (_METRICS, _POSTERIORS, _REPORT), overwrite)
+    check_new_files(out, _FILES, overwrite)
     load_tensorflow()
-    from higlow_tf.evaluation.calibrate import fit_and_store, judge, spread_maps
-    from higlow_tf.inference import Calibration
+    from higlow_tf.evaluation import CalibrationOptions
+    from higlow_tf.evaluation import calibrate as fit_and_judge
+    from higlow_tf.evaluation.calibrate import check_calibratable, judge_calibration
     from higlow_tf.models import load_model
-    from higlow_tf.runs import maps_for_testing
-    from higlow_tf.runs.split_record import load_data_like, subset_of
+    from higlow_tf.reports import write_calibration
+    from higlow_tf.reports.calibration_page import TABLE_TITLE
+    from higlow_tf.runs import load_data_like, maps_for_testing, store_calibration, subset_of
 
     model = load_model(run)
-    if len(model.parameters) > 3:
-        raise InputError(
-            f"{run}: expected a model of one to three parameters, whose posteriors fit on a grid. "
-            f"Received: {len(model.parameters)}."
-        )
+    check_calibratable(model, run)
     data = load_data_like(model.split, maps, params, parameters=model.parameters)
     test, label = maps_for_testing(model.split, data, allow_training_maps=allow_training_maps)
     is_own = model.split is not None and data.content_hash() == model.split["content_hash"]
-    if is_own:
-        likelihoods = _Likelihoods(model, run, points, symmetries, out / _UNFINISHED)
-        validation = spread_maps(subset_of(model.split, data, "validation"), maps_per_simulation)
-        fit = fit_and_store(model, run, validation, *likelihoods.of(validation, "validation maps"), seed=seed)
-        calibration = fit.calibration
-    elif model.calibration is not None:
-        fit, calibration = None, Calibration.from_config(model.calibration)
-        likelihoods = _Likelihoods(model, run, points, calibration.num_symmetries, out / _UNFINISHED)
-    else:
+    if not is_own and model.calibration is None:
         raise InputError(
             f"{run}: expected a run that is calibrated on the file that it was trained on, or that file. "
             f"Received: neither."
         )
-    test = spread_maps(test, maps_per_simulation)
-    judgement = judge(*likelihoods.of(test, "test maps"), test, calibration, seed=seed)
-    out.mkdir(parents=True, exist_ok=True)
-    _write(out, run, model, test, label, judgement, fit, calibration, points, overwrite)
-    likelihoods.forget()
-
-
-class _Likelihoods:
-    """Log-likelihoods of symmetric copies on a grid, those of a map kept on disk until all is done.
-
-    Args:
-        model: The model.
-        run: Its folder.
-        points: Grid points an axis.
-        symmetries: Copies of a map.
-        folder: Where to keep what is finished.
-    """
-
-    def __init__(self, model, run, points, symmetries, folder):
-        self._model = model
-        self._points = points
-        self._symmetries = symmetries
-        self._folder = folder
-        # Results of another model, on another grid or of other copies must not be taken for these.
-        digest = hashlib.blake2b((run / "model.keras").read_bytes(), digest_size=8)
-        self._key = f"{digest.hexdigest()}_{points}_{symmetries}"
-
-    def of(self, dataset, description):
-        """The pair (theta_grid `[G, P]`, log-likelihood `[N, T, G]`)."""
-        from higlow_tf.inference import log_likelihood_of_copies, theta_grid_over_prior
-
-        rows = []
-        with progress_bar(description) as report:
-            for index, map_hash in enumerate(dataset.map_hashes()):
-                path = self._folder / f"{self._key}_{map_hash}.npy"
-                if not path.exists():
-                    hi_map = np.asarray(dataset.maps[index : index + 1])
-                    of_copies = log_likelihood_of_copies(self._model, hi_map, self._points, self._symmetries)[1][0]
-                    with whole_path(path) as part:
-                        np.save(part, of_copies)
-                rows.append(np.load(path))
-                report(index + 1, dataset.num_maps)
-        return theta_grid_over_prior(self._model.parameters, self._points), np.stack(rows)
-
-    def forget(self):
-        """Removes what was kept."""
-        for path in self._folder.glob("*.npy"):
-            path.unlink()
-        if self._folder.exists():
-            self._folder.rmdir()
-
-
-def _write(out, run, model, test, label, judgement, fit, calibration, points, overwrite):
-    from higlow_tf.diagnostics import write_metrics
-    from higlow_tf.evaluation.calibrate import calibration_rows
-    from higlow_tf.reports.calibration_pictures import calibration_pictures
-    from higlow_tf.reports.evaluation_page import add_pictures, provenance
-    from higlow_tf.reports.page import Page
-    from higlow_tf.runs.split_record import ON_TRAINING_MAPS
-
-    rows = calibration_rows(judgement, calibration, fit)
-    metrics = judgement.metrics()
-    if ON_TRAINING_MAPS in label:
-        metrics = {f"on_training_maps_{name}": metric for name, metric in metrics.items()}
-        rows = [(f"{ON_TRAINING_MAPS}: {name}", value, note) for name, value, note in rows]
-    report = Page(f"Calibration of {run.name}", f"on {label}").verdict(rows)
-    report.section(_TABLE_TITLE).table(*judgement.table())
-    add_pictures(report, calibration_pictures(judgement, test), out)
-    facts = provenance(model, test, run) | {"grid points an axis": points, "calibration": calibration.label}
-    report.provenance(facts).write(out / _REPORT, overwrite=overwrite)
-    judgement.save(out / _POSTERIORS)
-    write_metrics(out / _METRICS, metrics, overwrite=overwrite)
+    options, unfinished = CalibrationOptions(maps_per_simulation, points, symmetries, seed), out / _UNFINISHED
+    with progress_bar() as progress:
+        if is_own:
+            validation = subset_of(model.split, data, "validation")
+            fit, judgement = fit_and_judge(model, validation, test, options, progress=progress, cache_dir=unfinished)
+            store_calibration(run, model, fit)
+        else:
+            fit = None
+            judgement = judge_calibration(model, test, options=options, progress=progress, cache_dir=unfinished)
+    facts = {"model": run, "grid points an axis": points}
+    page, rows = write_calibration(
+        judgement, out, model=model, label=label, name=run.name, fit=fit, facts=facts, overwrite=overwrite
+    )
+    shutil.rmtree(unfinished, ignore_errors=True)
     print_table(("", "value", "how to read it"), rows)
-    print_table(*judgement.table(), _TABLE_TITLE)
-    say(f"Wrote {out / _METRICS}")
-    say(f"Open {(out / _REPORT).resolve()}", bold=True)
+    print_table(*judgement.table(), TABLE_TITLE)
+    say(f"Wrote {out / _FILES[0]}")
+    say(f"Open {page.resolve()}", bold=True)

@@ -155,29 +155,35 @@ def time_text(seconds):
 
 
 @contextlib.contextmanager
-def progress_bar(description):
-    """Yields `report(done, total)`, which draws a bar on a terminal and now and then a line elsewhere."""
+def progress_bar():
+    """Yields `progress(stage, done, total)`: a bar a stage on a terminal, and now and then a line elsewhere."""
     if not sys.stdout.isatty():
-        yield _plain_progress(description)
+        yield _plain_progress()
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns) as bar:
-        task = bar.add_task(description, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    with Progress(*columns) as bars:
+        tasks = {}
+
+        def progress(stage, done, total):
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield progress
 
 
-def _plain_progress(description):
+def _plain_progress():
     last = time.monotonic()
 
-    def report(done, total):
+    def progress(stage, done, total):
         nonlocal last
         if time.monotonic() - last > _PLAIN_SECONDS:
             last = time.monotonic()
-            say(f"{description}: {done} of {total}")
+            say(f"{stage}: {done} of {total}")
 
-    return report
+    return progress
 
 
 def print_table(headers, rows, title=None):

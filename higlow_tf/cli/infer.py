@@ -5,19 +5,17 @@ import shutil
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from higlow_tf.cli.console import load_tensorflow, print_table, progress_bar, say
 from higlow_tf.cli.options import MapsFiles, Overwrite, Run, Seed
 from higlow_tf.errors import InputError
-from higlow_tf.files import check_new, whole_path
+from higlow_tf.files import check_new
 
 __all__ = ["infer"]
 
 _MOST_ROWS = 20
 _MOST_NOTES = 12
-_DOTS_PER_INCH = 160
 
 
 class Method(enum.StrEnum):
@@ -57,36 +55,32 @@ def infer(
     Example: higlow infer RUN --maps MAPS.npy --rows 0:10 --out posterior.h5 --figure posterior.png
     """
     check_new(out, overwrite)
-    if figure is not None:
-        check_new(figure, overwrite)
     if independent and maps_per_simulation is not None:
         raise InputError("Expected --independent or --maps-per-simulation. Received: both.")
     load_tensorflow()
     from higlow_tf import inference
     from higlow_tf.models import load_model
-    from higlow_tf.runs.split_record import load_maps_like
+    from higlow_tf.reports.posterior_pictures import check_drawable, write_posterior_figure
+    from higlow_tf.runs import load_maps_like
 
     model = load_model(run)
-    if figure is not None and (len(model.parameters) != 2 or method is not Method.GRID):
-        raise InputError(
-            f"--figure: expected posteriors of two parameters on a grid. Received: {len(model.parameters)} parameters "
-            f"by {method.value}."
-        )
+    if figure is not None:
+        check_drawable(model, method.value, figure, overwrite)
     files = load_maps_like(model.split, maps)
     chosen = _slice(rows, len(files.maps))
-    hi_maps = np.asarray(files.maps[chosen])
+    hi_maps = files.maps[chosen]
     combine = "independent" if independent else _simulations(maps_per_simulation, len(hi_maps))
     if not raw and model.calibration is None:
         say(f"Note: {run} has no calibration; the posteriors are raw. See: higlow calibrate --help")
     cache = out.with_name(f".{out.name}.unfinished")
-    with progress_bar("posteriors") as report:
+    with progress_bar() as progress:
         posterior = inference.infer(
             model,
             hi_maps,
             method=method.value,
             combine=combine,
             calibration=None if raw else "stored",
-            progress=report,
+            progress=progress,
             seed=seed,
             cache_dir=cache,
         )
@@ -94,9 +88,9 @@ def infer(
     shutil.rmtree(cache, ignore_errors=True)
     _say_table(posterior, chosen.start if combine is None else 0)
     _say_lines(posterior.notes)
-    _warn_of_unusual(model, hi_maps, posterior, combine)
     if figure is not None:
-        _draw(posterior, figure)
+        write_posterior_figure(posterior, figure, overwrite)
+        say(f"Wrote {figure}")
     say(f"Wrote {out}")
 
 
@@ -119,7 +113,7 @@ def _simulations(maps_per_simulation, num_maps):
         raise InputError(
             f"--maps-per-simulation: expected a divisor of the {num_maps} maps. Received: {maps_per_simulation}."
         )
-    return np.arange(num_maps) // maps_per_simulation
+    return [row // maps_per_simulation for row in range(num_maps)]
 
 
 def _say_table(posterior, first):
@@ -128,16 +122,16 @@ def _say_table(posterior, first):
         (first + i, *[f"{mean:.4f} ± {sd:.4f}" for mean, sd in zip(posterior.mean[i], posterior.sd[i], strict=True)])
         for i in range(min(len(posterior), _MOST_ROWS))
     ]
-    title = f"Posterior mean ± sd ({posterior.method}; {_calibration_text(posterior.calibration)})"
+    title = f"Posterior mean ± sd ({posterior.method}; {_calibration_text(posterior.calibration, len(names))})"
     print_table(("map" if posterior.combine == "none" else "group", *names), rows, title)
     if len(posterior) > _MOST_ROWS:
         say(f"... and {len(posterior) - _MOST_ROWS} more in the file")
 
 
-def _calibration_text(calibration):
+def _calibration_text(calibration, num_parameters):
     if calibration is None:
         return "raw, not calibrated"
-    widening = ", ".join(f"{value:.3g}" for value in np.atleast_1d(calibration.widening))
+    widening = ", ".join(f"{value:.3g}" for value in calibration.widening_of(num_parameters))
     copies = f", mean over {calibration.num_symmetries} copies" if calibration.num_symmetries > 1 else ""
     return f"calibrated: tempering {calibration.tempering:.3g}, widening {widening}{copies}"
 
@@ -147,39 +141,3 @@ def _say_lines(lines):
         say(f"Note: {line}")
     if len(lines) > _MOST_NOTES:
         say(f"... and {len(lines) - _MOST_NOTES} more notes, all of them in the file")
-
-
-def _warn_of_unusual(model, hi_maps, posterior, combine):
-    """Says which maps are unlike those of training; at the posterior mean, as it was for the reference."""
-    from higlow_tf.inference import TypicalityReference, typicality_features
-
-    if model.typicality is None:
-        return
-    group = _group_of_maps(combine, len(hi_maps))
-    theta = posterior.mean[group]
-    features, _ = typicality_features(model, hi_maps, theta)
-    warnings = TypicalityReference.from_config(model.typicality).score(features, theta).warnings()
-    for sentence in warnings[:_MOST_NOTES]:
-        typer.secho(f"Warning: {sentence}", err=True, fg="yellow")
-    if len(warnings) > _MOST_NOTES:
-        typer.secho(f"Warning: ... and {len(warnings) - _MOST_NOTES} more maps like these.", err=True, fg="yellow")
-
-
-def _group_of_maps(combine, num_maps):
-    if combine is None:
-        return np.arange(num_maps)
-    return np.zeros(num_maps, int) if isinstance(combine, str) else combine
-
-
-def _draw(posterior, path):
-    from higlow_tf.plotting import STYLE, plot_posterior
-
-    shown = min(len(posterior), 3)
-    figure, axes = STYLE.new_figure(1, shown, size_in=(4.6 * shown, 4.4))
-    for i, ax in enumerate(np.atleast_1d(axes).ravel()):
-        plot_posterior(
-            ax, posterior.theta_grid[i], posterior.log_posterior[i], parameter_labels=posterior.parameters.labels
-        )
-    with whole_path(path) as part:
-        figure.savefig(part, dpi=_DOTS_PER_INCH, facecolor="white")
-    say(f"Wrote {path}")

@@ -9,10 +9,11 @@ from typing import Annotated
 
 import typer
 
-from higlow_tf.cli.calibrate import calibrate
 from higlow_tf.cli.console import check_new_files, load_tensorflow, print_table, progress_bar, say, time_text
 from higlow_tf.cli.options import Overwrite, Seed
+from higlow_tf.cli.training import train_with_progress
 from higlow_tf.errors import InputError
+from higlow_tf.files import write_json
 
 __all__ = ["PaperSize", "reproduce_paper", "run_reproduction"]
 
@@ -100,11 +101,10 @@ def run_reproduction(size, out, choices, *, overwrite=False):
         choices: Values of the options, JSON-compatible; None for what `size` says.
         overwrite: Whether to begin anew.
     """
-    from higlow_tf.evaluation.evaluate_model import EvaluationOptions, evaluate_model
+    from higlow_tf.evaluation import EvaluationOptions, evaluate_model
     from higlow_tf.models import load_model
-    from higlow_tf.reports.paper_page import write_page
-    from higlow_tf.runs import maps_for_testing
-    from higlow_tf.runs.split_record import load_data_like
+    from higlow_tf.reports import write_paper
+    from higlow_tf.runs import RunDirectory, load_data_like, maps_for_testing
 
     _prepare(out, choices, overwrite)
     start = time.monotonic()
@@ -117,27 +117,41 @@ def run_reproduction(size, out, choices, *, overwrite=False):
     maps, params = _maps(size, out, choices)
     step("train" if choices["run"] is None else "take the trained run")
     run = _trained_run(size, out, choices, maps, params)
-    step("calibrate posteriors on validation simulations, and judge them on test simulations")
-    # metrics.json comes last: where it is, everything is.
-    if not (out / "calibration" / "metrics.json").exists():
-        folder, number = out / "calibration", size.maps_per_simulation
-        calibrate(run, [maps], params, folder, maps_per_simulation=number, seed=choices["seed"], overwrite=True)
-    step("draw maps and measure them")
     model = load_model(run)
     data = load_data_like(model.split, maps, params, parameters=model.parameters)
     test, label = maps_for_testing(model.split, data)
+    step("calibrate posteriors on validation simulations, and judge them on test simulations")
+    # metrics.json comes last: where it is, everything is.
+    if not (out / "calibration" / "metrics.json").exists():
+        _calibrate(size, out, choices, run, model, data, test, label)
+    step("draw maps and measure them")
     options = EvaluationOptions(num_posteriors=size.num_posteriors, seed=choices["seed"])
-    evaluation = evaluate_model(model, test, label, options, cache_dir=out / "cache")
+    with progress_bar() as progress:
+        evaluation = evaluate_model(model, test, options, label=label, cache_dir=out / "cache", progress=progress)
     step("write the page")
-    page, table = write_page(out, model, evaluation)
+    page, table = write_paper(evaluation, out, history=RunDirectory(run).read_history(), facts={"model": run})
     print_table(*table, "Beside the paper")
     say(f"Open {page.resolve()}", bold=True)
 
 
+def _calibrate(size, out, choices, run, model, data, test, label):
+    from higlow_tf.evaluation import CalibrationOptions, calibrate
+    from higlow_tf.reports import write_calibration
+    from higlow_tf.runs import store_calibration, subset_of
+
+    folder, unfinished = out / "calibration", out / "calibration" / ".likelihoods.unfinished"
+    options = CalibrationOptions(size.maps_per_simulation, seed=choices["seed"])
+    with progress_bar() as progress:
+        validation = subset_of(model.split, data, "validation")
+        fit, judgement = calibrate(model, validation, test, options, progress=progress, cache_dir=unfinished)
+    store_calibration(run, model, fit)
+    facts = {"model": run, "grid points an axis": options.points_per_axis}
+    write_calibration(judgement, folder, model=model, label=label, name=run.name, fit=fit, facts=facts, overwrite=True)
+    shutil.rmtree(unfinished, ignore_errors=True)
+
+
 def _prepare(out, choices, overwrite):
     """Begins a reproduction, or makes sure that the folder holds one with the same choices."""
-    from higlow_tf.files import write_json
-
     settings = out / _SETTINGS
     if overwrite:
         check_new_files(out, (), overwrite)
@@ -167,14 +181,14 @@ def _maps(size, out, choices):
     if found:
         return found[0], next((out / "data").glob("params_*.txt"))
     map_size = choices["map_size"] or (size.map_size if choices["run"] is None else load_model(choices["run"]).map_size)
-    with progress_bar("simulations") as report:
+    with progress_bar() as progress:
         maps, params, _ = write_mock(
             out / "data",
             simulations=choices["simulations"] or size.simulations,
             map_size=map_size,
             seed=choices["seed"],
             resume=True,
-            progress=report,
+            progress=progress,
         )
     return maps, params
 
@@ -186,29 +200,25 @@ def _trained_run(size, out, choices, maps, params):
         return run
     if choices["run"] is not None:
         return _copied_run(Path(choices["run"]), run)
-    from higlow_tf.cli.train import run_training
-    from higlow_tf.runs import RunConfig, RunDirectory
+    from higlow_tf.runs import RunDirectory, new_config
 
     is_resumed = RunDirectory(unfinished).checkpoint_path.exists()
     if is_resumed:
         config, _ = RunDirectory(unfinished).open()
     else:
         shutil.rmtree(unfinished, ignore_errors=True)
-        training = {"epochs": size.epochs, "max_minutes": choices["max_minutes"] or size.max_minutes}
-        config = RunConfig.model_validate(
-            {
-                "data": {
-                    "maps": str(maps.resolve()),
-                    "params": params and str(params.resolve()),
-                    "parameters": list(_PARAMETERS),
-                    "map_size": choices["map_size"],
-                },
-                "preset": choices["preset"] or size.preset,
-                "training": {**training, "seed": choices["seed"]},
-            }
+        config = new_config(
+            preset=choices["preset"] or size.preset,
+            maps=maps,
+            params=params,
+            parameters=list(_PARAMETERS),
+            map_size=choices["map_size"],
+            epochs=size.epochs,
+            max_minutes=choices["max_minutes"] or size.max_minutes,
+            settings={"training.seed": choices["seed"]},
         )
     try:
-        run_training(config, unfinished, resume=is_resumed)
+        train_with_progress(config, unfinished, resume=is_resumed)
     except typer.Exit:
         say("The same higlow reproduce-paper command goes on from there, too.")
         raise

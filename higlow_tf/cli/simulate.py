@@ -88,18 +88,18 @@ def _refuse_options(given, suite):
 
 
 def _write_lognormal(out, **arguments):
-    from higlow_tf.data.simulate import write_lognormal
+    from higlow_tf.data.lognormal import write_lognormal
 
-    with progress_bar("simulations") as report:
-        return write_lognormal(out, **arguments, progress=report)
+    with progress_bar() as progress:
+        return write_lognormal(out, **arguments, progress=progress)
 
 
 def _write_mock(out, **arguments):
     from higlow_tf.data.mock import write_mock
 
     try:
-        with progress_bar("simulations") as report:
-            return write_mock(out, **arguments, progress=report)
+        with progress_bar() as progress:
+            return write_mock(out, **arguments, progress=progress)
     except KeyboardInterrupt:
         say("\nStopped. Continue with the same command and --resume.")
         raise typer.Exit(INTERRUPTED) from None

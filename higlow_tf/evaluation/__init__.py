@@ -1,3 +1,24 @@
 """What a model is worth: measured on maps that it was not trained on, with an error and a verdict."""
 
-__all__ = []
+from higlow_tf.evaluation.calibrate import CalibrationOptions, PosteriorFit, calibrate, judge_calibration
+from higlow_tf.evaluation.comparison import density_differences
+from higlow_tf.evaluation.evaluate_model import evaluate_model
+from higlow_tf.evaluation.evaluation import Evaluation, EvaluationOptions
+from higlow_tf.evaluation.judgement import Judgement
+from higlow_tf.evaluation.speed import measure_speed
+from higlow_tf.evaluation.verdict import Verdict, VerdictRow
+
+__all__ = [
+    "CalibrationOptions",
+    "Evaluation",
+    "EvaluationOptions",
+    "Judgement",
+    "PosteriorFit",
+    "Verdict",
+    "VerdictRow",
+    "calibrate",
+    "density_differences",
+    "evaluate_model",
+    "judge_calibration",
+    "measure_speed",
+]

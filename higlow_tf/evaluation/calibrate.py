@@ -1,238 +1,149 @@
-"""What `calibrate` and `demo` do: fit the repair, and measure raw and repaired posteriors against the truth."""
+"""Fits the repair of a model's posteriors on validation simulations, and judges posteriors on test simulations."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from higlow_tf.diagnostics import (
-    CalibrationReport,
-    CalibrationVerdict,
-    Metric,
-    calibration_report,
-    calibration_verdict,
-)
-from higlow_tf.evaluation.chunks import spread_rows
-from higlow_tf.files import whole_path, write_json
+from higlow_tf.errors import InputError
+from higlow_tf.evaluation.judgement import judge_posteriors, log_mass
+from higlow_tf.evaluation.spreading import spread_maps
 from higlow_tf.inference import (
     Calibration,
+    CalibrationFit,
     PriorGrid,
     TypicalityReference,
     fit_calibration,
+    log_likelihood_of_copies,
     typicality_features,
 )
-from higlow_tf.models.posterior_record import CALIBRATION_FILE, TYPICALITY_FILE
 
-__all__ = ["Judgement", "PosteriorSet", "calibration_rows", "fit_and_store", "judge", "spread_maps"]
+__all__ = ["CalibrationOptions", "PosteriorFit", "calibrate", "check_calibratable", "judge_calibration"]
 
-
-@dataclass(frozen=True, eq=False)
-class PosteriorSet:
-    """Posteriors of one kind, their moments, and what was measured of them.
-
-    Args:
-        name: Its prefix among the metrics: "", "raw_", "joint_" or "joint_raw_".
-        title: What it is, in words.
-        mean, sd: `[N, P]`.
-        truth: `[N, P]`.
-        report: `CalibrationReport`.
-        verdict: `CalibrationVerdict`.
-    """
-
-    name: str
-    title: str
-    mean: np.ndarray
-    sd: np.ndarray
-    truth: np.ndarray
-    report: CalibrationReport
-    verdict: CalibrationVerdict
+_MOST_PARAMETERS = 3
 
 
-@dataclass(frozen=True, eq=False)
-class Judgement:
-    """All sets: raw and calibrated, of single maps and of all maps of a simulation.
+@dataclass(frozen=True)
+class CalibrationOptions:
+    """How much is computed.
 
-    Args:
-        sets: `PosteriorSet`s by name.
-        simulation: Simulation of each map, `[N]`.
-    """
-
-    sets: dict
-    simulation: np.ndarray
-
-    def metrics(self):
-        """All numbers, under the names of `CalibrationReport.metrics` with the prefix of their set."""
-        return {
-            f"{name}{key}": metric for name, one in self.sets.items() for key, metric in one.report.metrics().items()
-        }
-
-    def save(self, path):
-        """Writes mean, sd and truth of every set, and the simulation of each map, as .npz; whole or not at all."""
-        arrays = {
-            f"{name}{key}": getattr(one, key) for name, one in self.sets.items() for key in ("mean", "sd", "truth")
-        }
-        with whole_path(path) as part, open(part, "wb") as file:
-            np.savez(file, simulation=self.simulation, **arrays)
-
-    def table(self):
-        """Headers and rows: every number of every set, side by side."""
-        sets = list(self.sets.values())
-        reports = [one.report.metrics() for one in sets]
-        rows = [(key, *[_text(report[key]) for report in reports]) for key in reports[0]]
-        return ("", *[one.title for one in sets]), rows
-
-
-def spread_maps(dataset, maps_per_simulation):
-    """At most so many maps of each simulation, evenly spread over them."""
-    rows = [
-        found[spread_rows(len(found), maps_per_simulation)]
-        for found in (np.flatnonzero(dataset.simulation == index) for index in dataset.simulation_indices)
-    ]
-    return dataset.select(np.sort(np.concatenate(rows)))
-
-
-def fit_and_store(model, run, validation, theta_grid, of_copies, *, seed=0):
-    """Fits calibration and typicality on validation simulations, and stores both in the run.
-
-    Args:
-        model: `ConditionalGlow` or `HIFlow`; gets both as attributes.
-        run: Its folder.
-        validation: `HIMapDataset` of the N maps.
-        theta_grid: Regular grid over the prior, `[G, P]`.
-        of_copies: Raw log-likelihood of the symmetric copies of each map, `[N, T, G]`.
+    Attributes:
+        maps_per_simulation: Most maps of each simulation to look at; None for all.
+        points_per_axis: Points of the grid over the prior, an axis; splines go between them.
+        num_symmetries: Shifted, rotated and reflected copies of a map over which its log-likelihood is averaged.
         seed: Seed of the bootstrap.
+    """
+
+    maps_per_simulation: int | None = 15
+    points_per_axis: int = 16
+    num_symmetries: int = 4
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class PosteriorFit:
+    """What was fitted on validation simulations; `Run.store_calibration` keeps it.
+
+    Attributes:
+        calibration_fit: `CalibrationFit`: the repair with its errors.
+        typicality: `TypicalityReference`: what the maps of training are like.
+    """
+
+    calibration_fit: CalibrationFit
+    typicality: TypicalityReference
+
+    @property
+    def calibration(self):
+        """The `Calibration` that `infer` applies."""
+        return self.calibration_fit.calibration
+
+
+def calibrate(model, validation, test=None, options=None, *, progress=None, cache_dir=None):
+    """Fits the repair of the posteriors, and judges raw and repaired ones. Nothing is written, the model stays as it is.
+
+    Args:
+        model: `ConditionalGlow` or `HIFlow`, of one to three parameters.
+        validation: `HIMapDataset` of validation simulations: neither trained on nor judged.
+        test: `HIMapDataset` of test simulations, or None to fit only.
+        options: `CalibrationOptions`; None for the defaults.
+        progress: Called as `progress(stage, done, total)`, or None.
+        cache_dir: Folder that keeps the likelihoods of each map, so that a call that was interrupted goes on; or None.
 
     Returns:
-        `CalibrationFit`.
+        The pair (`PosteriorFit`, `Judgement`); None in place of the second without test maps.
+
+    Raises:
+        InputError: If the model has too many parameters, or there are fewer than four validation simulations.
     """
+    options = options or CalibrationOptions()
+    check_calibratable(model)
+    validation = spread_maps(validation, options.maps_per_simulation)
+    theta_grid, of_copies = _likelihoods(model, validation, options, "validation maps", progress, cache_dir)
+    fit = _fit(model, validation, theta_grid, of_copies, options.seed)
+    if test is None:
+        return fit, None
+    return fit, judge_calibration(model, test, fit.calibration, options, progress=progress, cache_dir=cache_dir)
+
+
+def judge_calibration(model, test, calibration=None, options=None, *, progress=None, cache_dir=None):
+    """Judges raw and calibrated posteriors on maps that the model was not trained on.
+
+    Args:
+        model, options, progress, cache_dir: As of `calibrate`.
+        test: `HIMapDataset` of test maps.
+        calibration: `Calibration`; None for that which is stored with the model.
+
+    Returns:
+        `Judgement`.
+
+    Raises:
+        InputError: If the model has too many parameters, or no calibration.
+    """
+    check_calibratable(model)
+    options = options or CalibrationOptions()
+    if calibration is None and model.calibration is None:
+        raise InputError("calibration: expected a Calibration, or a model that has one. Received: neither.")
+    calibration = calibration or Calibration.from_config(model.calibration)
+    test = spread_maps(test, options.maps_per_simulation)
+    likelihoods = _likelihoods(model, test, options, "test maps", progress, cache_dir, calibration.num_symmetries)
+    return judge_posteriors(*likelihoods, test, calibration, seed=options.seed)
+
+
+def check_calibratable(model, name="model"):
+    """Refuses a model whose posteriors do not fit on a grid; `name` stands in the error."""
+    if len(model.parameters) > _MOST_PARAMETERS:
+        raise InputError(
+            f"{name}: expected a model of one to {_MOST_PARAMETERS} parameters, whose posteriors fit on a grid. "
+            f"Received: {len(model.parameters)}."
+        )
+
+
+def _likelihoods(model, dataset, options, stage, progress, cache_dir, num_symmetries=None):
+    """The pair (theta_grid `[G, P]`, log-likelihood of the copies of each map `[N, T, G]`)."""
+    return log_likelihood_of_copies(
+        model,
+        dataset.maps,
+        options.points_per_axis,
+        num_symmetries or options.num_symmetries,
+        progress=None if progress is None else lambda _, done, total: progress(stage, done, total),
+        cache_dir=cache_dir,
+    )
+
+
+def _fit(model, validation, theta_grid, of_copies, seed):
     log_likelihood = of_copies.mean(axis=1)
-    label = f"{validation.num_simulations} validation simulations, {validation.num_maps} maps"
-    fit = fit_calibration(
+    calibration_fit = fit_calibration(
         log_likelihood,
         theta_grid,
         validation.theta,
         validation.simulation,
         model.parameters,
         num_symmetries=of_copies.shape[1],
-        label=label,
+        label=f"{validation.num_simulations} validation simulations, {validation.num_maps} maps",
         seed=seed,
     )
-    model.calibration = fit.calibration.to_config()
-    write_json(model.calibration, Path(run) / CALIBRATION_FILE)
     # A typical map is known at its own posterior mean, since nobody knows the truth of a new one.
     grid = PriorGrid(log_likelihood, theta_grid, model.parameters)
-    theta = np.exp(_log_mass(grid, fit.calibration)) @ grid.points
+    theta = np.exp(log_mass(grid, calibration_fit.calibration)) @ grid.points
     features, names = typicality_features(model, np.asarray(validation.maps), theta)
-    reference = TypicalityReference.fit(features, names, theta, validation.simulation, model.parameters)
-    model.typicality = reference.to_config()
-    write_json(model.typicality, Path(run) / TYPICALITY_FILE)
-    return fit
-
-
-def judge(theta_grid, of_copies, test, calibration, *, seed=0):
-    """Measures raw and calibrated posteriors of single maps, and of all maps of a simulation if there are several.
-
-    Args:
-        theta_grid: Regular grid over the prior, `[G, P]`.
-        of_copies: Raw log-likelihood of the symmetric copies of each map, the map itself first, `[N, T, G]`. The calibrated
-            posterior takes their mean, the raw one the map as it is.
-        test: `HIMapDataset` of the N maps.
-        calibration: `Calibration`.
-        seed: Seed of the bootstrap.
-
-    Returns:
-        `Judgement`. Together, the raw posterior takes the maps of a simulation as independent.
-    """
-    log_likelihood, raw = of_copies.mean(axis=1), of_copies[:, 0]
-    grid, raw_grid = (PriorGrid(one, theta_grid, test.parameters) for one in (log_likelihood, raw))
-    truth, simulation = test.theta, test.simulation
-    sets = {
-        "": _measure("", "one map, calibrated", grid, calibration, truth, simulation, seed),
-        "raw_": _measure("raw_", "one map, raw", raw_grid, Calibration(), truth, simulation, seed),
-    }
-    indices, position, count = np.unique(simulation, return_inverse=True, return_counts=True)
-    if count.min() > 1 and calibration.map_correlation is not None:
-        total, raw_total = np.zeros((2, len(indices), len(theta_grid)))
-        np.add.at(total, position, log_likelihood)
-        np.add.at(raw_total, position, raw)
-        first = np.unique(simulation, return_index=True)[1]
-        effective = np.array([calibration.effective_number(number) for number in count])
-        joint = PriorGrid(total * (effective / count)[:, None], theta_grid, test.parameters)
-        joint_raw = PriorGrid(raw_total, theta_grid, test.parameters)
-        number = f"{count.min()} maps" if count.min() == count.max() else f"{count.min()}-{count.max()} maps"
-        arguments = (truth[first], indices, seed)
-        sets |= {
-            "joint_": _measure("joint_", f"{number} together, calibrated", joint, calibration, *arguments),
-            "joint_raw_": _measure("joint_raw_", f"{number} together, raw", joint_raw, Calibration(), *arguments),
-        }
-    return Judgement(sets, simulation)
-
-
-def calibration_rows(judgement, calibration, fit):
-    """Label, value and note of what matters most."""
-    best = judgement.sets[""]
-    rows = [("Posteriors", _answer(best.verdict), str(best.verdict))]
-    if "joint_" in judgement.sets:
-        joint = judgement.sets["joint_"]
-        rows.append(("Posteriors of all maps of a simulation", _answer(joint.verdict), str(joint.verdict)))
-    raw = judgement.sets["raw_"]
-    rows.append(("Posteriors before repair", _answer(raw.verdict), str(raw.verdict)))
-    error = "" if fit is None else f" ± {fit.tempering_error:.3f}"
-    rows.append(
-        ("Tempering", f"{calibration.tempering:.3f}{error}", "factor of the log-likelihood; 1 if the model were exact")
-    )
-    widening = ", ".join(f"{value:.4f}" for value in calibration.widening_of(best.mean.shape[1]))
-    rows.append(("Widening", widening, "standard deviation of the Gaussian that the posterior is convolved with"))
-    rows.append(
-        ("Copies", str(calibration.num_symmetries), "shifted, rotated, reflected: the log-likelihood is their mean")
-    )
-    if calibration.map_correlation is not None:
-        note = (
-            "of maps of one simulation: 15 of them count as "
-            f"{calibration.effective_number(15):.1f} independent ones (0: all independent, 1: one)"
-        )
-        error = "" if fit is None else f" ± {fit.map_correlation_error:.2f}"
-        rows.append(("Correlation", f"{calibration.map_correlation:.2f}{error}", note))
-    return rows
-
-
-def _answer(verdict):
-    return {True: "calibrated", False: "not calibrated", None: "cannot be told"}[verdict.is_calibrated]
-
-
-def _measure(name, title, grid, calibration, truth, simulation, seed):
-    """Applies a calibration and measures the posteriors."""
-    parameters = grid.parameters
-    log_mass = _log_mass(grid, calibration)
-    report = calibration_report(
-        grid.points,
-        log_mass,
-        truth,
-        simulation,
-        grid.hpd_level(log_mass, truth),
-        parameters.names,
-        log_prior_density=_log_prior_density(parameters, truth),
-        box=(parameters.low, parameters.high),
-        seed=seed,
-    )
-    mass = np.exp(log_mass)
-    mean = mass @ grid.points
-    sd = np.sqrt(np.maximum(mass @ grid.points**2 - mean**2, 0.0))
-    return PosteriorSet(name, title, mean, sd, truth, report, calibration_verdict(report))
-
-
-def _log_mass(grid, calibration):
-    return grid.log_mass(calibration.tempering, calibration.widening_of(len(grid.parameters)))
-
-
-def _log_prior_density(parameters, truth):
-    """Of the prior of training, per unit of theta, `[N]`."""
-    low, high = parameters.low, parameters.high
-    width = np.where(parameters.is_log, truth * np.log(high / np.where(parameters.is_log, low, 1.0)), high - low)
-    return -np.log(width).sum(axis=1)
-
-
-def _text(metric: Metric):
-    if metric.value is None:
-        return "-"
-    return f"{metric.value:.3g}" + ("" if metric.error is None else f" ± {metric.error:.2g}")
+    typicality = TypicalityReference.fit(features, names, theta, validation.simulation, model.parameters)
+    return PosteriorFit(calibration_fit, typicality)

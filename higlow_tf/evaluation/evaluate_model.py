@@ -1,145 +1,61 @@
-"""What `evaluate` and `demo` measure of a model on test maps: what it is asked, and what follows from its answers."""
-
-from dataclasses import dataclass, field
+"""Measures a model on test maps: density, generated maps, posteriors."""
 
 import numpy as np
 
-from higlow_tf.cli.console import progress_bar
-from higlow_tf.data import HIMapDataset
-from higlow_tf.diagnostics import PowerComparison, compare_power
-from higlow_tf.diagnostics.sample_checks import SampleChecks, check_samples
-from higlow_tf.diagnostics.symmetry_defect import SymmetryDefect, symmetry_defect
+from higlow_tf.diagnostics import MapSamples, check_samples, compare_power, symmetry_defect
 from higlow_tf.errors import InputError
-from higlow_tf.evaluation.answer_cache import EvaluationCache
-from higlow_tf.evaluation.chunks import generate_in_chunks, log_prob_in_chunks, spread_rows
+from higlow_tf.evaluation.answers import ModelAnswers
+from higlow_tf.evaluation.evaluation import AtOneCosmology, Evaluation, EvaluationOptions
 from higlow_tf.evaluation.map_statistics import MapStatistics, measure_maps
-from higlow_tf.evaluation.posterior_scores import PosteriorScores, score_posteriors, spread_over_simulations
+from higlow_tf.evaluation.posterior_scores import score_posteriors
+from higlow_tf.evaluation.provenance import provenance
+from higlow_tf.evaluation.spreading import spread_over_simulations, spread_points, spread_rows
+from higlow_tf.runs import maps_for_testing
 
-__all__ = ["AtOneCosmology", "Evaluation", "EvaluationOptions", "evaluate_model"]
+__all__ = ["evaluate_model"]
 
 _SYMMETRY_MAPS = 32
 
 
-@dataclass(frozen=True)
-class EvaluationOptions:
-    """How much is measured.
-
-    Attributes:
-        num_samples: Most maps to generate at the parameters of evenly spread test maps; None for one a test map.
-        num_cosmologies: Test simulations at whose parameters many maps are generated.
-        maps_per_cosmology: How many.
-        num_posteriors: Most test maps whose posteriors are computed; 0 for none.
-        seed: Seed of everything random.
-    """
-
-    num_samples: int | None = None
-    num_cosmologies: int = 4
-    maps_per_cosmology: int = 15
-    num_posteriors: int = 60
-    seed: int = 0
-
-
-@dataclass(frozen=True)
-class AtOneCosmology:
-    """Many generated maps at the parameters of one test simulation, against its maps.
-
-    Attributes:
-        simulation: Its index.
-        theta: Its parameters, `[P]`.
-        power: P(k) of log10 maps; errors and floor over single maps.
-        num_real_maps, num_generated_maps: How many maps there are of each; those that are not finite and positive do
-            not count.
-    """
-
-    simulation: int
-    theta: np.ndarray
-    power: PowerComparison
-    num_real_maps: int
-    num_generated_maps: int
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Measurements of one model on test maps.
-
-    Attributes:
-        test: The test maps.
-        label: Which maps these are, in words.
-        log_prob: Total nats of each log10 map, `[N]`.
-        rows: Which test maps the generated ones are compared with, `[M]`.
-        generated: One map at the parameters of each of them, `[M, H, W]`.
-        is_usable: Which generated maps are finite and positive everywhere, `[M]`.
-        checks: Counts of bad pixels of all generated maps.
-        checked_against: Whose extremes the pixels were checked against: "training" or "test" maps.
-        statistics: Generated against test maps; empty for several channels.
-        at_cosmologies: The same at single test simulations.
-        num_bad_at_cosmologies: Maps generated for these that are not finite and positive everywhere.
-        symmetry: How far the density changes under shifts and reflections; None if a density is not finite.
-        posteriors: Posteriors of some test maps; None if there are none.
-        not_measured: Reasons, by the name of what was not measured.
-        options: How much was measured.
-    """
-
-    test: HIMapDataset
-    label: str
-    log_prob: np.ndarray
-    rows: np.ndarray
-    generated: np.ndarray
-    is_usable: np.ndarray
-    checks: SampleChecks
-    checked_against: str
-    statistics: MapStatistics
-    at_cosmologies: tuple[AtOneCosmology, ...]
-    num_bad_at_cosmologies: int
-    symmetry: SymmetryDefect | None
-    posteriors: PosteriorScores | None
-    not_measured: dict[str, str] = field(default_factory=dict)
-    options: EvaluationOptions = EvaluationOptions()
-
-
-def evaluate_model(model, test, label, options=None, *, training="the training maps are not at hand", cache_dir=None):
+def evaluate_model(model, test, options=None, *, label=None, training=None, cache_dir=None, progress=None):
     """Measures a model on test maps: density, generated maps, posteriors.
 
     Args:
         model: A model with the verbs of `ConditionalGlow`.
         test: `HIMapDataset` that the model was not trained on.
-        label: Which maps these are, in words.
         options: `EvaluationOptions`; None for the defaults.
-        training: Maps that the model learned from, `[T, H, W]`, or in words why they are not at hand.
+        label: Which maps these are, in words; None to find out from the model's record of its training maps.
+        training: Maps that the model learned from, `[T, H, W]`, or in words why they are not at hand; None where they are not.
         cache_dir: Folder that keeps all that the model computes; None to keep nothing.
+        progress: Called as `progress(stage, done, total)`, or None.
 
     Returns:
-        `Evaluation`.
+        `Evaluation`: everything measured as fields, `.metrics` and `.verdict()`.
+
+    Raises:
+        InputError: If `label` is None and the model was trained on some of the maps.
     """
     options = options or EvaluationOptions()
-    cache = EvaluationCache(model, cache_dir)
-    log_prob = _log_prob(model, cache, test.maps, test.theta, "density of test maps")
+    if label is None:
+        test, label = maps_for_testing(model.split, test)
+    training = "the training maps are not at hand" if training is None else training
+    answers = ModelAnswers(model, cache_dir, progress)
+    log_prob = answers.log_prob(test.maps, test.theta, "density of test maps")
     rows = spread_rows(test.num_maps, options.num_samples or test.num_maps)
     compared = test.select(rows)
-    generated = _generated(model, cache, compared.theta, options.seed, "generated maps")
+    generated = answers.sample(compared.theta, options.seed)
     is_usable = _is_usable(generated)
-    checked_against = "test" if isinstance(training, str) else "training"
-    extremes = _extremes_log10(test.maps if isinstance(training, str) else training)
-    not_measured, statistics, at_cosmologies, num_bad = {}, MapStatistics(), (), 0
+    not_measured, statistics, at_cosmologies, num_unusable = {}, MapStatistics(), (), 0
     if test.num_channels == 1:
-        with progress_bar("statistics") as report:
-            statistics = measure_maps(compared, generated, is_usable, training, seed=options.seed, progress=report)
-        at_cosmologies, num_bad = _at_cosmologies(model, cache, test, options, not_measured)
+        statistics = _statistics(compared, generated, is_usable, training, options, progress)
+        at_cosmologies, num_unusable = _at_cosmologies(model.parameters, answers, test, options, not_measured)
     else:
         not_measured["statistics"] = "maps are compared for one field only"
     symmetry = None
     if np.isfinite(log_prob).all():
-        symmetry = _symmetry(
-            model, cache, test.select(spread_over_simulations(test.simulation, _SYMMETRY_MAPS)), options
-        )
+        symmetry = _symmetry(answers, test, options)
     else:
         not_measured["symmetry"] = "the density of a test map is not finite"
-    posteriors = None
-    try:
-        if options.num_posteriors:
-            posteriors = score_posteriors(model, test, options.num_posteriors, cache, seed=options.seed)
-    except InputError as error:
-        not_measured["posteriors"] = str(error)
     return Evaluation(
         test=test,
         label=label,
@@ -147,37 +63,37 @@ def evaluate_model(model, test, label, options=None, *, training="the training m
         rows=rows,
         generated=generated,
         is_usable=is_usable,
-        checks=check_samples(generated, *extremes),
-        checked_against=checked_against,
+        checks=check_samples(generated, *_extremes_log10(test.maps if isinstance(training, str) else training)),
+        checked_against="test" if isinstance(training, str) else "training",
         statistics=statistics,
         at_cosmologies=at_cosmologies,
-        num_bad_at_cosmologies=num_bad,
+        num_unusable_at_cosmologies=num_unusable,
         symmetry=symmetry,
-        posteriors=posteriors,
+        posteriors=_posteriors(answers, test, options, not_measured),
+        provenance=provenance(model, test),
         not_measured=not_measured | statistics.not_measured,
         options=options,
     )
 
 
-def _log_prob(model, cache, maps, theta, description):
-    def compute():
-        with progress_bar(description) as report:
-            return log_prob_in_chunks(model, maps, theta, report)
+def _statistics(compared, generated, is_usable, training, options, progress):
+    """Generated maps that can be used against the test maps at whose parameters all were drawn."""
+    if not is_usable.any():
+        return MapStatistics(not_measured={"all statistics": "no generated map is finite and positive"})
+    samples = MapSamples.from_arrays(
+        compared.maps,
+        compared.simulation,
+        generated[is_usable],
+        compared.simulation[is_usable],
+        compared.box_size_mpc_h,
+        real_theta=compared.theta,
+        generated_theta=compared.theta[is_usable],
+    )
+    names = compared.parameters.names
+    return measure_maps(samples, training, parameter_names=names, seed=options.seed, progress=progress)
 
-    return cache.array("log_prob", [np.asarray(maps), np.asarray(theta)], compute)
 
-
-def _generated(model, cache, theta, seed, description):
-    """One map for each row of theta, `[M, H, W]`."""
-
-    def compute():
-        with progress_bar(description) as report:
-            return np.concatenate([maps for _, maps in generate_in_chunks(model, theta, seed=seed, progress=report)])
-
-    return cache.array("samples", [np.asarray(theta), seed], compute)
-
-
-def _at_cosmologies(model, cache, test, options, not_measured):
+def _at_cosmologies(parameters, answers, test, options, not_measured):
     """P(k) at a few test simulations, and the number of generated maps that cannot be used.
 
     A simulation with fewer than two usable maps on a side is left out, which `not_measured` is told.
@@ -185,10 +101,10 @@ def _at_cosmologies(model, cache, test, options, not_measured):
     if not options.num_cosmologies:
         return (), 0
     theta = test.theta_by_simulation
-    chosen = _spread_points(model.parameters.normalize(theta), options.num_cosmologies)
+    chosen = spread_points(parameters.normalize(theta), options.num_cosmologies)
     repeated = np.repeat(theta[chosen], options.maps_per_cosmology, axis=0)
     # The next seed: other noise than that of the maps at the parameters of each test map.
-    generated = _generated(model, cache, repeated, options.seed + 1, "maps at single cosmologies")
+    generated = answers.sample(repeated, options.seed + 1, "maps at single cosmologies")
     is_usable = _is_usable(generated)
     results = []
     by_simulation = zip(chosen, np.split(generated, len(chosen)), np.split(is_usable, len(chosen)), strict=True)
@@ -202,28 +118,28 @@ def _at_cosmologies(model, cache, test, options, not_measured):
             )
             continue
         # Every map stands for itself here: indices of their own on the two sides, since the maps are no pairs.
-        ones = np.arange(len(real)), np.arange(len(real), len(real) + len(maps))
-        power = compare_power(real, ones[0], maps, ones[1], test.box_size_mpc_h, seed=options.seed)
+        of_real, of_generated = np.split(np.arange(len(real) + len(maps)), [len(real)])
+        samples = MapSamples.from_arrays(real, of_real, maps, of_generated, test.box_size_mpc_h)
+        power = compare_power(samples, seed=options.seed)
         results.append(AtOneCosmology(simulation, theta[index], power, len(real), len(maps)))
     return tuple(results), int(np.sum(~is_usable))
 
 
-def _spread_points(points, num_wanted):
-    """Indices of points far from each other: first the most central one, then always the farthest from all chosen."""
-    distance = np.linalg.norm(points, axis=1)
-    chosen = [int(np.argmin(distance))]
-    distance = np.linalg.norm(points - points[chosen[0]], axis=1)
-    while len(chosen) < min(num_wanted, len(points)):
-        chosen.append(int(np.argmax(distance)))
-        distance = np.minimum(distance, np.linalg.norm(points - points[chosen[-1]], axis=1))
-    return chosen
+def _symmetry(answers, test, options):
+    chosen = test.select(spread_over_simulations(test.simulation, _SYMMETRY_MAPS))
 
-
-def _symmetry(model, cache, chosen, options):
     def log_prob(maps, theta):
-        return _log_prob(model, cache, maps, theta, "density of shifted maps")
+        return answers.log_prob(maps, theta, "density of shifted maps")
 
     return symmetry_defect(log_prob, np.asarray(chosen.maps), np.asarray(chosen.theta), seed=options.seed)
+
+
+def _posteriors(answers, test, options, not_measured):
+    try:
+        return score_posteriors(answers, test, options.num_posteriors, seed=options.seed)
+    except InputError as error:
+        not_measured["posteriors"] = str(error)
+    return None
 
 
 def _is_usable(maps):
@@ -233,4 +149,5 @@ def _is_usable(maps):
 def _extremes_log10(maps):
     """Smallest and largest log10 pixel, read in pieces."""
     pieces = [np.asarray(maps[start : start + 256]) for start in range(0, len(maps), 256)]
-    return float(np.log10(min(p.min() for p in pieces))), float(np.log10(max(p.max() for p in pieces)))
+    lowest, highest = min(piece.min() for piece in pieces), max(piece.max() for piece in pieces)
+    return float(np.log10(lowest)), float(np.log10(highest))

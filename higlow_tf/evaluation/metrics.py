@@ -4,12 +4,11 @@ import numpy as np
 
 from higlow_tf.data import lognormal
 from higlow_tf.diagnostics import Metric, density_score, paired_difference
+from higlow_tf.evaluation.rule import worst_bin
 
-__all__ = ["WORST_OF_MANY", "evaluation_metrics", "power_metric", "tolerance", "worst_bin", "worst_of_summary"]
+__all__ = ["evaluation_metrics", "power_metric", "worst_of_summary"]
 
 _EXACT_SUITE = "Lognormal"
-# The worst of many bins is this many errors off by chance alone, now and then.
-WORST_OF_MANY = 3.0
 
 
 def evaluation_metrics(evaluation):
@@ -31,25 +30,6 @@ def evaluation_metrics(evaluation):
     return metrics | ({} if evaluation.posteriors is None else evaluation.posteriors.metrics)
 
 
-def tolerance(error, floor, num_errors):
-    """The deviation that is no news: so many errors, or the floor where that is larger; None without either.
-
-    A floor of real against real is the mean size of a deviation. It holds the scatter of the parameters, which cancels where
-    generated maps sit at the parameters of the real ones: it is wide already, and is never multiplied.
-    """
-    scales = [factor * scale for factor, scale in ((num_errors, error), (1.0, floor)) if scale is not None]
-    return np.max(scales, axis=0) if scales else None
-
-
-def worst_bin(deviation, error, floor):
-    """The bin whose deviation is the largest multiple of its `tolerance`; without errors and floors the largest one."""
-    scale = tolerance(error, floor, WORST_OF_MANY)
-    if scale is None:
-        return int(np.argmax(np.abs(deviation)))
-    # A bin of no scatter at all counts by its deviation.
-    return int(np.argmax(np.abs(deviation) / np.where(scale > 0, scale, 1.0)))
-
-
 def worst_of_summary(comparison):
     """`worst_bin` of a `SummaryComparison`."""
     return worst_bin(comparison.deviation, comparison.error, comparison.floor)
@@ -63,7 +43,7 @@ def power_metric(comparison, statistic, index=None):
 
 
 def _metric(values, error, floor, index, num_simulations):
-    at = [None if one is None else float(one[index]) for one in (values, error, floor)]
+    at = [None if series is None else float(series[index]) for series in (values, error, floor)]
     return Metric(*at, n_simulations=num_simulations)
 
 
@@ -95,8 +75,9 @@ def _sample_metrics(evaluation):
     num_simulations = len(np.unique(evaluation.test.simulation[evaluation.rows]))
     checks = evaluation.checks
     counts = {
-        "nonfinite_samples": int(np.sum(~evaluation.is_usable)),
-        "nonfinite_samples_at_cosmologies": evaluation.num_bad_at_cosmologies,
+        "nonfinite_samples": checks.num_nonfinite,
+        "unusable_samples": int(np.sum(~evaluation.is_usable)),
+        "unusable_samples_at_cosmologies": evaluation.num_unusable_at_cosmologies,
         "out_of_range_samples": checks.num_out_of_range,
         "pixel_fraction_out_of_range": checks.fraction_pixels_out_of_range,
     }
@@ -134,31 +115,38 @@ def _pixel_metrics(pdf):
 
 def _structure_metrics(statistics):
     """Correlation, response, single cosmologies, classifier and distances, as far as they were measured."""
-    metrics = {}
-    if statistics.correlation is not None:
-        one = statistics.correlation
-        number = one.num_generated_simulations
+    metrics, correlation, power_r2 = {}, statistics.correlation, statistics.power_r2
+    if correlation is not None:
         metrics["power_correlation_mean_difference"] = Metric(
-            one.mean_difference, one.mean_difference_error, one.mean_difference_floor, number
+            correlation.mean_difference,
+            correlation.mean_difference_error,
+            correlation.mean_difference_floor,
+            correlation.num_generated_simulations,
         )
-    if statistics.response is not None:
-        one = statistics.response
-        for row, name in enumerate(one.parameter_names):
-            at = [None if v is None else v[row] for v in (one.difference, one.difference_error, one.floor)]
-            worst = _metric(*at, worst_bin(*at), one.num_generated_simulations)
-            metrics[f"power_response_{name}_worst_deviation"] = Metric(
-                abs(worst.value), worst.error, worst.floor, worst.n_simulations
-            )
-    if statistics.power_r2 is not None:
-        one = statistics.power_r2
-        floors = [None, None] if one.floor_r2 is None else [float(np.median(one.floor_r2)), float(np.min(one.floor_r2))]
-        metrics["power_r2_median"] = Metric(one.median, one.median_error, floors[0], len(one.r2))
-        metrics["power_r2_minimum"] = Metric(one.minimum, None, floors[1], len(one.r2))
+    metrics |= _response_metrics(statistics.response)
+    if power_r2 is not None:
+        floor_r2, number = power_r2.floor_r2, len(power_r2.r2)
+        floors = [None, None] if floor_r2 is None else [float(np.median(floor_r2)), float(np.min(floor_r2))]
+        metrics["power_r2_median"] = Metric(power_r2.median, power_r2.median_error, floors[0], number)
+        metrics["power_r2_minimum"] = Metric(power_r2.minimum, None, floors[1], number)
     if statistics.classifier is not None:
-        one = statistics.classifier
-        metrics["classifier_auc"] = Metric(one.auc, one.error, one.floor, one.num_real_simulations)
+        classifier = statistics.classifier
+        metrics["classifier_auc"] = Metric(
+            classifier.auc, classifier.error, classifier.floor, classifier.num_real_simulations
+        )
     if statistics.nearest is not None:
-        one = statistics.nearest
-        metrics["nearest_training_distance_ratio"] = Metric(one.ratio, one.error)
-        metrics["nearest_training_p_value"] = Metric(one.p_value)
+        metrics["nearest_training_distance_ratio"] = Metric(statistics.nearest.ratio, statistics.nearest.error)
+        metrics["nearest_training_p_value"] = Metric(statistics.nearest.p_value)
+    return metrics
+
+
+def _response_metrics(response):
+    metrics = {}
+    for row, name in enumerate([] if response is None else response.parameter_names):
+        series = (response.difference, response.difference_error, response.floor)
+        series = [None if values is None else values[row] for values in series]
+        worst = _metric(*series, worst_bin(*series), response.num_generated_simulations)
+        metrics[f"power_response_{name}_worst_deviation"] = Metric(
+            abs(worst.value), worst.error, worst.floor, worst.n_simulations
+        )
     return metrics

@@ -4,13 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from higlow_tf.cli.console import progress_bar
 from higlow_tf.diagnostics import Metric, coverage, parameter_scores
 from higlow_tf.errors import InputError
-from higlow_tf.evaluation.chunks import spread_rows
-from higlow_tf.inference import Posterior, infer
+from higlow_tf.evaluation.spreading import spread_over_simulations
+from higlow_tf.inference import Posterior
 
-__all__ = ["PosteriorScores", "spread_over_simulations", "score_posteriors"]
+__all__ = ["PosteriorScores", "score_posteriors"]
 
 _MOST_PARAMETERS = 3
 
@@ -37,47 +36,30 @@ class PosteriorScores:
         return self.posterior.calibration is not None
 
 
-def spread_over_simulations(simulation, num_wanted):
-    """Indices of at most so many rows, as evenly over simulations as can be, and of different places in them."""
-    indices, position = np.unique(simulation, return_inverse=True)
-    if num_wanted < len(indices):
-        kept = spread_rows(len(indices), num_wanted)
-        return np.array([np.roll(np.flatnonzero(position == index), -i)[0] for i, index in enumerate(kept)])
-    turn = np.empty(len(position), int)
-    for index in range(len(indices)):
-        rows = np.flatnonzero(position == index)
-        turn[np.roll(rows, -index)] = np.arange(len(rows))
-    return np.sort(np.lexsort((position, turn))[:num_wanted])
-
-
-def score_posteriors(model, test, num_maps, cache, *, seed=0):
+def score_posteriors(answers, test, num_maps, *, seed=0):
     """Infers the parameters of some test maps on a grid, and scores the posteriors.
 
     Args:
-        model: A model with `log_prob` and `parameters`.
+        answers: `ModelAnswers` of the model.
         test: `HIMapDataset` of test maps.
-        num_maps: Most maps to look at, spread over the simulations; one or more.
-        cache: `EvaluationCache`.
+        num_maps: Most maps to look at, spread over the simulations.
         seed: Seed of resamples.
 
     Returns:
-        `PosteriorScores`.
+        `PosteriorScores`; None if no map is to be looked at.
 
     Raises:
-        InputError: If no map is asked for, or there are more parameters than a grid can hold.
+        InputError: If there are more parameters than a grid can hold.
     """
-    if len(model.parameters) > _MOST_PARAMETERS:
+    if not num_maps:
+        return None
+    if len(test.parameters) > _MOST_PARAMETERS:
         raise InputError(
-            f"posteriors: expected at most {_MOST_PARAMETERS} parameters. Received: {len(model.parameters)}."
+            f"posteriors: expected at most {_MOST_PARAMETERS} parameters. Received: {len(test.parameters)}."
         )
     chosen = test.select(spread_over_simulations(test.simulation, num_maps))
-    maps, truth, simulation = (np.asarray(getattr(chosen, name)) for name in ("maps", "theta", "simulation"))
-
-    def compute(folder):
-        with progress_bar("posteriors") as report:
-            return infer(model, maps, progress=report, cache_dir=folder)
-
-    posterior = cache.posterior([maps, getattr(model, "calibration", None)], compute)
+    truth, simulation = np.asarray(chosen.theta), np.asarray(chosen.simulation)
+    posterior = answers.posterior(np.asarray(chosen.maps))
     # Sums of probabilities may pass 1 by some rounding errors.
     level = np.clip(posterior.hpd_level(truth), 0.0, 1.0)
     scores = parameter_scores(truth, posterior.mean, posterior.sd, simulation, posterior.parameters.names, seed=seed)

@@ -1,26 +1,29 @@
 """What matters most of an evaluation: what is good, what is not, and by how much."""
 
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
-from higlow_tf.evaluation.map_statistics import FIELD_NAMES, FIELDS
-from higlow_tf.evaluation.metrics import WORST_OF_MANY, power_metric, tolerance, worst_of_summary
+from higlow_tf.diagnostics.fields import MAP_FIELDS
+from higlow_tf.evaluation.metrics import power_metric, worst_of_summary
+from higlow_tf.evaluation.rule import EXPLANATION, OFF, PASS, SINGLE, UNKNOWN, WORST_OF_MANY, judged
 
-__all__ = ["OFF", "PASS", "VerdictRow", "judged", "number_text", "verdict_rows", "verdict_text"]
+__all__ = ["Verdict", "VerdictRow", "number_text", "verdict_rows"]
 
-PASS, OFF, UNKNOWN = "pass", "off", "cannot tell"
-# A number that was chosen before the look may be this many errors off; the worst of many bins may be farther.
-_SINGLE = 2.0
+DENSITY, SAMPLES, POWER, PIXELS, LIKENESS, POSTERIORS = (
+    "Density", "Generated maps", "Power spectra", "Pixels and shapes", "Copies and classifier", "Posteriors",
+)  # fmt: skip
 
 
-class VerdictRow(NamedTuple):
-    """A line of the table on top of a report.
+@dataclass(frozen=True)
+class VerdictRow:
+    """A line of the table of a verdict.
 
     Attributes:
         label: What was measured.
         value: The number, with its error.
         note: How to read it.
-        word: "pass", "off" or another short word; "" for a number that is not judged.
+        word: "pass", "off" or "cannot tell"; "" for a number that is not judged.
         floor: What a perfect model would show, or "".
+        group: Under which heading it stands.
     """
 
     label: str
@@ -28,14 +31,49 @@ class VerdictRow(NamedTuple):
     note: str
     word: str = ""
     floor: str = ""
+    group: str = ""
 
 
-def judged(metric, ideal, num_errors):
-    """Whether a metric is off: farther from its ideal value than so many errors, and than its floor."""
-    allowed = tolerance(metric.error, metric.floor, num_errors)
-    if metric.value is None or allowed is None:
-        return UNKNOWN
-    return PASS if abs(metric.value - ideal) <= allowed else OFF
+@dataclass(frozen=True)
+class Verdict:
+    """The numbers that matter most, in groups, and what they say together.
+
+    Attributes:
+        rows: `VerdictRow`s.
+    """
+
+    rows: tuple[VerdictRow, ...]
+
+    def __str__(self):
+        return self.sentence
+
+    @property
+    def off(self):
+        """The rows that are off."""
+        return tuple(row for row in self.rows if row.word == OFF)
+
+    @property
+    def sentence(self):
+        """How many checks pass, and in which groups some do not."""
+        words = [row.word for row in self.rows]
+        num_checks = words.count(PASS) + words.count(OFF)
+        text = f"{words.count(PASS)} of {num_checks} checks pass"
+        groups = list(dict.fromkeys(row.group.lower() for row in self.off if row.group))
+        text += f"; those that are off concern {_listed(groups)}." if groups else "."
+        if UNKNOWN in words:
+            text += f" {words.count(UNKNOWN)} cannot be told: too few simulations for an error bar."
+        return text
+
+    @property
+    def explanation(self):
+        """What the words mean."""
+        return EXPLANATION
+
+    def with_prefix(self, prefix):
+        """The same, with a warning before every label; "" for none."""
+        if not prefix:
+            return self
+        return Verdict(tuple(replace(row, label=f"{prefix}: {row.label}") for row in self.rows))
 
 
 def number_text(metric, digits):
@@ -45,45 +83,34 @@ def number_text(metric, digits):
     return f"{metric.value:.{digits}f}" + ("" if metric.error is None else f" ± {metric.error:.{digits}f}")
 
 
-def verdict_rows(evaluation, metrics):
-    """`VerdictRow`s of the numbers that matter most.
-
-    Args:
-        evaluation: `Evaluation`.
-        metrics: Its metrics, by name.
-    """
-    return [
-        VerdictRow("Test maps", f"{evaluation.test.num_maps}", evaluation.label),
-        *_density_rows(evaluation, metrics),
-        *_sample_rows(evaluation, metrics),
-        *_power_rows(evaluation.statistics, metrics),
-        *_summary_rows(evaluation.statistics, metrics),
-        *_likeness_rows(evaluation.statistics, metrics),
-        *_posterior_rows(evaluation.posteriors, metrics),
-    ]
-
-
-def verdict_text(rows):
-    """How many checks pass, which do not, and what the words mean."""
-    words = [row.word for row in rows]
-    num_checks = words.count(PASS) + words.count(OFF)
-    off = [f"{row.label} ({row.value})" for row in rows if row.word == OFF]
-    text = f"{words.count(PASS)} of {num_checks} checks pass." + (f" Off: {'; '.join(off)}." if off else "")
-    if UNKNOWN in words:
-        text += f" {words.count(UNKNOWN)} cannot be told: too few simulations for an error bar."
-    return text + (
-        "\n\nA number is off if it is farther from its ideal value than twice its error (in the worst of many bins: three "
-        "times) and than the floor. Errors are over simulations; the floor is what simulated maps show among themselves."
-    )
+def verdict_rows(evaluation):
+    """`VerdictRow`s of the numbers of an `Evaluation` that matter most."""
+    metrics, statistics = evaluation.metrics, evaluation.statistics
+    groups = {
+        DENSITY: [
+            VerdictRow("Test maps", f"{evaluation.test.num_maps}", evaluation.label),
+            *_density_rows(metrics),
+        ],
+        SAMPLES: _sample_rows(evaluation, metrics),
+        POWER: [*_power_rows(statistics, metrics), *_power_structure_rows(statistics, metrics)],
+        PIXELS: _pixel_and_summary_rows(statistics, metrics),
+        LIKENESS: _likeness_rows(statistics, metrics),
+        POSTERIORS: _posterior_rows(evaluation.posteriors, metrics),
+    }
+    return [replace(row, group=group) for group, rows in groups.items() for row in rows]
 
 
-def _row(label, metric, digits, note, ideal=None, num_errors=_SINGLE):
+def _listed(words):
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _row(label, metric, digits, note, ideal=None, num_errors=SINGLE):
     word = "" if ideal is None else judged(metric, ideal, num_errors)
     floor = "" if metric.floor is None else f"{metric.floor:.{digits}f}"
     return VerdictRow(label, number_text(metric, digits), note, word, floor)
 
 
-def _density_rows(evaluation, metrics):
+def _density_rows(metrics):
     num_bad = metrics["nonfinite_log_prob"].value
     note = "nats per pixel of the log10 map, negative log-density; lower is better, on the same maps only"
     if num_bad:
@@ -100,7 +127,7 @@ def _density_rows(evaluation, metrics):
 
 def _sample_rows(evaluation, metrics):
     num_maps = len(evaluation.rows)
-    bad = metrics["nonfinite_samples"].value
+    bad = metrics["unusable_samples"].value
     note = "with pixels that are not finite and positive" + ("; the comparisons below leave them out" if bad else "")
     if evaluation.test.num_channels > 1:
         note += "; P(k) and pixels are compared for maps of one field only"
@@ -113,12 +140,16 @@ def _sample_rows(evaluation, metrics):
 
 def _power_rows(statistics, metrics):
     rows = []
-    for name in [name for name in FIELDS if name in statistics.powers]:
-        comparison = statistics.powers[name]
+    for name, comparison in statistics.powers.items():
         for statistic in ("mean", "sd"):
             metric, index = power_metric(comparison, statistic)
             note = f"generated / simulated in the worst bin, k = {comparison.k_h_mpc[index]:.2f} h/Mpc"
-            rows.append(_row(f"P(k) {statistic}, {FIELD_NAMES[name]}", metric, 2, note, 1.0, WORST_OF_MANY))
+            rows.append(_row(f"P(k) {statistic}, {MAP_FIELDS[name].title}", metric, 2, note, 1.0, WORST_OF_MANY))
+    return rows
+
+
+def _power_structure_rows(statistics, metrics):
+    rows = []
     if statistics.correlation is not None:
         metric = metrics["power_correlation_mean_difference"]
         note = "generated less simulated correlation of P(k) between two bins, mean over all pairs"
@@ -129,42 +160,43 @@ def _power_rows(statistics, metrics):
             f"R2 of mean log10 P(k) at single cosmologies, median of {metric.n_simulations}; the floor is what half of the "
             "maps of a simulation gives for the other half"
         )
-        rows.append(_row("P(k) at one cosmology", metric, 3, note)._replace(word=_r2_word(metric)))
-    if statistics.response is not None:
-        for name in statistics.response.parameter_names:
-            metric = metrics[f"power_response_{name}_worst_deviation"]
-            note = f"generated less simulated d ln P / d {name}, worst bin"
-            rows.append(_row(f"Response of P(k) to {name}", metric, 2, note, 0.0, WORST_OF_MANY))
+        rows.append(replace(_row("P(k) at one cosmology", metric, 3, note), word=_r2_word(metric)))
+    for name in () if statistics.response is None else statistics.response.parameter_names:
+        metric = metrics[f"power_response_{name}_worst_deviation"]
+        note = f"generated less simulated d ln P / d {name}, worst bin"
+        rows.append(_row(f"Response of P(k) to {name}", metric, 2, note, 0.0, WORST_OF_MANY))
     return rows
 
 
 def _r2_word(metric):
     if metric.error is None or metric.floor is None:
         return UNKNOWN
-    return PASS if metric.value >= metric.floor - _SINGLE * metric.error else OFF
+    return PASS if metric.value >= metric.floor - SINGLE * metric.error else OFF
 
 
-def _summary_rows(statistics, metrics):
-    rows = []
-    if statistics.pdf is not None:
-        share = metrics["pixel_fraction_outside_real_range"].value
-        metric = metrics["pixel_pdf_ratio_worst_in_1_to_99_percent"]
-        note = f"generated / simulated in the worst bin of the middle 98 %, log10 = {statistics.pdf.worst_central_log10_hi:.2f}"
-        rows.append(_row("Pixel distribution", metric, 2, note, 1.0, WORST_OF_MANY))
-        for index, side in enumerate(("below", "above")):
-            edge = statistics.pdf.tail_log10_hi[index]
-            note = (
-                f"generated / simulated share of pixels {side} log10 = {edge:.2f}, which one simulated pixel in 1000 is"
-            )
-            rows.append(_row(f"Pixels in the tail {side}", metrics[f"pixel_tail_ratio_{side}"], 2, note, 1.0))
-        note = "of generated pixels beyond the smallest or largest simulated one"
-        rows.append(VerdictRow("Extreme pixels", f"{100 * share:.3g} %", note))
-    for name, one in statistics.summaries.items():
-        unit = "share" if one.kind == "ratio" else "standard deviations of a simulated map"
-        note = f"deviation of the mean in the worst bin, as {unit}; {one.x_label} = {one.x[worst_of_summary(one)]:.3g}"
-        metric = metrics[f"{name}_worst_deviation"]
-        rows.append(_row(one.label, metric, 3, note, 0.0, WORST_OF_MANY))
+def _pixel_and_summary_rows(statistics, metrics):
+    rows = [] if statistics.pdf is None else _pixel_rows(statistics.pdf, metrics)
+    for name, comparison in statistics.summaries.items():
+        unit = "share" if comparison.kind == "ratio" else "standard deviations of a simulated map"
+        where = f"{comparison.x_label} = {comparison.x[worst_of_summary(comparison)]:.3g}"
+        note = f"deviation of the mean in the worst bin, as {unit}; {where}"
+        rows.append(_row(comparison.label, metrics[f"{name}_worst_deviation"], 3, note, 0.0, WORST_OF_MANY))
     return rows
+
+
+def _pixel_rows(pdf, metrics):
+    metric = metrics["pixel_pdf_ratio_worst_in_1_to_99_percent"]
+    note = f"generated / simulated in the worst bin of the middle 98 %, log10 = {pdf.worst_central_log10_hi:.2f}"
+    rows = [_row("Pixel distribution", metric, 2, note, 1.0, WORST_OF_MANY)]
+    for index, side in enumerate(("below", "above")):
+        edge = pdf.tail_log10_hi[index]
+        note = (
+            f"generated / simulated share of pixels {side} log10 = {edge:.2f}, where one simulated pixel in 1000 lies"
+        )
+        rows.append(_row(f"Pixels in the tail {side}", metrics[f"pixel_tail_ratio_{side}"], 2, note, 1.0))
+    share = metrics["pixel_fraction_outside_real_range"].value
+    note = "of generated pixels beyond the smallest or largest simulated one"
+    return [*rows, VerdictRow("Extreme pixels", f"{100 * share:.3g} %", note)]
 
 
 def _likeness_rows(statistics, metrics):
@@ -181,7 +213,7 @@ def _likeness_rows(statistics, metrics):
             f"(p = {nearest.p_value:.2g})"
         )
         row = _row("Nearest training map", metrics["nearest_training_distance_ratio"], 3, note)
-        rows.append(row._replace(word=OFF if nearest.is_memorising else PASS))
+        rows.append(replace(row, word=OFF if nearest.is_memorising else PASS))
     return rows
 
 

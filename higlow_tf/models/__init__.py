@@ -6,6 +6,7 @@ from higlow_tf.models.from_preset import model_from_preset
 from higlow_tf.models.glow_level import GlowLevel
 from higlow_tf.models.hiflow import HIFlow
 from higlow_tf.models.presets import HIFLOW_PRESETS, PRESETS, preset
+from higlow_tf.models.sample_files import write_samples
 from higlow_tf.models.saving import load_model, save_model
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "model_from_preset",
     "preset",
     "save_model",
+    "write_samples",
 ]

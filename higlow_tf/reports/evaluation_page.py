@@ -1,148 +1,129 @@
-"""The page of `higlow evaluate`: the verdict, figures, other runs beside it, and where the numbers come from."""
+"""The page of an evaluation: maps, P(k), posteriors, the verdict, then everything else."""
 
-from dataclasses import dataclass
+from dataclasses import replace
+from pathlib import Path
 
-import numpy as np
-
-from higlow_tf.diagnostics import Metric, paired_difference
-from higlow_tf.evaluation.evaluate_model import Evaluation
-from higlow_tf.evaluation.map_statistics import FIELD_NAMES, FIELDS
-from higlow_tf.evaluation.verdict import VerdictRow, number_text, verdict_rows, verdict_text
-from higlow_tf.files import whole_path
-from higlow_tf.plotting import STYLE, plot_ratio_of_runs
-from higlow_tf.plotting.style import label_log_axis
-from higlow_tf.reports.evaluation_pictures import Picture, evaluation_pictures, loss_picture
+from higlow_tf.diagnostics import write_metrics
+from higlow_tf.evaluation import Verdict, VerdictRow, density_differences
+from higlow_tf.evaluation.verdict import number_text
+from higlow_tf.reports.evaluation_pictures import evaluation_pictures
 from higlow_tf.reports.page import Page
+from higlow_tf.reports.picture import add_pictures
+from higlow_tf.reports.run_pictures import loss_pictures, pictures_of_runs
+from higlow_tf.runs.split_record import ON_TRAINING_MAPS
 
-__all__ = ["EvaluatedRun", "add_pictures", "differences_of_densities", "provenance", "write_page"]
+__all__ = ["METRICS", "PAGE", "add_evaluation", "alert_of_unusable", "metrics_files", "write_evaluation"]
 
-
-@dataclass(frozen=True)
-class EvaluatedRun:
-    """A run with what was measured of it.
-
-    Attributes:
-        name: How it is called on the page.
-        model: Its model.
-        evaluation: `Evaluation`.
-        metrics: Its metrics, by name.
-    """
-
-    name: str
-    model: object
-    evaluation: Evaluation
-    metrics: dict[str, Metric]
+METRICS, PAGE = "metrics.json", "report.html"
 
 
-def write_page(path, runs, history, facts, figures, *, title, subtitle, verdict_prefix="", overwrite=False):
-    """Writes a report about the first of some runs, with the others beside it.
+def write_evaluation(
+    evaluation, out, *, name="model", others=None, history=None, facts=None, title=None, overwrite=False
+):
+    """Writes a page about a model, with other models beside it, its figures and its metrics.
+
+    Files:
+        report.html: the page; its pictures also as PNG and PDF.
+        metrics.json: all numbers of the model; metrics_NAME.json: those of each other one.
 
     Args:
-        path: File of the page.
-        runs: `EvaluatedRun`s; the first is what the page is about, and its metrics hold `differences_of_densities`.
-        history: Columns of its history.csv, or None.
-        facts: Where the numbers come from, name -> value.
-        figures: Folder for the figures as PNG and PDF.
-        title, subtitle: Of the page.
-        verdict_prefix: Stands before every label of the verdict.
-        overwrite: Whether an existing page may be replaced.
+        evaluation: `Evaluation`.
+        out: Folder.
+        name: What the model is called on the page.
+        others: `Evaluation`s of other models on the same maps, by name; or None.
+        history: Columns of the run's history.csv, or None.
+        facts: What stands first under provenance, name -> value.
+        title: Of the page.
+        overwrite: Whether existing files may be replaced.
 
     Returns:
-        The rows of the verdict.
+        The pair (path of the page, `Verdict`).
+
+    Raises:
+        InputError: If a file exists and `overwrite` is false, or cannot be written.
     """
-    run = runs[0]
-    rows = verdict_rows(run.evaluation, run.metrics)
-    rows[2:2] = [
-        _difference_row(run.metrics[name], other) for name, other in zip(_difference_names(runs), runs[1:], strict=True)
-    ]
-    text = verdict_text(rows)
-    if verdict_prefix:
-        rows = [row._replace(label=f"{verdict_prefix}: {row.label}") for row in rows]
-    report = Page(title, subtitle).verdict(rows, text)
-    num_bad, num_bad_more = (run.metrics[f"nonfinite_samples{where}"].value for where in ("", "_at_cosmologies"))
-    if num_bad or num_bad_more:
-        report.alert(
-            f"{num_bad} of {len(run.evaluation.rows)} generated maps, and {num_bad_more} of those at single cosmologies, have "
+    out, others = Path(out), others or {}
+    differences = density_differences(evaluation, others)
+    verdict = _with_differences(evaluation.verdict(), differences).with_prefix(_prefix(evaluation))
+    page = Page(title or f"Evaluation of {name}", f"on {evaluation.label}")
+    alert_of_unusable(page, evaluation)
+    add_evaluation(page, evaluation, verdict, out, name=name, others=others)
+    add_pictures(page, "Training", loss_pictures(history), out)
+    if evaluation.not_measured:
+        reasons = [(what.replace("_", " "), reason) for what, reason in evaluation.not_measured.items()]
+        page.section("Not measured").table(("", "why"), reasons)
+    page.provenance((facts or {}) | evaluation.provenance).write(out / PAGE, overwrite=overwrite)
+    metrics = evaluation.metrics | dict(differences.values())
+    for file, of_model in zip(metrics_files(others), [metrics, *[e.metrics for e in others.values()]], strict=True):
+        write_metrics(out / file, _named(of_model, evaluation), overwrite=overwrite)
+    return out / PAGE, verdict
+
+
+def metrics_files(others):
+    """Names of the files of `write_evaluation` that hold the metrics, that of the model first."""
+    return [METRICS, *(f"metrics_{name}.json" for name in others)]
+
+
+def add_evaluation(page, evaluation, verdict, folder=None, *, name="model", others=None, posteriors=None):
+    """Adds an evaluation to a page: maps, P(k), posteriors, verdict, other models beside, other statistics.
+
+    Args:
+        page: `Page`.
+        evaluation: `Evaluation`.
+        verdict: Its `Verdict`, perhaps with more rows.
+        folder: Where the pictures go as files; None for no files.
+        name: What the model is called.
+        others: `Evaluation`s of other models, by name.
+        posteriors: `Picture`s in the place of those of the evaluation; None for these.
+    """
+    pictures = evaluation_pictures(evaluation)
+    add_pictures(page, "Simulated and generated maps", pictures.maps, folder)
+    add_pictures(page, "Power spectra", pictures.power, folder)
+    add_pictures(page, "Posteriors", pictures.posteriors if posteriors is None else posteriors, folder)
+    page.section("Verdict").verdict(verdict.rows, f"{verdict.sentence}\n\n{verdict.explanation}")
+    if others:
+        evaluations = {name: evaluation, **others}
+        page.section("All runs").table(*_table_of_runs(evaluations))
+        add_pictures(page, "All runs in one figure", pictures_of_runs(evaluations), folder)
+    add_pictures(page, "Other statistics", pictures.others, folder)
+
+
+def alert_of_unusable(page, evaluation):
+    """Says on top of a page how many generated maps cannot be used, if there are any."""
+    unusable, at_cosmologies = (
+        evaluation.metrics[f"unusable_samples{where}"].value for where in ("", "_at_cosmologies")
+    )
+    if unusable or at_cosmologies:
+        page.alert(
+            f"{unusable} of {len(evaluation.rows)} generated maps, and {at_cosmologies} of those at single cosmologies, have "
             "pixels that are not finite and positive. All numbers of generated maps below leave them out."
         )
-    if len(runs) > 1:
-        report.section("All runs").table(*_table_of_runs(runs))
-        add_pictures(report, _pictures_of_runs(runs), figures)
-    loss = None if history is None else loss_picture(history)
-    add_pictures(report, evaluation_pictures(run.evaluation) + ([] if loss is None else [loss]), figures)
-    if run.evaluation.not_measured:
-        reasons = [(name.replace("_", " "), reason) for name, reason in run.evaluation.not_measured.items()]
-        report.section("Not measured").table(("", "why"), reasons)
-    report.provenance(facts).write(path, overwrite=overwrite)
-    return rows
 
 
-def add_pictures(report, pictures, folder):
-    """Adds pictures to a report, and writes each as PNG and PDF into a folder unless that is None."""
-    for picture in pictures:
-        report.section(picture.title)
-        png_file = None
-        if folder is not None:
-            png_file = folder / f"{picture.name}.png"
-            with whole_path(folder / f"{picture.name}.pdf", overwrite=True) as part:
-                picture.figure.savefig(part, format="pdf", facecolor="white")
-        report.figure(picture.figure, picture.caption, picture.alt, png_file=png_file)
+def _prefix(evaluation):
+    return ON_TRAINING_MAPS if ON_TRAINING_MAPS in evaluation.label else ""
 
 
-def differences_of_densities(runs):
-    """Mean negative log-density of the first run minus that of each other run, in nats per pixel: `Metric`s by name."""
-    pairs = zip(_difference_names(runs), runs[1:], strict=True)
-    return {name: _difference(runs[0].evaluation, run.evaluation) for name, run in pairs}
+def _named(metrics, evaluation):
+    """Metrics on training maps say so in their names."""
+    if not _prefix(evaluation):
+        return metrics
+    return {f"on_training_maps_{name}": metric for name, metric in metrics.items()}
 
 
-def _difference_names(runs):
-    """Names of the metrics of `differences_of_densities`, one for each other run; the first is the shortest."""
-    name = "nll_difference_nats_per_pixel"
-    return [name if number == 1 else f"{name}_{run.name}" for number, run in enumerate(runs)][1:]
+def _with_differences(verdict, differences):
+    """The verdict with a row for the density beside that of each other model, next to its own density."""
+    rows = list(verdict.rows)
+    for number, (other, (_, metric)) in enumerate(differences.items()):
+        note = f"nats per pixel, same maps, paired over simulations; negative: better than {other}"
+        row = VerdictRow(f"Density minus that of {other}", number_text(metric, 4), note)
+        rows.insert(2 + number, replace(row, group=rows[1].group))
+    return Verdict(tuple(rows))
 
 
-def _difference(one, two):
-    test = one.test
-    num_pixels = test.map_size**2 * test.num_channels
-    if np.isfinite(one.log_prob).all() and np.isfinite(two.log_prob).all():
-        return paired_difference(-one.log_prob / num_pixels, -two.log_prob / num_pixels, test.simulation)
-    return Metric(None, n_simulations=test.num_simulations)
-
-
-def provenance(model, test, run):
-    """Where the numbers come from: name -> value."""
-    from higlow_tf.versions import versions
-
-    split = model.split or {}
-    facts = {
-        "model": run,
-        "trainable weights": sum(int(variable.value.shape.num_elements()) for variable in model.trainable_variables),
-        "test maps": ", ".join(test.source),
-        "content of the test maps": test.content_hash(),
-        "pixels a side": test.map_size
-        if test.native_size == test.map_size
-        else f"{test.map_size}, regridded from {test.native_size}",
-    }
-    if split:
-        counts = {name: len(simulations) for name, simulations in split["simulations"].items()}
-        facts |= {
-            "trained on": ", ".join(split["source"]),
-            "content of that file": split["content_hash"],
-            "simulations": ", ".join(f"{name} {number}" for name, number in counts.items()),
-            "seed of the split": split["seed"],
-            "pixels that were zero and got a floor": test.floored_pixels,
-        }
-    return facts | {"versions": ", ".join(f"{name} {version}" for name, version in versions().items())}
-
-
-def _difference_row(difference, other):
-    note = f"nats per pixel, same maps, paired over simulations; negative: better than {other.name}"
-    return VerdictRow(f"Density minus that of {other.name}", number_text(difference, 4), note)
-
-
-def _table_of_runs(runs):
+def _table_of_runs(evaluations):
     """Headers and rows: what every run shows, in the words of the verdict."""
-    by_run = [{row.label: row for row in verdict_rows(run.evaluation, run.metrics)} for run in runs]
+    by_run = [{row.label: row for row in evaluation.verdict().rows} for evaluation in evaluations.values()]
     labels = list(dict.fromkeys(label for rows in by_run for label in rows))
 
     def cell(rows, label):
@@ -150,48 +131,4 @@ def _table_of_runs(runs):
             return "-"
         return f"{rows[label].value}{f' ({rows[label].word})' if rows[label].word else ''}"
 
-    return ("", *[run.name for run in runs]), [(label, *[cell(rows, label) for rows in by_run]) for label in labels]
-
-
-def _pictures_of_runs(runs):
-    """P(k) and pixels of all runs in one figure each."""
-    pictures = []
-    for field in FIELDS:
-        powers = {run.name: run.evaluation.statistics.powers.get(field) for run in runs}
-        powers = {name: power for name, power in powers.items() if power is not None}
-        if len(powers) < 2:
-            continue
-        figure, axes = STYLE.new_figure(2, 1, size_in=(6.4, 6.4), share_x=True)
-        first = next(iter(powers.values()))
-        for ax, statistic in zip(axes, ("mean", "sd"), strict=True):
-            ratios = {
-                name: (getattr(power, f"{statistic}_ratio"), getattr(power, f"{statistic}_ratio_error"))
-                for name, power in powers.items()
-            }
-            plot_ratio_of_runs(ax, first.k_h_mpc, ratios, floor=getattr(first, f"{statistic}_ratio_floor"))
-            ax.set_xscale("log")
-            label_log_axis(ax)
-            ax.set_ylabel(f"{statistic}, generated / simulated")
-        axes[1].set_xlabel(r"$k$  [$h$/Mpc]")
-        name = FIELD_NAMES[field]
-        caption = f"Mean and standard deviation of P(k) of {name}, generated / simulated, with bootstrap errors."
-        pictures.append(
-            Picture(
-                f"runs_power_{field}",
-                f"P(k) of all runs, {name}",
-                figure,
-                caption,
-                f"Ratios of P(k) of {len(powers)} runs.",
-            )
-        )
-    pdfs = {run.name: run.evaluation.statistics.pdf for run in runs if run.evaluation.statistics.pdf is not None}
-    if len(pdfs) > 1:
-        figure, ax = STYLE.new_figure()
-        first = next(iter(pdfs.values()))
-        ratios = {name: (pdf.ratio, pdf.ratio_error) for name, pdf in pdfs.items()}
-        plot_ratio_of_runs(ax, first.log10_hi, ratios, floor=first.ratio_floor)
-        ax.set_xlabel(r"$\log_{10}$ HI surface density")
-        ax.set_ylabel("generated / simulated")
-        caption = "Density of log10 pixels, generated / simulated, with bootstrap errors."
-        pictures.append(Picture("runs_pixels", "Pixels of all runs", figure, caption, f"Ratios of {len(pdfs)} runs."))
-    return pictures
+    return ("", *evaluations), [(label, *[cell(rows, label) for rows in by_run]) for label in labels]

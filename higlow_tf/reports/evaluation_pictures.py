@@ -1,85 +1,81 @@
-"""The figures of an evaluation, each with its caption and the text for those who do not see it."""
+"""The pictures of an evaluation, each with its caption and the text for those who do not see it."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from higlow_tf.evaluation.chunks import spread_rows
-from higlow_tf.evaluation.map_statistics import FIELD_NAMES, FIELDS
+from higlow_tf.diagnostics.fields import MAP_FIELDS
+from higlow_tf.evaluation.spreading import spread_rows
 from higlow_tf.plotting import (
     STYLE,
     plot_correlation,
-    plot_loss,
     plot_map_panel,
     plot_nearest,
     plot_pixel_pdf,
-    plot_posterior,
     plot_power,
     plot_power_by_cosmology,
-    plot_predicted,
     plot_response,
     plot_summary_comparison,
 )
+from higlow_tf.reports.picture import Picture
+from higlow_tf.reports.posterior_pictures import posteriors_picture, predicted_picture
 
 __all__ = [
-    "Picture",
+    "EvaluationPictures",
     "evaluation_pictures",
-    "loss_picture",
     "maps_picture",
-    "posteriors_picture",
     "power_at_cosmologies_picture",
     "power_picture",
-    "predicted_picture",
 ]
 
-_NUM_MAPS, _NUM_POSTERIORS = 5, 4
+_NUM_MAPS = 5
 _TWO_PANELS = {"size_in": (6.4, 5.4), "height_ratios": (2, 1), "share_x": True}
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A figure of a report.
+class EvaluationPictures:
+    """The pictures of an evaluation by their place on a page, as far as they could be measured.
 
     Attributes:
-        name: Stem of its file.
-        title: Heading above it.
-        figure: The matplotlib figure.
-        caption: Text below it.
-        alt: What it shows, for those who do not see it.
+        maps: Simulated and generated maps.
+        power: P(k) of both fields, and at single cosmologies.
+        posteriors: Regions of a few maps, and predicted against true parameters.
+        others: All other statistics.
     """
 
-    name: str
-    title: str
-    figure: Any
-    caption: str
-    alt: str
+    maps: list[Picture]
+    power: list[Picture]
+    posteriors: list[Picture]
+    others: list[Picture]
 
 
 def evaluation_pictures(evaluation):
-    """All that was measured, in the order of a report: maps, P(k), pixels, other statistics, posteriors."""
-    statistics = evaluation.statistics
-    pictures = [maps_picture(evaluation)] if evaluation.test.num_channels == 1 else []
-    pictures += [power_picture(statistics.powers[name]) for name in FIELDS if name in statistics.powers]
-    if evaluation.at_cosmologies:
-        pictures.append(power_at_cosmologies_picture(evaluation))
-    if statistics.power_r2 is not None:
-        pictures.append(_power_r2(statistics.power_r2))
-    if statistics.pdf is not None:
-        pictures.append(_pixels(statistics.pdf))
-    if statistics.correlation is not None:
-        pictures.append(_correlation(statistics.correlation))
-    if statistics.response is not None:
-        pictures.append(_response(statistics.response, evaluation.test.parameters.labels))
-    pictures += [_summary(one) for one in statistics.summaries.values()]
-    if statistics.nearest is not None:
-        pictures.append(_nearest(statistics.nearest))
-    if evaluation.posteriors is not None:
-        if len(evaluation.test.parameters) == 2:
-            pictures.append(posteriors_picture(evaluation))
-        scores = evaluation.posteriors
-        pictures.append(predicted_picture(scores.truth, scores.posterior.mean, scores.posterior.sd, evaluation.test))
-    return pictures
+    """All that was measured, as `EvaluationPictures`."""
+    statistics, scores = evaluation.statistics, evaluation.posteriors
+    power = [power_picture(comparison) for comparison in statistics.powers.values()]
+    posteriors = []
+    if scores is not None:
+        posteriors = [posteriors_picture(scores)] if len(evaluation.test.parameters) == 2 else []
+        posterior = scores.posterior
+        posteriors.append(predicted_picture(scores.truth, posterior.mean, posterior.sd, evaluation.test.parameters))
+    return EvaluationPictures(
+        maps=[maps_picture(evaluation)] if evaluation.test.num_channels == 1 else [],
+        power=power + ([power_at_cosmologies_picture(evaluation)] if evaluation.at_cosmologies else []),
+        posteriors=posteriors,
+        others=_other_pictures(statistics, evaluation.test.parameters.labels),
+    )
+
+
+def _other_pictures(statistics, labels):
+    measured = {
+        _power_r2: statistics.power_r2,
+        _pixels: statistics.pdf,
+        _correlation: statistics.correlation,
+        lambda response: _response(response, labels): statistics.response,
+    }
+    pictures = [draw(result) for draw, result in measured.items() if result is not None]
+    pictures += [_summary(comparison) for comparison in statistics.summaries.values()]
+    return pictures + ([] if statistics.nearest is None else [_nearest(statistics.nearest)])
 
 
 def maps_picture(evaluation):
@@ -104,7 +100,7 @@ def power_picture(comparison):
     """P(k) of one field at the parameters of all test maps."""
     figure, axes = STYLE.new_figure(2, 1, **_TWO_PANELS)
     plot_power(axes, comparison)
-    field = FIELD_NAMES[comparison.field]
+    field = MAP_FIELDS[comparison.field].title
     caption = (
         f"P(k) of {field}: mean and scatter over maps, and below the ratio generated / simulated. "
         "Bars are bootstrap errors over simulations; grey is what simulations differ by among themselves."
@@ -115,8 +111,8 @@ def power_picture(comparison):
 
 def power_at_cosmologies_picture(evaluation):
     """Two cosmologies side by side; for each the spectra and below them the ratio."""
-    ones = evaluation.at_cosmologies
-    num_rows, num_columns = (len(ones) + 1) // 2, min(len(ones), 2)
+    cosmologies = evaluation.at_cosmologies
+    num_rows, num_columns = (len(cosmologies) + 1) // 2, min(len(cosmologies), 2)
     figure, axes = STYLE.new_figure(
         2 * num_rows,
         num_columns,
@@ -125,69 +121,25 @@ def power_at_cosmologies_picture(evaluation):
         share_x=True,
     )
     panels = axes.reshape(num_rows, 2, num_columns).transpose(0, 2, 1).reshape(-1, 2)
-    for ax in panels[len(ones) :].flat:
+    for ax in panels[len(cosmologies) :].flat:
         ax.set_axis_off()
     labels = evaluation.test.parameters.labels
-    for pair, one in zip(panels, ones, strict=False):
-        plot_power(pair, one.power)
+    for pair, cosmology in zip(panels, cosmologies, strict=False):
+        plot_power(pair, cosmology.power)
         for ax in pair:
             ax.get_legend().remove()
-        pair[0].set_title(", ".join(f"${name} = {value:.3f}$" for name, value in zip(labels, one.theta, strict=True)))
-    caption = (
-        f"P(k) of log10 maps at {len(ones)} single cosmologies, those of test simulations: all maps of the simulation, and "
-        "generated ones at its parameters (dashed). Below the ratios of mean (circles) and sd (squares). Errors and floor are "
-        "over single maps."
-    )
-    alt = f"Power spectra of simulated and generated maps at {len(ones)} cosmologies, and their ratios, against k."
-    return Picture("power_at_cosmologies", "Power spectra at single cosmologies", figure, caption, alt)
-
-
-def posteriors_picture(evaluation):
-    """Regions in the plane of two parameters, of a few test maps."""
-    posterior, truth = evaluation.posteriors.posterior, evaluation.posteriors.truth
-    shown = spread_rows(len(truth), _NUM_POSTERIORS)
-    num_columns = min(len(shown), 2)
-    num_rows = -(-len(shown) // num_columns)
-    figure, axes = STYLE.new_figure(num_rows, num_columns, size_in=(4.2 * num_columns, 4.3 * num_rows))
-    axes = np.atleast_1d(axes).ravel()
-    for ax in axes[len(shown) :]:
-        ax.set_axis_off()
-    for index, ax in zip(shown, axes, strict=False):
-        plot_posterior(
-            ax,
-            posterior.theta_grid[index],
-            posterior.log_posterior[index],
-            truth=truth[index],
-            parameter_labels=posterior.parameters.labels,
+        pair[0].set_title(
+            ", ".join(f"${name} = {value:.3f}$" for name, value in zip(labels, cosmology.theta, strict=True))
         )
-    caption = f"68 and 95 % regions from one test map each, {_kind(evaluation.posteriors)}; the star is the truth."
-    alt = f"Posterior regions of {len(shown)} test maps, with the true parameters."
-    return Picture("posteriors", "Posteriors", figure, caption, alt)
-
-
-def predicted_picture(truth, mean, sd, test):
-    """Posterior means against true parameters, one panel a parameter."""
-    figure, axes = STYLE.new_figure(1, len(test.parameters), size_in=(4.6 * len(test.parameters), 4.6))
-    for index, (ax, label) in enumerate(zip(np.atleast_1d(axes), test.parameters.labels, strict=True)):
-        plot_predicted(ax, truth[:, index], mean[:, index], sd[:, index], label)
-    caption = f"Posterior mean and standard deviation of {len(truth)} single test maps against the truth."
-    alt = f"Predicted against true {', '.join(test.parameters.names)}."
-    return Picture("predicted", "Predicted against true parameters", figure, caption, alt)
-
-
-def loss_picture(history):
-    """The course of the training, or None if no finite loss was recorded."""
-    if not history or not all(np.isfinite(history[name]).any() for name in ("loss", "val_loss")):
-        return None
-    figure, axes = STYLE.new_figure()
-    plot_loss(axes, history)
-    caption = "Negative log-density in nats per pixel; the star is the epoch whose averaged weights are the model."
-    alt = "Training and validation loss against the epoch."
-    return Picture("loss", "Training", figure, caption, alt)
-
-
-def _kind(scores):
-    return "with the stored calibration" if scores.is_calibrated else "raw, since the run has no calibration"
+    caption = (
+        f"P(k) of log10 maps at {len(cosmologies)} single cosmologies, those of test simulations: all maps of the simulation, "
+        "and generated ones at its parameters (dashed). Below the ratios of mean (circles) and sd (squares). Errors and floor "
+        "are over single maps."
+    )
+    alt = (
+        f"Power spectra of simulated and generated maps at {len(cosmologies)} cosmologies, and their ratios, against k."
+    )
+    return Picture("power_at_cosmologies", "Power spectra at single cosmologies", figure, caption, alt)
 
 
 def _power_r2(power_r2):

@@ -1,4 +1,4 @@
-"""A report that a person opens: one HTML file with its pictures inside."""
+"""A page that a person opens: one HTML file with its pictures inside."""
 
 import base64
 import io
@@ -11,6 +11,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from higlow_tf.errors import InputError
+from higlow_tf.evaluation.rule import OFF, PASS
 from higlow_tf.evaluation.verdict import VerdictRow
 from higlow_tf.files import whole_path
 from higlow_tf.reports.template import PAGE
@@ -18,16 +19,16 @@ from higlow_tf.reports.template import PAGE
 __all__ = ["Page"]
 
 _DOTS_PER_INCH = 160
-
-
 _VERDICT_HEADERS = {"value": "value", "floor": "floor", "word": "verdict", "note": "how to read it"}
+# A page with fewer sections needs no list of them.
+_FEWEST_CONTENTS = 4
 
 
 class Page:
     """Collects text, tables and figures in the order of the calls, and writes them as one HTML file.
 
     The file holds its pictures and needs no network, script or font. It is readable on a phone, in print, and in light
-    and dark. All text is escaped: it is never read as HTML.
+    and dark. All text is escaped: it is never read as HTML. A list of the sections stands on top.
 
     Args:
         title: Title of the page.
@@ -43,40 +44,36 @@ class Page:
         self._title = title
         self._subtitle = subtitle
         self._alert = ""
-        self._verdict = ""
         self._parts: list[str] = []
+        self._sections: list[str] = []
 
     def alert(self, text: str) -> "Page":
         """Sets a sentence above everything else, for what must not be overlooked."""
         self._alert = f'<p class="alert" role="alert">{_text(text)}</p>'
         return self
 
-    def verdict(self, rows: Sequence[tuple], text: str = "") -> "Page":
-        """Sets the table on top of the page.
-
-        Args:
-            rows: `VerdictRow`s, or tuples of their first fields.
-            text: Paragraphs above the table, parted by blank lines.
-        """
-        rows = [VerdictRow(*row) for row in rows]
-        used = [name for name in VerdictRow._fields[1:] if any(getattr(row, name) for row in rows)]
-        # The note is long and comes last.
-        columns = [name for name in ("value", "floor", "word", "note") if name in used]
-        lines = []
-        for row in rows:
-            cells = "".join(f'<td class="{name}">{_word(row, name)}</td>' for name in columns)
-            lines.append(f'<tr><th scope="row">{_text(row.label)}</th>{cells}</tr>')
-        head = "".join(f'<th scope="col">{_VERDICT_HEADERS[name]}</th>' for name in columns)
-        self._verdict = (
-            f'{_paragraphs(text)}\n<div class="verdict"><table><thead><tr><td></td>{head}</tr></thead><tbody>\n'
-            + "\n".join(lines)
-            + "\n</tbody></table></div>"
-        )
+    def section(self, title: str, text: str = "") -> "Page":
+        """Adds a heading, which the list of contents names, and paragraphs; a blank line in the text parts paragraphs."""
+        self._sections.append(title)
+        self._parts.append(f'<h2 id="s{len(self._sections)}">{_text(title)}</h2>\n{_paragraphs(text)}')
         return self
 
-    def section(self, title: str, text: str = "") -> "Page":
-        """Adds a heading and paragraphs; a blank line in the text parts paragraphs."""
-        self._parts.append(f"<h2>{_text(title)}</h2>\n{_paragraphs(text)}")
+    def heading(self, title: str, text: str = "") -> "Page":
+        """Adds a smaller heading inside a section, and paragraphs."""
+        self._parts.append(f"<h3>{_text(title)}</h3>\n{_paragraphs(text)}")
+        return self
+
+    def verdict(self, rows: Sequence[VerdictRow], text: str = "") -> "Page":
+        """Adds what matters most: a paragraph, and its table, folded by the groups of the rows.
+
+        Args:
+            rows: `VerdictRow`s; those without a group stand in a table that is open.
+            text: Paragraphs above the tables, parted by blank lines.
+        """
+        self._parts.append(_paragraphs(text))
+        for group in dict.fromkeys(row.group for row in rows):
+            table = _verdict_table([row for row in rows if row.group == group])
+            self._parts.append(_folded(group, table, rows) if group else f'<div class="verdict">{table}</div>')
         return self
 
     def figure(
@@ -131,18 +128,22 @@ class Page:
     def provenance(self, facts: Mapping[str, object]) -> "Page":
         """Adds a section that says where the numbers come from: data, split, seeds, versions."""
         lines = [f'<tr><th scope="row">{_text(name)}</th><td>{_text(fact)}</td></tr>' for name, fact in facts.items()]
-        self._parts.append(
-            '<h2>Provenance</h2>\n<div class="scroll provenance"><table><tbody>\n'
-            + "\n".join(lines)
-            + "\n</tbody></table></div>"
-        )
+        body = "\n".join(lines)
+        self.section("Provenance")
+        self._parts.append(f'<div class="scroll provenance"><table><tbody>\n{body}\n</tbody></table></div>')
         return self
 
     def html(self) -> str:
         """Returns the page."""
         subtitle = f'<p class="subtitle">{_text(self._subtitle)}</p>' if self._subtitle else ""
-        body = "\n".join(part for part in (self._alert, subtitle, self._verdict, *self._parts) if part)
+        body = "\n".join(part for part in (self._alert, subtitle, self._contents(), *self._parts) if part)
         return PAGE.format(title=_text(self._title), body=body)
+
+    def _contents(self) -> str:
+        if len(self._sections) < _FEWEST_CONTENTS:
+            return ""
+        links = [f'<a href="#s{number}">{_text(title)}</a>' for number, title in enumerate(self._sections, start=1)]
+        return f'<nav aria-label="contents">{" ".join(links)}</nav>'
 
     def write(self, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
         """Writes the page; it appears whole or not at all.
@@ -164,6 +165,25 @@ class Page:
 
 def _paragraphs(text: str) -> str:
     return "\n".join(f"<p>{_text(part.strip())}</p>" for part in text.split("\n\n") if part.strip())
+
+
+def _verdict_table(rows: Sequence[VerdictRow]) -> str:
+    used = [name for name in _VERDICT_HEADERS if any(getattr(row, name) for row in rows)]
+    lines = []
+    for row in rows:
+        cells = "".join(f'<td class="{name}">{_word(row, name)}</td>' for name in used)
+        lines.append(f'<tr><th scope="row">{_text(row.label)}</th>{cells}</tr>')
+    head = "".join(f'<th scope="col">{_VERDICT_HEADERS[name]}</th>' for name in used)
+    body = "\n".join(lines)
+    return f"<table><thead><tr><td></td>{head}</tr></thead><tbody>\n{body}\n</tbody></table>"
+
+
+def _folded(group: str, table: str, rows: Sequence[VerdictRow]) -> str:
+    """A group of rows behind its name and how many of its checks pass; closed, so that the page stays short."""
+    words = [row.word for row in rows if row.group == group and row.word]
+    counts = "" if not words else f" <span>{words.count(PASS)} of {len(words)} pass</span>"
+    has_off = ' class="off"' if OFF in words else ""
+    return f'<details class="verdict"><summary{has_off}>{_text(group)}{counts}</summary>{table}</details>'
 
 
 def _word(row: VerdictRow, name: str) -> str:

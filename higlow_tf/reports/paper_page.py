@@ -1,15 +1,16 @@
 """The page of `higlow reproduce-paper`: figures, what the paper quotes, and where the two differ."""
 
+from pathlib import Path
+
 import numpy as np
 
 from higlow_tf.diagnostics import Metric, read_metrics, write_metrics
-from higlow_tf.reports.evaluation_page import add_pictures, provenance
-from higlow_tf.reports.evaluation_pictures import loss_picture
 from higlow_tf.reports.page import Page
 from higlow_tf.reports.paper_pictures import paper_pictures
-from higlow_tf.runs import RunDirectory
+from higlow_tf.reports.picture import add_pictures
+from higlow_tf.reports.run_pictures import loss_pictures
 
-__all__ = ["PAPER", "power_r2_of_linear_power", "reproduction_metrics", "write_page"]
+__all__ = ["PAPER", "power_r2_of_linear_power", "reproduction_metrics", "write_paper"]
 
 PAPER = {
     "rmse_Omega_m": 0.058,
@@ -28,7 +29,7 @@ _LABELS = {
     "power_r2_linear_minimum": "R2 of P(k), the worst cosmology",
     "power_r2_log10_median": "R2 of log10 P(k) at single cosmologies, median",
     "power_r2_log10_minimum": "R2 of log10 P(k), the worst cosmology",
-    "nonfinite_samples": "generated maps that are not finite and positive",
+    "unusable_samples": "generated maps that are not finite and positive",
 }
 _NOTES = {
     "rmse_Omega_m": "the paper: other maps of the same simulations were trained on; here: other simulations",
@@ -39,7 +40,7 @@ _NOTES = {
     "power_r2_linear_minimum": "the same difference",
     "power_r2_log10_median": "all scales count alike; P(k) itself is ruled by the largest",
     "power_r2_log10_minimum": "",
-    "nonfinite_samples": "the paper's program drops them",
+    "unusable_samples": "the paper's program drops them",
 }
 _DIFFERENCES = (
     "Split: by simulation. All 15 maps of a simulation are on one side. The paper splits maps, so that for nearly every "
@@ -89,37 +90,38 @@ def reproduction_metrics(evaluation, of_posteriors):
             "power_r2_log10_minimum": Metric(power_r2.minimum, n_simulations=number),
         }
     simulations = np.unique(evaluation.test.simulation[evaluation.rows])
-    num_bad = int(np.sum(~evaluation.is_usable))
-    return metrics | {"nonfinite_samples": Metric(num_bad, floor=0, n_simulations=len(simulations))}
+    unusable = int(np.sum(~evaluation.is_usable))
+    return metrics | {"unusable_samples": Metric(unusable, floor=0, n_simulations=len(simulations))}
 
 
-def write_page(out, model, evaluation):
+def write_paper(evaluation, out, *, history=None, facts=None):
     """Writes figures (PNG and PDF), metrics.json and report.html into a reproduction's folder.
 
     Args:
-        out: The folder, with run/ and calibration/.
-        model: The model of run/.
         evaluation: `Evaluation`.
+        out: The folder, with calibration/, which `write_calibration` wrote.
+        history: Columns of the run's history.csv, or None.
+        facts: What stands first under provenance, name -> value.
 
     Returns:
         The pair (path of the page, table): headers and rows of the numbers beside the paper's.
     """
+    out = Path(out)
     metrics = reproduction_metrics(evaluation, read_metrics(out / "calibration" / "metrics.json"))
     headers, rows = _table(metrics)
-    report = Page("HIGlow, reproduced", f"Figures 2 and 3 of arXiv 2211.12724, on {evaluation.label}")
+    page = Page("HIGlow, reproduced", f"Figures 2 and 3 of arXiv 2211.12724, on {evaluation.label}")
     other_maps = _other_maps(evaluation.test)
     if other_maps:
-        report.section("Not the maps of the paper", other_maps)
-    report.section("Beside the paper").table(headers, rows)
+        page.section("Not the maps of the paper", other_maps)
+    page.section("Beside the paper").table(headers, rows)
     with np.load(out / "calibration" / "posteriors.npz") as posteriors:
         pictures = paper_pictures(evaluation, posteriors)
-    loss = loss_picture(RunDirectory(out / "run").read_history())
-    add_pictures(report, pictures + ([] if loss is None else [loss]), out / "figures")
-    report.section("Where this differs from the paper", "\n\n".join(_DIFFERENCES))
-    facts = provenance(model, evaluation.test, out / "run")
-    page = report.provenance(facts).write(out / "report.html", overwrite=True)
+    for picture in pictures + loss_pictures(history):
+        add_pictures(page, picture.title, [picture], out / "figures")
+    page.section("Where this differs from the paper", "\n\n".join(_DIFFERENCES))
+    path = page.provenance((facts or {}) | evaluation.provenance).write(out / "report.html", overwrite=True)
     write_metrics(out / "metrics.json", metrics, overwrite=True)
-    return page, (headers, rows)
+    return path, (headers, rows)
 
 
 def _other_maps(test):

@@ -2,13 +2,8 @@
 
 from dataclasses import replace
 
-from higlow_tf.reports.evaluation_pictures import (
-    maps_picture,
-    posteriors_picture,
-    power_at_cosmologies_picture,
-    power_picture,
-    predicted_picture,
-)
+from higlow_tf.reports.evaluation_pictures import maps_picture, power_at_cosmologies_picture, power_picture
+from higlow_tf.reports.posterior_pictures import posteriors_picture, predicted_picture
 
 __all__ = ["paper_pictures"]
 
@@ -34,8 +29,8 @@ def paper_pictures(evaluation, calibrated):
     if evaluation.at_cosmologies:
         pictures.append(_as("2C", power_at_cosmologies_picture(evaluation)))
     if evaluation.posteriors is not None:
-        pictures.append(_as("3A", posteriors_picture(evaluation)))
-    predicted = predicted_picture(*(calibrated[name] for name in ("truth", "mean", "sd")), evaluation.test)
+        pictures.append(_as("3A", posteriors_picture(evaluation.posteriors)))
+    predicted = predicted_picture(*(calibrated[name] for name in ("truth", "mean", "sd")), evaluation.test.parameters)
     return [*pictures, _as("3B", replace(predicted, caption=f"{predicted.caption} {_PAPER_RMSE}"))]
 
 

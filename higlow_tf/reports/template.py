@@ -1,4 +1,4 @@
-"""The frame of a report: one HTML page that needs nothing but itself."""
+"""The frame of a page: HTML that needs nothing but itself."""
 
 __all__ = ["PAGE"]
 
@@ -23,18 +23,24 @@ body {{ margin: 0; background: var(--page); color: var(--text);
 main {{ max-width: 52rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }}
 h1 {{ font-size: 1.7rem; line-height: 1.25; margin: 0 0 .3rem; }}
 h2 {{ font-size: 1.25rem; margin: 2.4rem 0 .6rem; padding-top: .9rem; border-top: 1px solid var(--line); }}
+h3 {{ font-size: 1.05rem; margin: 1.8rem 0 .4rem; }}
+nav {{ display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; padding: .6rem 1rem; background: var(--card); border-radius: .6rem; }}
+nav a {{ color: inherit; }}
 .subtitle {{ color: var(--soft); margin: 0 0 1.4rem; }}
 p {{ margin: .6rem 0; overflow-wrap: anywhere; }}
 .scroll {{ overflow-x: auto; margin: 1rem 0; }}
 table {{ border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }}
 th, td {{ text-align: left; vertical-align: top; padding: .4rem .7rem .4rem 0; border-bottom: 1px solid var(--line); }}
 thead th {{ color: var(--soft); font-weight: 600; }}
-.verdict {{ background: var(--card); border-radius: .6rem; padding: .3rem 1rem; }}
+.verdict {{ background: var(--card); border-radius: .6rem; padding: .3rem 1rem; margin: .5rem 0; }}
+summary {{ cursor: pointer; font-weight: 600; padding: .3rem 0; }}
+summary span {{ color: var(--soft); font-weight: 400; margin-left: .5rem; }}
+summary.off span {{ color: var(--off); }}
 .verdict tr:last-child > * {{ border-bottom: 0; }}
 .verdict .value {{ font-weight: 700; min-width: 6rem; }}
 .verdict .floor, .verdict .note {{ color: var(--soft); }}
 .pass {{ color: var(--pass); }}
-.off {{ color: var(--off); text-transform: uppercase; }}
+strong.off {{ color: var(--off); text-transform: uppercase; }}
 .alert {{ border: 2px solid var(--off); border-radius: .6rem; padding: .6rem 1rem; font-weight: 700; }}
 figure {{ margin: 1.2rem 0; break-inside: avoid; }}
 figure img {{ display: block; max-width: 100%; height: auto; margin: 0 auto; background: #fff; border-radius: .4rem; }}

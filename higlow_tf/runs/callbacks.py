@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["Clock", "LearningRateByProgress", "WeightAverage"]
+__all__ = ["CallProgress", "Clock", "LearningRateByProgress", "ProgressCallback", "WeightAverage"]
 
 # The average is over few steps at first and reaches its full length later: momentum (1 + t) / (10 + t), as in TensorFlow.
 _RAMP = 10.0
@@ -45,6 +45,44 @@ class Clock:
     def is_over(self):
         """Whether the time is up, leaving what a last validation takes."""
         return self.max_seconds is not None and self.elapsed_seconds + self.reserved_seconds >= self.max_seconds
+
+
+class ProgressCallback(keras.callbacks.Callback):
+    """Base of callbacks that show how far a run is: its steps, and the clock that the run ends by.
+
+    Attributes:
+        clock: `Clock` of the run; set before training begins.
+    """
+
+    clock = None
+
+    def on_train_begin(self, logs=None):
+        self._step = int(self.model.optimizer.iterations.numpy())
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._step += 1
+
+    @property
+    def share(self):
+        """Share of the run that is done, between 0 and 1."""
+        return self.clock.progress(self._step)
+
+
+class CallProgress(ProgressCallback):
+    """Calls `progress("training", done, 1000)` after every step."""
+
+    _TOTAL = 1000
+
+    def __init__(self, progress):
+        super().__init__()
+        self._progress = progress
+
+    def on_train_batch_end(self, batch, logs=None):
+        super().on_train_batch_end(batch, logs)
+        self._progress("training", round(self._TOTAL * self.share), self._TOTAL)
+
+    def on_train_end(self, logs=None):
+        self._progress("training", self._TOTAL, self._TOTAL)
 
 
 class LearningRateByProgress(keras.callbacks.Callback):

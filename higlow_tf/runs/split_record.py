@@ -2,37 +2,17 @@
 
 import hashlib
 import json
-import warnings
-from dataclasses import replace
 
 import numpy as np
 
-from higlow_tf.data import (
-    CAMELS_PARAMETERS,
-    HIMapDataset,
-    ParameterSpace,
-    ParameterSpec,
-    ZeroFloor,
-    load_cmd,
-    load_maps_only,
-)
-from higlow_tf.errors import InputError, InputWarning
+from higlow_tf.data import CAMELS_PARAMETERS, ZeroFloor
+from higlow_tf.errors import InputError
 
-__all__ = [
-    "ON_TRAINING_MAPS",
-    "load_data_like",
-    "load_maps_like",
-    "make_split_record",
-    "maps_for_testing",
-    "seen_maps",
-    "subset_of",
-]
+__all__ = ["ON_TRAINING_MAPS", "floored", "make_split_record", "maps_for_testing", "seen_maps", "subset_of"]
 
 SUBSETS = ("train", "validation", "test")
 # The label of numbers that say nothing about new maps begins with this.
 ON_TRAINING_MAPS = "ON TRAINING MAPS"
-# File names give the redshift with two decimals, rounded or cut.
-_REDSHIFT_TOLERANCE = 0.0101
 # All simulations of these sets have the same parameters, which so say nothing about which one it is.
 _SETS_OF_ONE_POINT = ("CV", "BE")
 
@@ -81,70 +61,6 @@ def make_split_record(data, subsets, *, fractions, seed, zero_floor):
     return {**record, "split_hash": _split_hash(record)}
 
 
-def load_data_like(record, maps, params=None, *, parameters=None):
-    """Reads maps and parameters the way the maps of a run were read: same parameters, box, slabs and map size.
-
-    Args:
-        record: Content of split.json, or None for a model without one.
-        maps: Path of the maps, or several for the channels.
-        params: Path of the table; None for an HDF5 file that holds parameters.
-        parameters: `ParameterSpace`; needed where there is no record, else those of the record.
-
-    Returns:
-        `HIMapDataset` as read, before a floor.
-
-    Raises:
-        InputError: As `higlow_tf.data.load_cmd`, and if the maps are of another field than those of the run.
-
-    Warns:
-        InputWarning: If they have another redshift.
-    """
-    parameters = parameters or ParameterSpace.from_config(record["parameters"])
-    data = load_cmd(maps, params, parameters, **_reading(record))
-    _check_same_kind(record, data)
-    return data
-
-
-def load_maps_like(record, maps):
-    """Reads maps without parameters the way the maps of a run were read, with its floor for zeros; see `load_data_like`.
-
-    Returns:
-        `MapFiles`, ready for the model of the run.
-    """
-    found = load_maps_only(maps, **_reading(record))
-    _check_same_kind(record, found)
-    if not record or record["zero_floor"] is None:
-        return found
-    # A floor is applied to datasets: here with the number of each map in place of parameters.
-    index = np.arange(len(found.maps))[:, None]
-    numbered = HIMapDataset.from_arrays(found.maps, index, parameters=[ParameterSpec("index", "i", 0, len(index))])
-    return replace(found, maps=_floored(record, numbered).maps)
-
-
-def _reading(record):
-    """The arguments of `load_cmd` that read a file as that of the run was; older records have fewer."""
-    names = ("map_size", "slab_thickness_mpc_h", "box_size_mpc_h")
-    return {name: record.get(name) for name in names} if record else {}
-
-
-def _check_same_kind(record, data):
-    if not record:
-        return
-    fields = [None if one is None else np.atleast_1d(one).tolist() for one in (record.get("field"), data.field)]
-    if None not in fields and fields[0] != fields[1]:
-        raise InputError(
-            f"{', '.join(data.source)}: expected maps of {', '.join(map(str, fields[0]))}, as the run was trained on. "
-            f"Received: {', '.join(map(str, fields[1]))}."
-        )
-    redshifts = [one for one in (record["redshift"], data.redshift) if one is not None]
-    if len(redshifts) == 2 and abs(redshifts[0] - redshifts[1]) > _REDSHIFT_TOLERANCE:
-        warnings.warn(
-            f"{data.source[0]} is at redshift {redshifts[1]:g}, and the run was trained at {redshifts[0]:g}.",
-            InputWarning,
-            stacklevel=3,
-        )
-
-
 def subset_of(record, data, name):
     """The "train", "validation" or "test" maps of the file that a run was trained on, floored as in training.
 
@@ -162,7 +78,7 @@ def subset_of(record, data, name):
     if hashes[is_chosen].tolist() != record["map_hashes"][name]:
         # Another form of file, which numbers the same simulations otherwise: the pixels decide.
         is_chosen = np.isin(hashes, record["map_hashes"][name])
-    return _floored(record, data.select(is_chosen))
+    return floored(record, data.select(is_chosen))
 
 
 def seen_maps(record, data):
@@ -208,7 +124,10 @@ def maps_for_testing(record, data, *, allow_training_maps=False):
         subset = subset_of(record, data, "test")
         return subset, f"the {subset.num_simulations} test simulations of the file that was trained on"
     is_seen = seen_maps(record, data)
-    data = _floored(record, data)
+    is_test = _is_test_subset(record, data)
+    data = floored(record, data)
+    if is_test:
+        return data, f"{data.num_simulations} test simulations of the file that was trained on"
     if not is_seen.any():
         return data, f"all {data.num_simulations} simulations of another file"
     if not allow_training_maps:
@@ -217,6 +136,19 @@ def maps_for_testing(record, data, *, allow_training_maps=False):
             f"{data.num_maps} maps are training or validation maps, the first is map {int(np.argmax(is_seen))}."
         )
     return data, f"{ON_TRAINING_MAPS}: {int(is_seen.sum())} of {data.num_maps} maps were trained on"
+
+
+def _is_test_subset(record, data):
+    """Whether all maps are test maps of the run, by their pixels or, where a floor has changed those, by their simulations."""
+    if set(data.map_hashes()) <= set(record["map_hashes"]["test"]):
+        return True
+    is_same_suite = (record.get("suite"), record.get("set"), record.get("redshift")) == (
+        data.suite,
+        data.set_name,
+        data.redshift,
+    )
+    known = record.get("simulation_hashes", {}).get("test", ())
+    return bool(data.floored_pixels) and is_same_suite and set(_simulation_hashes(data)) <= set(known)
 
 
 def _simulation_hashes(data):
@@ -246,7 +178,8 @@ def _check_record(record):
         )
 
 
-def _floored(record, data):
+def floored(record, data):
+    """The dataset with the floor for zeros that the run was trained with."""
     floor = record["zero_floor"]
     return data if floor is None else ZeroFloor.from_config(floor).apply(data)
 

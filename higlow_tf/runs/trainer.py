@@ -8,10 +8,10 @@ import tensorflow as tf
 
 from higlow_tf.data import HIMapDataset, ParameterSpace, ZeroFloor, load_cmd
 from higlow_tf.errors import InputError
-from higlow_tf.runs.callbacks import Clock, LearningRateByProgress, WeightAverage
 from higlow_tf.models.from_preset import model_from_preset
-from higlow_tf.runs.directory import RunDirectory
 from higlow_tf.models.saving import load_model
+from higlow_tf.runs.callbacks import Clock, LearningRateByProgress, ProgressCallback, WeightAverage
+from higlow_tf.runs.directory import RunDirectory
 from higlow_tf.runs.split_record import make_split_record, subset_of
 
 __all__ = ["default_strategy", "load_run_data", "train_run"]
@@ -33,15 +33,16 @@ def default_strategy():
     return tf.distribute.MirroredStrategy() if len(gpus) > 1 else tf.distribute.get_strategy()
 
 
-def train_run(config, directory, *, resume=False, strategy=None, callbacks=()):
+def train_run(config, directory, *, data=None, resume=False, strategy=None, callbacks=()):
     """Trains from the start, or continues a run from its last checkpoint.
 
     Args:
         config: `RunConfig`; not used with `resume`, which reads the run's own.
         directory: Folder of the run.
+        data: `HIMapDataset` of all maps, as read; None to read the files of the configuration.
         resume: Whether to continue.
         strategy: `tf.distribute.Strategy`, or None for `default_strategy`.
-        callbacks: More Keras callbacks, for a progress bar.
+        callbacks: More Keras callbacks; a `ProgressCallback` is given the clock of the run.
 
     Returns:
         The Keras history of this part of the run.
@@ -56,7 +57,7 @@ def train_run(config, directory, *, resume=False, strategy=None, callbacks=()):
         config, record = run.open()
     if config.training.deterministic:
         tf.config.experimental.enable_op_determinism()
-    data = load_run_data(config)
+    data = load_run_data(config) if data is None else data
     if resume:
         train, validation = subset_of(record, data, "train"), subset_of(record, data, "validation")
     else:
@@ -99,6 +100,9 @@ def train_run(config, directory, *, resume=False, strategy=None, callbacks=()):
         None if training.max_minutes is None else 60.0 * training.max_minutes,
         state["elapsed_seconds"],
     )
+    for callback in callbacks:
+        if isinstance(callback, ProgressCallback):
+            callback.clock = clock
     batches = train.to_tf(training.batch_size, seed=training.seed, augment=training.augment)
     keeper = RunKeeper(run, average, clock, state, batches.epoch_counter, training.early_stopping_epochs)
     rate = LearningRateByProgress(

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from higlow_tf.cli.app import app
-from higlow_tf.data.simulate import write_lognormal
+from higlow_tf.data.lognormal import write_lognormal
 from higlow_tf.models import ConditionalGlow, HIFlow
 
 # What quiets the libraries is said in the environment and must not reach the tests of other packages.

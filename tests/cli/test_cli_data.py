@@ -9,8 +9,7 @@ import yaml
 
 from higlow_tf.errors import InputError, InputWarning
 from higlow_tf.models import load_model
-from higlow_tf.runs import maps_for_testing
-from higlow_tf.runs.split_record import load_data_like, load_maps_like
+from higlow_tf.runs import load_data_like, load_maps_like, maps_for_testing
 
 NUM_SIMULATIONS, NUM_MAPS = 12, 4
 SMALLEST = [f"model.{name}=1" for name in ("num_levels", "num_steps_per_level", "width")]
@@ -218,7 +217,7 @@ def test_maps_without_parameters_are_read_like_those_of_the_run(train_once):
 def test_data_that_cannot_be_read_are_refused_by_training(higlow, tmp_path):
     file = maps(tmp_path)
     for arguments, words in [
-        (("--maps", file), "no --params"),
+        (("--maps", file), "no params"),
         (
             ("--maps", file, "--params", table(tmp_path), "--map-size", 32),
             "expected maps of 32 pixels a side. Received: 16",

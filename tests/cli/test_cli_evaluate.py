@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from higlow_tf.data.simulate import write_lognormal
+from higlow_tf.data.lognormal import write_lognormal
 from higlow_tf.errors import InputWarning
-from higlow_tf.evaluation.answer_cache import EvaluationCache
+from higlow_tf.inference.cache import AnswerCache
 from higlow_tf.models import ConditionalGlow, HIFlow, load_model, save_model
 
 TRAIN = ("--epochs", "1", "--batch-size", "16")
@@ -62,19 +62,29 @@ def test_everything_is_measured_of_both_runs(evaluated, runs):
     assert difference == pytest.approx(one - two, abs=1e-9)
 
 
-def test_the_page_begins_with_the_verdict_and_holds_every_figure(evaluated, runs):
+def test_the_page_begins_with_maps_and_holds_every_figure(evaluated, runs):
     out, _ = evaluated
     page = (out / "report.html").read_text()
     order = [
+        ">Simulated and generated maps</h2>",
+        ">Power spectra</h2>",
+        "Power spectrum, log10",
+        "Power spectra at single cosmologies",
+        ">Posteriors</h2>",
+        "Predicted against true",
+        ">Verdict</h2>",
         "checks pass",
         "Density minus that of maf",
-        "All runs",
-        "Simulated and generated maps",
-        "Power spectrum, log10",
+        ">All runs</h2>",
+        ">Other statistics</h2>",
+        ">Training</h2>",
+        ">Provenance</h2>",
     ]
-    order += ["Power spectra at single cosmologies", "Posteriors", "Predicted against true", "Training", "Provenance"]
     places = [page.index(text) for text in order]
     assert places == sorted(places)
+    contents = page[page.index("<nav") : page.index("</nav>")]
+    assert contents.count("<a ") == page.count("<h2 ")
+    assert 5 <= page.count("<details") <= 8
     pictures = {path.stem for path in out.glob("*.png")}
     assert pictures == {path.stem for path in out.glob("*.pdf")}
     assert page.count("<img ") == len(pictures)
@@ -92,7 +102,7 @@ def test_a_second_page_asks_no_model(evaluated, higlow, data, runs, monkeypatch)
         raise AssertionError("a model was asked again")
 
     for model in (ConditionalGlow, HIFlow):
-        for verb in ("log_prob", "log_prob_by_level", "decode", "encode"):
+        for verb in ("log_prob", "log_prob_by_level", "decode", "encode", "density_by_level"):
             monkeypatch.setattr(model, verb, must_not_be_called)
     result = higlow("evaluate", runs[0], *data, "--compare", runs[1], *FEW, "--out", out, "--overwrite")
     assert result.exit_code == 0, result.stderr
@@ -100,7 +110,7 @@ def test_a_second_page_asks_no_model(evaluated, higlow, data, runs, monkeypatch)
 
 
 def test_a_damaged_cache_is_computed_again(runs, tmp_path):
-    cache, answers = EvaluationCache(load_model(runs[0]), tmp_path), iter([np.arange(3.0), np.arange(4.0)])
+    cache, answers = AnswerCache(tmp_path, load_model(runs[0])), iter([np.arange(3.0), np.arange(4.0)])
     assert len(cache.array("log_prob", [1], lambda: next(answers))) == 3
     (path,) = tmp_path.iterdir()
     path.write_bytes(path.read_bytes()[:-30])
@@ -108,7 +118,7 @@ def test_a_damaged_cache_is_computed_again(runs, tmp_path):
         assert len(cache.array("log_prob", [1], lambda: next(answers))) == 4
     assert len(cache.array("log_prob", [1], lambda: next(answers))) == 4
     with pytest.raises(StopIteration):  # another model, or another question, is not answered from it
-        EvaluationCache(load_model(runs[1]), tmp_path).array("log_prob", [1], lambda: next(answers))
+        AnswerCache(tmp_path, load_model(runs[1])).array("log_prob", [1], lambda: next(answers))
 
 
 def test_another_file_and_samples_that_are_not_finite(higlow, runs, tmp_path, monkeypatch):
@@ -130,7 +140,7 @@ def test_another_file_and_samples_that_are_not_finite(higlow, runs, tmp_path, mo
     page = (out / "report.html").read_text()
     alert = "1 of 10 generated maps, and 1 of those at single cosmologies, have pixels that are not finite"
     assert page.index(alert) < page.index("checks pass")
-    assert numbers(out)["nonfinite_samples_at_cosmologies"]["value"] == 1
+    assert numbers(out)["unusable_samples"]["value"] == numbers(out)["unusable_samples_at_cosmologies"]["value"] == 1
     # One of two maps is too few for the first of the two cosmologies, and the page says so.
     left_out = page[page.index("Not measured") :]
     assert left_out.count("P(k) at simulation") == 1

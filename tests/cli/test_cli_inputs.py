@@ -11,24 +11,11 @@ import yaml
 
 import higlow_tf.cli
 from higlow_tf.cli import console
-from higlow_tf.cli.train import new_config
 from higlow_tf.errors import InputError
-from higlow_tf.models.presets import RECIPES
-from higlow_tf.runs.config import TrainingConfig
 
 CLI = Path(higlow_tf.cli.__file__).parent
 # Modules that commands import when they run.
-HEAVY_MODULES = {
-    "calibration.py",
-    "calibration_figures.py",
-    *(
-        f"evaluation{part}.py"
-        for part in ("", "_cache", "_figures", "_metrics", "_page", "_posteriors", "_statistics", "_verdict")
-    ),
-    "paper_figures.py",
-    "paper_page.py",
-    "train_progress.py",
-}
+HEAVY_MODULES = {"train_progress.py"}
 ALLOWED = sys.stdlib_module_names
 LIGHT_PACKAGES = ("higlow_tf.cli", "higlow_tf.errors", "higlow_tf.files", "numpy", "typer", "yaml")
 
@@ -139,29 +126,8 @@ def test_settings_that_are_none(setting, higlow, suite, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_options_go_before_the_file_and_the_file_before_the_preset(tmp_path):
-    file = tmp_path / "config.yaml"
-    content = {"data": {"maps": "maps.npy", "params": "params.txt"}, "preset": "tiny", "training": {"epochs": 7}}
-    file.write_text(yaml.safe_dump(content))
-    config = new_config(file, {})
-    assert (config.training.epochs, config.training.batch_size) == (7, RECIPES["tiny"]["batch_size"])
-    assert config.data.maps == Path.cwd() / "maps.npy"
-    config = new_config(file, {"preset": "paper", "training.epochs": 3})
-    defaults = TrainingConfig()
-    # The recipe of the preset that was not chosen leaves no trace.
-    assert config.training == defaults.model_copy(update={"epochs": 3})
-    assert RECIPES["tiny"]["batch_size"] != defaults.batch_size
-
-
-def test_hdf5_files_need_no_table():
-    files = ["a.h5", "b.h5"]
-    assert new_config(None, {"preset": "tiny", "data.maps": files}).data.params is None
-    with pytest.raises(InputError, match="Received: no --params"):
-        new_config(None, {"preset": "tiny", "data.maps": ["a.npy", "b.npy"]})
-
-
 def test_training_needs_a_configuration_or_files(higlow, tmp_path):
-    assert_refused(higlow("train", "--out", tmp_path / "run"), "no --preset, --maps, --params")
+    assert_refused(higlow("train", "--out", tmp_path / "run"), "no preset, maps, params")
 
 
 def test_existing_output_stays(higlow, suite, tmp_path):
@@ -213,7 +179,7 @@ def test_runs_of_a_newer_version_are_refused(higlow, suite, tmp_path):
 
 def test_resuming_takes_everything_from_the_run(higlow, tmp_path):
     result = higlow("train", "--resume", "--out", tmp_path, "--preset", "tiny")
-    assert_refused(result, "expected no changes but --epochs")
+    assert_refused(result, "expected no changes but epochs")
     assert_refused(higlow("train", "--resume", "--out", tmp_path, "--overwrite"), "without CONFIG.yaml and --overwrite")
     assert_refused(higlow("train", "--resume", "--out", tmp_path / "no_run"), "expected a run")
 

@@ -8,8 +8,7 @@ import pytest
 import typer
 
 from higlow_tf.cli import reproduce_paper as command
-from higlow_tf.cli import train
-from higlow_tf.data.simulate import write_lognormal
+from higlow_tf.data.lognormal import write_lognormal
 from higlow_tf.diagnostics import read_metrics
 from higlow_tf.errors import InputError
 from higlow_tf.models import ConditionalGlow
@@ -45,16 +44,16 @@ def fake_training(monkeypatch):
     """Training that only leaves a checkpoint; the list of how it was called, and whether it is to be interrupted."""
     state = SimpleNamespace(calls=[], is_interrupted=False)
 
-    def run_training(config, out, *, resume=False):
+    def train_with_progress(config, out, *, resume=False):
         state.calls.append((out.name, resume))
         (out / "checkpoints").mkdir(parents=True, exist_ok=True)
         (out / "checkpoints" / "last.npz").touch()
         if state.is_interrupted:
             raise typer.Exit(130)
 
-    monkeypatch.setattr(train, "run_training", run_training)
+    monkeypatch.setattr(command, "train_with_progress", train_with_progress)
     monkeypatch.setattr(
-        "higlow_tf.models.RunDirectory.open", lambda self: (SimpleNamespace(name="config"), {}), raising=True
+        "higlow_tf.runs.RunDirectory.open", lambda self: (SimpleNamespace(name="config"), {}), raising=True
     )
     return state
 
@@ -141,11 +140,11 @@ def test_the_paper_from_its_own_file_in_two_calls(own_files, tmp_path, monkeypat
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(command, "calibrate", interrupted)
+        patch.setattr(command, "_calibrate", interrupted)
         with pytest.raises(KeyboardInterrupt):
             command.run_reproduction(Smallest, out, choices)
     with monkeypatch.context() as patch:
-        patch.setattr(train, "run_training", interrupted)
+        patch.setattr(command, "train_with_progress", interrupted)
         command.run_reproduction(Smallest, out, choices)
     page = (out / "report.html").read_text()
     titles = (

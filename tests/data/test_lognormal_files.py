@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from higlow_tf.data import lognormal
-from higlow_tf.data.simulate import write_lognormal
+from higlow_tf.data.lognormal import write_lognormal
 from higlow_tf.errors import InputError
 
 SMALL = {"simulations": 4, "map_size": 8, "maps_per_simulation": 3}
@@ -45,8 +45,8 @@ def test_seeds_change_parameters_and_fields(tmp_path):
 
 def test_progress_counts_simulations(tmp_path):
     seen = []
-    write_lognormal(tmp_path, **SMALL, progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    write_lognormal(tmp_path, **SMALL, progress=lambda stage, done, total: seen.append((stage, done, total)))
+    assert seen == [("simulations", done, 4) for done in range(1, 5)]
 
 
 def test_existing_files_are_kept_unless_overwrite_is_asked_for(tmp_path):
@@ -68,7 +68,7 @@ def test_an_interrupted_run_leaves_the_old_files_and_nothing_else(tmp_path):
     maps_path, params_path = write_lognormal(tmp_path, **SMALL)
     before = maps_path.read_bytes(), params_path.read_bytes()
 
-    def interrupt(done, total):
+    def interrupt(stage, done, total):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -62,13 +62,13 @@ def test_card_says_what_the_maps_are(finished):
 
 def test_processes_change_no_byte(finished, tmp_path):
     seen = []
-    write_mock(tmp_path, **(SMALL | {"processes": 2}), seed=1, progress=lambda *counts: seen.append(counts))
+    write_mock(tmp_path, **(SMALL | {"processes": 2}), seed=1, progress=lambda stage, *counts: seen.append(counts))
     assert contents(tmp_path) == contents(finished[0].parent)
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
 def test_a_killed_call_is_resumed_to_the_same_bytes(finished, tmp_path):
-    kill = "lambda done, total: done < 2 or os.kill(os.getpid(), signal.SIGKILL)"
+    kill = "lambda stage, done, total: done < 2 or os.kill(os.getpid(), signal.SIGKILL)"
     code = f"import os, signal; from higlow_tf.data.mock import write_mock; write_mock({str(tmp_path)!r}, **{SMALL}, seed=1, "
     process = subprocess.run([sys.executable, "-c", f"{code}progress={kill})"], check=False)
     assert process.returncode == -signal.SIGKILL
@@ -81,7 +81,7 @@ def test_a_killed_call_is_resumed_to_the_same_bytes(finished, tmp_path):
     with partial.open("ab") as file:
         file.write(b"half a simulation")
     seen = []
-    write_mock(tmp_path, **SMALL, seed=1, resume=True, progress=lambda *counts: seen.append(counts))
+    write_mock(tmp_path, **SMALL, seed=1, resume=True, progress=lambda stage, *counts: seen.append(counts))
     assert seen == [(2, 4), (3, 4), (4, 4)]
     assert contents(tmp_path) == contents(finished[0].parent)
 
@@ -102,7 +102,7 @@ def test_a_call_that_is_stopped_while_it_names_its_files_is_resumed(finished, tm
         write_mock(tmp_path, **SMALL, seed=1)
     monkeypatch.undo()
     seen = []
-    write_mock(tmp_path, **SMALL, seed=1, resume=True, progress=lambda *counts: seen.append(counts))
+    write_mock(tmp_path, **SMALL, seed=1, resume=True, progress=lambda stage, *counts: seen.append(counts))
     assert seen == [(4, 4)]
     assert contents(tmp_path) == contents(finished[0].parent)
 
@@ -111,7 +111,7 @@ def test_an_interrupted_replacement_keeps_the_old_files_until_it_is_resumed(tmp_
     write_mock(tmp_path, **SMALL, seed=0)
     before = contents(tmp_path)
 
-    def interrupt(done, total):
+    def interrupt(stage, done, total):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -147,7 +147,7 @@ def test_a_disk_that_is_full_is_named_and_the_work_is_kept(finished, tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     seen = []
-    write_mock(tmp_path, **SMALL, seed=1, resume=True, progress=lambda *counts: seen.append(counts))
+    write_mock(tmp_path, **SMALL, seed=1, resume=True, progress=lambda stage, *counts: seen.append(counts))
     assert seen[0] == (2, 4)
     assert contents(tmp_path) == contents(finished[0].parent)
 

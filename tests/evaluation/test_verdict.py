@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from higlow_tf.diagnostics import Metric
-from higlow_tf.evaluation.metrics import WORST_OF_MANY, tolerance, worst_bin
-from higlow_tf.evaluation.verdict import VerdictRow, judged, verdict_text
+from higlow_tf.evaluation.rule import WORST_OF_MANY, judged, tolerance, worst_bin
+from higlow_tf.evaluation.verdict import Verdict, VerdictRow
 
 
 @pytest.mark.parametrize(
@@ -34,13 +34,22 @@ def test_the_worst_bin_is_off_if_any_is():
     assert worst_bin(np.array([0.1, 0.3]), np.zeros(2), None) == 1
 
 
-def test_the_text_counts_checks_and_names_what_is_off():
-    rows = [
-        VerdictRow("Test maps", "900", "all"),
-        VerdictRow("Coverage", "0.67 ± 0.05", "share", "pass"),
-        VerdictRow("P(k) mean", "0.77 ± 0.05", "ratio", "off"),
-        VerdictRow("Voids", "0.1", "share", "cannot tell"),
-    ]
-    text = verdict_text(rows)
-    assert text.startswith("1 of 2 checks pass. Off: P(k) mean (0.77 ± 0.05). 1 cannot be told: too few simulations")
-    assert "Off:" not in verdict_text(rows[:2])
+def test_the_sentence_counts_checks_and_names_the_groups_that_are_off():
+    rows = (
+        VerdictRow("Test maps", "900", "all", group="Density"),
+        VerdictRow("Coverage", "0.67 ± 0.05", "share", "pass", group="Posteriors"),
+        VerdictRow("P(k) mean", "0.77 ± 0.05", "ratio", "off", group="Power spectra"),
+        VerdictRow("P(k) sd", "0.7 ± 0.05", "ratio", "off", group="Power spectra"),
+        VerdictRow("Peaks", "0.3", "share", "off", group="Pixels"),
+        VerdictRow("Voids", "0.1", "share", "cannot tell", group="Pixels"),
+    )
+    verdict = Verdict(rows)
+    assert verdict.sentence == (
+        "1 of 4 checks pass; those that are off concern power spectra and pixels. 1 cannot be told: too few simulations "
+        "for an error bar."
+    )
+    assert str(verdict) == verdict.sentence
+    assert verdict.off == rows[2:5]
+    assert Verdict(rows[:2]).sentence == "1 of 1 checks pass."
+    assert [row.label for row in verdict.with_prefix("ON TRAINING MAPS").rows][0] == "ON TRAINING MAPS: Test maps"
+    assert verdict.with_prefix("") is verdict

@@ -1,4 +1,4 @@
-"""The report: one file, escaped, whole or not there."""
+"""The page: one file, escaped, whole or not there."""
 
 import base64
 import os
@@ -47,10 +47,10 @@ def a_figure():
     return figure
 
 
-def a_report():
+def a_page():
     return (
         Page("Demo <run>", "mock & maps")
-        .verdict([("Density", "-0.6", "nats per pixel"), ("Coverage", "66 %", "calibrated: 68 %")])
+        .verdict([VerdictRow("Density", "-0.6", "nats per pixel"), VerdictRow("Coverage", "66 %", "calibrated: 68 %")])
         .section("Maps", "First <script>alert(1)</script>.\n\nSecond.")
         .figure(a_figure(), "Caption <b>.", 'Alt "text"')
         .table(["name", "value"], [["a", 1], ["b", 2.5]])
@@ -59,7 +59,7 @@ def a_report():
 
 
 def test_page_is_well_formed_and_holds_everything_in_order():
-    page = ParsedPage(a_report().html())
+    page = ParsedPage(a_page().html())
     text = [part for part in page.text if part]
     for part in ("Demo <run>", "mock & maps", "First <script>alert(1)</script>.", "Second.", "Caption <b>.", "2.5"):
         assert part in text
@@ -71,7 +71,7 @@ def test_page_is_well_formed_and_holds_everything_in_order():
 
 
 def test_picture_lies_inside_and_has_its_size_and_alternative_text():
-    (image,) = ParsedPage(a_report().html()).all("img")
+    (image,) = ParsedPage(a_page().html()).all("img")
     head, data = image["src"].split(",")
     assert head == "data:image/png;base64"
     picture = base64.b64decode(data, validate=True)
@@ -81,10 +81,10 @@ def test_picture_lies_inside_and_has_its_size_and_alternative_text():
 
 
 def test_page_needs_nothing_else():
-    page = ParsedPage(a_report().html())
+    page = ParsedPage(a_page().html())
     assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in page.tags}
     assert all(attributes.get("src", "data:").startswith("data:") for _, attributes in page.tags)
-    html = a_report().html()
+    html = a_page().html()
     assert "http://" not in html
     assert "https://" not in html
     assert "@import" not in html
@@ -109,6 +109,32 @@ def test_verdict_words_floors_and_an_alert_stand_on_top():
     assert len(page.all("td")) == 1 + 2 * 4
 
 
+def test_groups_of_a_verdict_are_folded_and_say_how_many_pass():
+    rows = [
+        VerdictRow("Density", "-0.6", "lower is better", group="Density"),
+        VerdictRow("P(k)", "0.77", "worst bin", "off", "0.07", group="Power"),
+        VerdictRow("Correlation", "0.01", "mean", "pass", "0.02", group="Power"),
+    ]
+    page = ParsedPage(Page("x").verdict(rows, "1 of 2 checks pass.").html())
+    text = " ".join(part for part in page.text if part)
+    assert len(page.all("details")) == 2
+    assert all("open" not in attributes for attributes in page.all("details"))
+    assert "Power 1 of 2 pass" in text
+    assert text.index("1 of 2 checks pass.") < text.index("Power 1 of 2 pass")
+    assert page.all("summary") == [{}, {"class": "off"}]
+
+
+def test_a_list_of_contents_leads_to_every_section():
+    page = Page("x")
+    for number in range(5):
+        page.section(f"Part <{number}>").heading("Smaller")
+    parsed = ParsedPage(page.html())
+    links = [link["href"] for link in parsed.all("a")]
+    assert links == [f"#{heading['id']}" for heading in parsed.all("h2")]
+    assert len(links) == 5
+    assert not ParsedPage(Page("x").section("One").html()).all("nav")
+
+
 def test_picture_goes_to_a_file_as_it_lies_in_the_page(tmp_path):
     report = Page("x").figure(a_figure(), "caption", "alt", png_file=tmp_path / "figure.png")
     (image,) = ParsedPage(report.html()).all("img")
@@ -120,12 +146,12 @@ def test_braces_in_text_stay():
 
 
 def test_equal_content_gives_equal_pages():
-    assert a_report().html() == a_report().html()
+    assert a_page().html() == a_page().html()
 
 
 def test_write(tmp_path, monkeypatch):
-    path = a_report().write(tmp_path / "report.html")
-    assert path.read_text(encoding="utf-8") == a_report().html()
+    path = a_page().write(tmp_path / "report.html")
+    assert path.read_text(encoding="utf-8") == a_page().html()
     with pytest.raises(InputError, match=r"report\.html: expected a path that does not exist"):
         Page("other").write(path)
     Page("other").write(path, overwrite=True)

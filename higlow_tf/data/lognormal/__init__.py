@@ -10,6 +10,7 @@ from higlow_tf.data.lognormal.field import mode_variance, sample
 from higlow_tf.data.lognormal.marginals import ExactMarginals, exact_marginals
 from higlow_tf.data.lognormal.posterior import ExactPosterior, exact_posterior_grid
 from higlow_tf.data.lognormal.power import linear_power, projected_power
+from higlow_tf.data.lognormal.writer import write_lognormal
 
 __all__ = [
     "ExactMarginals",
@@ -24,4 +25,5 @@ __all__ = [
     "mode_variance",
     "projected_power",
     "sample",
+    "write_lognormal",
 ]

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 
-from higlow_tf.data.simulate import write_maps_header
+from higlow_tf.data.suite_files import write_maps_header
 from higlow_tf.errors import InputError
 from higlow_tf.files import whole_path
 
@@ -78,7 +78,7 @@ class PartialMaps:
                     file.write(maps.astype("<f4", copy=False).tobytes())
                     file.flush()
                     if progress is not None:
-                        progress(count, self._settings["simulations"])
+                        progress("simulations", count, self._settings["simulations"])
         except OSError as error:
             reason = error.strerror or str(error)
             raise InputError(

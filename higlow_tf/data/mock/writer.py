@@ -23,7 +23,7 @@ from higlow_tf.data.mock.simulation import check_map_size
 from higlow_tf.data.mock.variants import get_variant
 from higlow_tf.data.mock.workers import available_processes, simulate_in_order
 from higlow_tf.data.parameters import CAMELS_PARAMETERS
-from higlow_tf.data.simulate import check_count, check_new_suite, write_parameters
+from higlow_tf.data.suite_files import check_count, check_new_suite, write_parameters
 from higlow_tf.errors import InputError
 
 __all__ = ["CARD_FORMAT_VERSION", "write_mock"]
@@ -74,7 +74,7 @@ def write_mock(
             `if __name__ == "__main__":`, as for every use of `multiprocessing`.
         resume: Whether to continue a call with the same arguments.
         overwrite: Whether files of these names may be replaced.
-        progress: Called as `progress(done, total)`, in simulations, after each one.
+        progress: Called as `progress("simulations", done, total)` after each one.
 
     Returns:
         Paths of the maps, of the table and of the card.
@@ -95,7 +95,7 @@ def write_mock(
     partial = PartialMaps(maps_path, card_path, _card(variant, set_name, simulations, map_size, mesh_size, seed))
     num_done = _start(partial, (maps_path, params_path, card_path), resume, overwrite)
     if progress is not None and num_done:
-        progress(num_done, simulations)
+        progress("simulations", num_done, simulations)
     seeds = simulation_seeds(set_name, simulations, seed, variant)
     tasks = [
         {"theta": row, "seed": row_seed, "variant": variant.name, "map_size": map_size, "mesh_size": mesh_size}

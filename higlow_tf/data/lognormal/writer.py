@@ -4,18 +4,16 @@ from pathlib import Path
 
 import numpy as np
 
-from higlow_tf.data import lognormal
-from higlow_tf.data.lognormal.field import PARAMETER_STREAM, check_seed, rings
+from higlow_tf.data.lognormal.field import PARAMETER_STREAM, check_seed, rings, sample
 from higlow_tf.data.lognormal.posterior import PARAMETER_NAMES
 from higlow_tf.data.parameters import ParameterSpace
-from higlow_tf.errors import InputError
+from higlow_tf.data.suite_files import DECIMALS, check_count, check_new_suite, write_maps_header, write_parameters
 from higlow_tf.files import whole_path
 
-__all__ = ["check_count", "check_new_suite", "write_lognormal", "write_maps_header", "write_parameters"]
+__all__ = ["write_lognormal"]
 
 _MAPS_NAME = "Maps_HI_Lognormal_LH_z=6.00.npy"
 _PARAMS_NAME = "params_LH_Lognormal.txt"
-_DECIMALS = 5
 
 
 def write_lognormal(
@@ -43,7 +41,7 @@ def write_lognormal(
         maps_per_simulation: Independent maps at each parameter point.
         seed: Non-negative integer.
         overwrite: Whether files of these names may be replaced.
-        progress: Called as `progress(done, total)`, in simulations, after each one.
+        progress: Called as `progress("simulations", done, total)` after each one.
 
     Returns:
         Paths of the maps and of the table.
@@ -68,42 +66,17 @@ def write_lognormal(
     return maps_path, params_path
 
 
-def write_parameters(path, theta, names):
-    """Writes a table of parameters, whole: a header with the names, then one row a simulation with five decimals."""
-    with whole_path(path) as part:
-        np.savetxt(part, theta, fmt=f"%.{_DECIMALS}f", header=" ".join(names), encoding="utf-8")
-
-
-def write_maps_header(file, num_maps, map_size):
-    """Writes what precedes the maps in a .npy file; plain writes follow, as a full disk under a memory map kills."""
-    header = {"descr": "<f4", "fortran_order": False, "shape": (num_maps, map_size, map_size)}
-    np.lib.format.write_array_header_1_0(file, header)
-
-
-def check_count(name, value):
-    """Raises `InputError` unless the argument of this name is a positive integer."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise InputError(f"Expected {name} to be a positive integer. Received: {value!r}.")
-
-
-def check_new_suite(paths, overwrite):
-    """Raises `InputError` if a file is there already and may not be replaced."""
-    for path in paths:
-        if path.exists() and not overwrite:
-            raise InputError(f"Expected {path} not to exist, or overwrite=True. Received: an existing file.")
-
-
 def _draw_parameters(simulations, seed):
     stream = np.random.SeedSequence(seed, spawn_key=(PARAMETER_STREAM,))
     space = ParameterSpace.from_names(PARAMETER_NAMES)
     theta = space.latin_hypercube(simulations, seed=int(stream.generate_state(1, np.uint64)[0]))
-    return np.round(theta, _DECIMALS)
+    return np.round(theta, DECIMALS)
 
 
 def _write_maps(file, theta, map_size, maps_per_simulation, seed, progress):
     for i, row in enumerate(theta):
         rows = np.repeat(row[None], maps_per_simulation, axis=0)
-        maps = lognormal.sample(rows, map_size, seed, first_row=i * maps_per_simulation)
+        maps = sample(rows, map_size, seed, first_row=i * maps_per_simulation)
         file.write(maps.astype("<f4", copy=False).tobytes())
         if progress is not None:
-            progress(i + 1, len(theta))
+            progress("simulations", i + 1, len(theta))

@@ -1,0 +1,54 @@
+"""Training with a bar and words, for every command that trains."""
+
+import typer
+
+from higlow_tf.cli.console import INTERRUPTED, say
+
+__all__ = ["train_with_progress"]
+
+
+def train_with_progress(config, out, *, resume=False, overwrite=False):
+    """Trains with progress, and says what is trained on and how it went.
+
+    Returns:
+        The `Run`.
+
+    Raises:
+        InputError: If the data, the configuration or the folder cannot be used; then an existing run is as it was.
+        typer.Exit: After Ctrl-C, with code 130.
+    """
+    from higlow_tf.cli.train_progress import TrainProgress
+    from higlow_tf.runs import RunDirectory, read_training_data, train
+
+    data = read_training_data(config, out, resume=resume)
+    _say_data(data, config)
+    try:
+        with TrainProgress() as progress:
+            run = train(config, out=out, resume=resume, overwrite=overwrite, data=data, callbacks=[progress])
+    except KeyboardInterrupt:
+        if RunDirectory(out).checkpoint_path.exists():
+            say(f"\nStopped. Continue with: higlow train --resume --out {out}")
+        else:
+            say("\nStopped before the end of the first epoch: start again with --overwrite.")
+        raise typer.Exit(INTERRUPTED) from None
+    _say_result(run)
+    return run
+
+
+def _say_data(data, config):
+    regridded = "" if data.native_size == data.map_size else f" (regridded from {data.native_size})"
+    channels = "" if data.num_channels == 1 else f" and {data.num_channels} fields"
+    say(
+        f"{data.num_maps} maps of {data.map_size}x{data.map_size} pixels{regridded}{channels}, "
+        f"{data.num_simulations} simulations, conditioned on {', '.join(data.parameters.names)}; preset {config.preset}"
+    )
+
+
+def _say_result(run):
+    history, best = run.history, run.best_epoch
+    say(
+        f"Best validation: {history['val_loss'][best]:.4f} nats per pixel, in epoch {history['epoch'][best]:.0f} of "
+        f"{history['epoch'][-1]:.0f} ({history['wall_minutes'][-1]:.1f} minutes); "
+        f"skipped steps: {history['skipped_steps'].sum():.0f}",
+        bold=True,
+    )

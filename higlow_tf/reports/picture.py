@@ -1,0 +1,58 @@
+"""A figure of a page, with its words."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from higlow_tf.files import whole_path
+
+__all__ = ["Picture", "add_pictures", "save_picture"]
+
+_DOTS_PER_INCH = 160
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure of a page.
+
+    Attributes:
+        name: Stem of its file.
+        title: Heading above it.
+        figure: The matplotlib figure.
+        caption: Text below it.
+        alt: What it shows, for those who do not see it.
+    """
+
+    name: str
+    title: str
+    figure: Any
+    caption: str
+    alt: str
+
+
+def add_pictures(page, section, pictures, folder=None):
+    """Adds a section of pictures to a page, and writes each as PNG and PDF into a folder unless that is None.
+
+    Args:
+        page: `Page`.
+        section: Heading of the section; a single picture needs no heading of its own below it.
+        pictures: `Picture`s; without any there is no section.
+        folder: Where the files go.
+    """
+    if pictures:
+        page.section(section)
+    for picture in pictures:
+        if picture.title != section:
+            page.heading(picture.title)
+        png_file = None
+        if folder is not None:
+            png_file = Path(folder) / f"{picture.name}.png"
+            with whole_path(png_file.with_suffix(".pdf"), overwrite=True) as part:
+                picture.figure.savefig(part, format="pdf", facecolor="white")
+        page.figure(picture.figure, picture.caption, picture.alt, png_file=png_file)
+
+
+def save_picture(figure, path, overwrite=False):
+    """Writes a figure as a file, whole or not at all; its suffix says the format."""
+    with whole_path(path, overwrite) as part:
+        figure.savefig(part, dpi=_DOTS_PER_INCH, facecolor="white")

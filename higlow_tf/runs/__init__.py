@@ -1,0 +1,33 @@
+"""Training runs: configuration, folder, which maps they were trained on, training, resuming, auditing."""
+
+from higlow_tf.runs.audit import Audit, audit_run
+from higlow_tf.runs.config import RunConfig, read_run_config
+from higlow_tf.runs.directory import RunDirectory
+from higlow_tf.runs.options import new_config, resumed_config
+from higlow_tf.runs.reading import load_data_like, load_maps_like
+from higlow_tf.runs.run import Run, open_run, store_calibration
+from higlow_tf.runs.split_record import maps_for_testing, seen_maps, subset_of
+from higlow_tf.runs.trainer import train_run
+from higlow_tf.runs.training import check_out, read_training_data, train
+
+__all__ = [
+    "Audit",
+    "Run",
+    "RunConfig",
+    "RunDirectory",
+    "audit_run",
+    "check_out",
+    "load_data_like",
+    "load_maps_like",
+    "maps_for_testing",
+    "new_config",
+    "open_run",
+    "read_run_config",
+    "read_training_data",
+    "resumed_config",
+    "seen_maps",
+    "store_calibration",
+    "subset_of",
+    "train",
+    "train_run",
+]

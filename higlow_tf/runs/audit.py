@@ -1,0 +1,135 @@
+"""What a run was trained on, and whether a file of maps may be used to test it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from higlow_tf.errors import InputError
+from higlow_tf.models.saving import check_format_version
+from higlow_tf.runs.reading import load_data_like
+from higlow_tf.runs.split_record import seen_maps
+
+__all__ = ["Audit", "audit_run"]
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What a run was trained on, in words, and what that means for a file.
+
+    Attributes:
+        facts: Pairs (what, value): files, suite, pixels, box, parameters, content, zeros.
+        split_seed: Seed of the split.
+        counts: Rows (subset, number of simulations, number of maps).
+        findings: How many maps the file has and which of them the run knows; "" without a file.
+        verdict: Whether the file may test the run, beginning with "Yes" or "No"; "" without a file.
+    """
+
+    facts: tuple
+    split_seed: int
+    counts: tuple
+    findings: str = ""
+    verdict: str = ""
+
+    @property
+    def is_usable(self):
+        """Whether the file may test the run; None without a file."""
+        return self.verdict.startswith("Yes") if self.verdict else None
+
+
+def audit_run(run, maps=None, params=None):
+    """Says what a run or a saved model was trained on, and whether a file, known by its content, may test it.
+
+    Args:
+        run: Folder of the run or the model.
+        maps: Path of maps that might test it, or several for the channels; None for the facts alone.
+        params: Path of their table; None for an HDF5 file that holds parameters.
+
+    Returns:
+        `Audit`.
+
+    Raises:
+        InputError: If there is no record of the training maps, or the file cannot be read.
+    """
+    record = _read_record(Path(run))
+    counts = tuple(
+        (name, len(simulations), len(record["map_hashes"][name])) for name, simulations in record["simulations"].items()
+    )
+    audit = Audit(tuple(_facts(record)), record["seed"], counts)
+    return audit if maps is None else Audit(audit.facts, audit.split_seed, counts, *_judge(record, maps, params))
+
+
+def _read_record(run):
+    if not run.is_dir():
+        raise InputError(f"{run}: expected the folder of a run or a model. Received: no such folder.")
+    check_format_version(run)
+    path = run / "split.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise InputError(
+            f"{path}: expected the record of a run's training maps. Received: no such file, or no JSON."
+        ) from None
+
+
+def _facts(record):
+    """What the maps were, as pairs; records of older runs say less."""
+    size, native = record.get("map_size"), record.get("native_size")
+    regridded = "" if size == native else f", regridded from {native} x {native}"
+    thickness = record.get("slab_thickness_mpc_h")
+    fields = record.get("field")
+    return [
+        ("files", "\n".join(record["source"]) or "not recorded"),
+        ("suite, set, redshift", ", ".join(_stated(record.get(key)) for key in ("suite", "set", "redshift"))),
+        ("fields", ", ".join(str(name) for name in fields) if isinstance(fields, list) else fields or "not stated"),
+        ("pixels", f"{size} x {size}{regridded}" if size else "not recorded"),
+        ("box, units", f"{record['box_size_mpc_h']:g} Mpc/h, {record['units']}"),
+        *([("projected", f"from grids, in slabs of {thickness:g} Mpc/h")] if thickness else []),
+        ("conditioned on", "\n".join(_prior_text(spec) for spec in record["parameters"])),
+        ("content", f"{record['num_maps']} maps, {record['content_hash']}"),
+        ("zeros", _zeros_text(record)),
+    ]
+
+
+def _stated(fact):
+    return "not stated" if fact is None else str(fact)
+
+
+def _prior_text(spec):
+    scale = ", log-uniform" if spec["transform"] == "log" else ""
+    return f"{spec['name']} from {spec['low']:g} to {spec['high']:g}{scale}"
+
+
+def _zeros_text(record):
+    if record["zero_floor"] is None:
+        return "none"
+    text = f"floored at {record['zero_floor']['floor']:.4g}"
+    if "zero_pixels" not in record:
+        return text
+    total = record["num_maps"] * record["map_size"] ** 2 * record["num_channels"]
+    counts = ", ".join(f"{number} {name}" for name, number in record["zero_pixels"].items())
+    return f"{text}: {sum(record['zero_pixels'].values())} of {total} pixels ({counts})"
+
+
+def _judge(record, maps, params):
+    """Findings and verdict."""
+    data = load_data_like(record, maps, params)
+    hashes = data.map_hashes()
+    known = {name: set(of_subset) for name, of_subset in record["map_hashes"].items()}
+    found = {name: sum(map_hash in of_subset for map_hash in hashes) for name, of_subset in known.items()}
+    num_seen = int(seen_maps(record, data).sum())
+    counts = ", ".join(f"{number} {name}" for name, number in found.items() if number) or "none"
+    files = ", ".join(map(str, maps if isinstance(maps, (list, tuple)) else [maps]))
+    findings = f"{files}: {data.num_maps} maps of {data.num_simulations} simulations; known to the run: {counts}."
+    if data.content_hash() == record["content_hash"]:
+        number = len(record["simulations"]["test"])
+        text = f"Yes, in part: it is the file that was trained on, and its {number} test simulations may test the run."
+        return findings, f"{text} The commands of higlow take those, and only those, by themselves."
+    if num_seen > found["train"] + found["validation"]:
+        text = f"No: {num_seen} maps are of simulations that the run has learned from, by suite, set and parameters."
+        return findings, f"{text} Other maps of the same simulation are no test."
+    if num_seen:
+        text = "No: the run has learned from maps of this file. A test on them would say nothing about new maps."
+        return findings, f"{text} Split by simulation before training, or test on another file."
+    if found["test"]:
+        return findings, "Yes: these are test maps of the run, which it has not learned from."
+    return findings, "Yes: the run has seen none of these maps. All of them may test it."

@@ -1,0 +1,190 @@
+"""The configuration of a run from what a user says: a file, options that go before it, or a run that is continued."""
+
+from pathlib import Path
+
+import yaml
+
+from higlow_tf.data.hdf5 import HDF5_SUFFIXES
+from higlow_tf.data.parameters import nearest_name
+from higlow_tf.errors import InputError
+from higlow_tf.runs.config import parse_run_config, read_run_config
+from higlow_tf.runs.directory import RunDirectory
+
+__all__ = ["OPTIONS", "new_config", "parse_settings", "resumed_config"]
+
+OPTIONS = {
+    "preset": "preset",
+    "maps": "data.maps",
+    "params": "data.params",
+    "parameters": "data.parameters",
+    "map_size": "data.map_size",
+    "slab_thickness_mpc_h": "data.slab_thickness_mpc_h",
+    "box_size_mpc_h": "data.box_size_mpc_h",
+    "split_seed": "data.split_seed",
+    "epochs": "training.epochs",
+    "max_minutes": "training.max_minutes",
+    "batch_size": "training.batch_size",
+    "learning_rate": "training.learning_rate",
+    "deterministic": "training.deterministic",
+}
+"""Options of `train`, and where each of them stands in the configuration."""
+
+# What may change when a run is continued: its length, and where its files lie now (they are known by content).
+_CHANGEABLE = ("epochs", "max_minutes", "maps", "params")
+_SOURCE = "the options"
+
+
+def new_config(config_file=None, *, start_from=None, settings=None, **options):
+    """The configuration of a new run: options go before the file, and the file before the preset's recipe.
+
+    Args:
+        config_file: A YAML file, or None.
+        start_from: Run of the first stage, whose data, split and model the second stage takes over; without a file.
+        settings: Any other values, by their path with dots: `{"training.clip_norm": 0.5}`.
+        **options: Those of `OPTIONS`; None for what is not given. Files are taken relative to the working directory.
+
+    Returns:
+        `RunConfig`.
+
+    Raises:
+        InputError: If something is missing, unknown or not of its kind.
+    """
+    values = _values(options, settings)
+    if start_from is not None:
+        values = _of_first_stage(start_from, config_file) | values
+    if config_file is None:
+        _check_complete(values)
+        content = {}
+    else:
+        content = _content_of(config_file)
+    return parse_run_config(_with_values(content, values), _SOURCE)
+
+
+def resumed_config(out, *, settings=None, **options):
+    """The configuration of a run that is continued, with what may change: epochs, max_minutes, maps and params.
+
+    Raises:
+        InputError: If something else is to change, there is no checkpoint, or no time or epoch is left.
+    """
+    given = [name for name, value in options.items() if value is not None]
+    fixed = [name for name in given if name not in _CHANGEABLE] + list(settings or {})
+    if fixed:
+        raise InputError(
+            f"--resume: expected no changes but epochs, max-minutes, maps and params. Received: {fixed[0]}."
+        )
+    run = RunDirectory(out)
+    config, _ = run.open()
+    if not run.checkpoint_path.exists():
+        raise InputError(
+            f"{run.checkpoint_path}: expected a checkpoint, made by the first epoch. Received: no such file."
+        )
+    changed = parse_run_config(_with_values(config.model_dump(mode="json"), _values(options)), _SOURCE)
+    _check_not_over(out, changed.training, run.read_history())
+    return changed
+
+
+def parse_settings(settings):
+    """Lines KEY.PATH=VALUE, the value in YAML, as a dict."""
+    values = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key:
+            raise InputError(f"--set: expected KEY.PATH=VALUE. Received: {setting!r}.")
+        try:
+            values[key] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise InputError(f"--set {key}: expected a YAML value. Received: {value!r}.") from None
+    return values
+
+
+def _values(options, settings=None):
+    """Options that are given, by their place in the configuration, and the settings."""
+    for name in options:
+        if name not in OPTIONS:
+            raise InputError(
+                f"Expected options among {', '.join(OPTIONS)} (did you mean {nearest_name(name, OPTIONS)!r}?). "
+                f"Received: {name!r}."
+            )
+    prepared = {
+        **options,
+        "maps": _absolute(options.get("maps") or None),
+        "params": _absolute(options.get("params")),
+        "parameters": _columns(options.get("parameters")),
+    }
+    return {OPTIONS[name]: value for name, value in prepared.items() if value is not None} | dict(settings or {})
+
+
+def _absolute(files):
+    """Files are named relative to the folder of the call, and the run must find them from any folder."""
+    if isinstance(files, (list, tuple)):
+        paths = [str(Path(file).resolve()) for file in files]
+        return paths[0] if len(paths) == 1 else paths
+    return None if files is None else str(Path(files).resolve())
+
+
+def _columns(parameters):
+    if not isinstance(parameters, str) or parameters == "all":
+        return parameters if parameters is None or isinstance(parameters, str) else list(parameters)
+    if Path(parameters).suffix:  # a file: no parameter has a dot in its name
+        return _absolute(parameters)
+    return [name.strip() for name in parameters.split(",")]
+
+
+def _check_complete(values):
+    needed = ["preset", "data.maps", "data.params"]
+    files = values.get("data.maps", [])
+    if any(str(file).endswith(HDF5_SUFFIXES) for file in (files if isinstance(files, list) else [files])):
+        needed.remove("data.params")  # such a file may hold its parameters
+    missing = [name.removeprefix("data.") for name in needed if name not in values]
+    if missing:
+        raise InputError(
+            f"Expected a configuration file, or preset, maps and params. Received: no {', '.join(missing)}."
+        )
+
+
+def _content_of(config_file):
+    """The file as it is written: what a preset fills in must be that of the preset which the options may have chosen."""
+    read_run_config(config_file)  # names the file in its errors
+    content = yaml.safe_load(Path(config_file).read_text(encoding="utf-8"))
+    for name in ("maps", "params"):
+        content["data"][name] = _absolute(content["data"].get(name))
+    if isinstance(content["data"].get("parameters"), str):
+        content["data"]["parameters"] = _columns(content["data"]["parameters"])
+    return content
+
+
+def _of_first_stage(start_from, config_file):
+    """What a second stage takes over from the run that it starts from: data, split and model."""
+    if config_file is not None:
+        raise InputError("Expected --from RUN, whose configuration is used, or CONFIG.yaml. Received: both.")
+    first, _ = RunDirectory(start_from).open()
+    content = first.model_dump(mode="json")
+    return {
+        "start_from": str(Path(start_from).resolve()),
+        "preset": content["preset"],
+        "model": content["model"],
+        **{f"data.{name}": value for name, value in content["data"].items()},
+    }
+
+
+def _check_not_over(out, training, history):
+    is_over = training.max_minutes is not None and history["wall_minutes"][-1] >= training.max_minutes
+    if is_over or history["epoch"][-1] >= training.epochs:
+        raise InputError(
+            f"{out}: expected a run with time and epochs left; give a larger --max-minutes or --epochs. "
+            f"Received: one with {history['epoch'][-1]:.0f} epochs in {history['wall_minutes'][-1]:.1f} minutes."
+        )
+
+
+def _with_values(content, values):
+    for key, value in values.items():
+        *sections, name = key.split(".")
+        section = content
+        for part in sections:
+            section = section.setdefault(part, {})
+            if not isinstance(section, dict):
+                raise InputError(
+                    f"--set {key}: expected the path of a value. Received: {part}, which is a value itself."
+                )
+        section[name] = value
+    return content

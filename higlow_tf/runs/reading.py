@@ -1,0 +1,79 @@
+"""Reads files of maps the way those of a run were read."""
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+
+from higlow_tf.data import HIMapDataset, ParameterSpace, ParameterSpec, load_cmd, load_maps_only
+from higlow_tf.errors import InputError, InputWarning
+from higlow_tf.runs.split_record import floored
+
+__all__ = ["load_data_like", "load_maps_like"]
+
+# File names give the redshift with two decimals, rounded or cut.
+_REDSHIFT_TOLERANCE = 0.0101
+
+
+def load_data_like(record, maps, params=None, *, parameters=None):
+    """Reads maps and parameters the way the maps of a run were read: same parameters, box, slabs and map size.
+
+    Args:
+        record: Content of split.json, or None for a model without one.
+        maps: Path of the maps, or several for the channels.
+        params: Path of the table; None for an HDF5 file that holds parameters.
+        parameters: `ParameterSpace`; needed where there is no record, else those of the record.
+
+    Returns:
+        `HIMapDataset` as read, before a floor.
+
+    Raises:
+        InputError: As `higlow_tf.data.load_cmd`, and if the maps are of another field than those of the run.
+
+    Warns:
+        InputWarning: If they have another redshift.
+    """
+    parameters = parameters or ParameterSpace.from_config(record["parameters"])
+    data = load_cmd(maps, params, parameters, **_reading(record))
+    _check_same_kind(record, data)
+    return data
+
+
+def load_maps_like(record, maps):
+    """Reads maps without parameters the way the maps of a run were read, with its floor for zeros; see `load_data_like`.
+
+    Returns:
+        `MapFiles`, ready for the model of the run.
+    """
+    found = load_maps_only(maps, **_reading(record))
+    _check_same_kind(record, found)
+    if not record or record["zero_floor"] is None:
+        return found
+    # A floor is applied to datasets: here with the number of each map in place of parameters.
+    index = np.arange(len(found.maps))[:, None]
+    numbered = HIMapDataset.from_arrays(found.maps, index, parameters=[ParameterSpec("index", "i", 0, len(index))])
+    return replace(found, maps=floored(record, numbered).maps)
+
+
+def _reading(record):
+    """The arguments of `load_cmd` that read a file as that of the run was; older records have fewer."""
+    names = ("map_size", "slab_thickness_mpc_h", "box_size_mpc_h")
+    return {name: record.get(name) for name in names} if record else {}
+
+
+def _check_same_kind(record, data):
+    if not record:
+        return
+    fields = [None if field is None else np.atleast_1d(field).tolist() for field in (record.get("field"), data.field)]
+    if None not in fields and fields[0] != fields[1]:
+        raise InputError(
+            f"{', '.join(data.source)}: expected maps of {', '.join(map(str, fields[0]))}, as the run was trained on. "
+            f"Received: {', '.join(map(str, fields[1]))}."
+        )
+    redshifts = [redshift for redshift in (record["redshift"], data.redshift) if redshift is not None]
+    if len(redshifts) == 2 and abs(redshifts[0] - redshifts[1]) > _REDSHIFT_TOLERANCE:
+        warnings.warn(
+            f"{data.source[0]} is at redshift {redshifts[1]:g}, and the run was trained at {redshifts[0]:g}.",
+            InputWarning,
+            stacklevel=3,
+        )
