@@ -8,7 +8,7 @@ import numpy as np
 
 from higlow_tf.data.big_arrays import map_chunks, new_maps
 from higlow_tf.data.checks import as_float32_maps, check_pixels
-from higlow_tf.data.file_names import FIELDS, FileName, check_same_origin, parse_maps_name
+from higlow_tf.data.file_names import CMD_FIELDS, FileName, check_same_origin, parse_maps_name
 from higlow_tf.data.grids import project_grids
 from higlow_tf.data.hdf5 import HDF5_SUFFIXES, HDF5Content, read_hdf5
 from higlow_tf.data.npy_files import open_npy
@@ -19,7 +19,7 @@ __all__ = ["BOX_SIZE_MPC_H", "SLAB_THICKNESS_MPC_H", "MapFiles", "agreed", "load
 
 BOX_SIZE_MPC_H = 25.0
 SLAB_THICKNESS_MPC_H = 5.0
-_HI_UNITS = FIELDS["HI"].units
+_HI_UNITS = CMD_FIELDS["HI"].units
 # Names give two decimals, rounded or cut; the box is given in whole Mpc/h or with few digits.
 _TOLERANCES = {"redshift": 0.0101, "box_size_mpc_h": 0.01}
 
@@ -131,7 +131,7 @@ def _read_file(path, *, map_size=None, slab_thickness_mpc_h=None, box_size_mpc_h
         maps=maps,
         source=(str(path),),
         field=name.field,
-        units=said.get("units") or (FIELDS[name.field].units if name.field in FIELDS else _HI_UNITS),
+        units=said.get("units") or (CMD_FIELDS[name.field].units if name.field in CMD_FIELDS else _HI_UNITS),
         suite=name.suite if name.kind or content else None,
         set_name=name.set_name,
         redshift=agreed("redshift", [(redshift, "The argument"), (name.redshift, str(path))]),
@@ -163,7 +163,7 @@ def _projected(found, name, map_size, thickness):
         raise InputError(f"{path} must hold grids [S, N, N, N]. Received: shape {grids.shape}.")
     if name.grid_size not in (None, grids.shape[1]):
         raise InputError(f"{path} must hold grids of {name.grid_size} cells a side. Received: shape {grids.shape}.")
-    is_density = name.field is None or FIELDS[name.field].is_density
+    is_density = name.field is None or CMD_FIELDS[name.field].is_density
     maps = project_grids(grids, found.box_size_mpc_h, thickness, path, is_density=is_density, map_size=map_size)
     return replace(found, maps=maps, slab_thickness_mpc_h=thickness, maps_per_simulation=len(maps) // len(grids))
 

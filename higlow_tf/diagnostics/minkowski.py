@@ -121,8 +121,9 @@ def _shares(num_below: Int[np.ndarray, "n n"], num_thresholds: int) -> Float[np.
 
     cut = np.zeros(num_thresholds)
     for shift, length in _LINES:
-        other = np.roll(num_below, shift, axis=(0, 1))
-        cut += (share_above(np.maximum(num_below, other)) - share_above(np.minimum(num_below, other))) / length
+        neighbour = np.roll(num_below, shift, axis=(0, 1))
+        larger, smaller = np.maximum(num_below, neighbour), np.minimum(num_below, neighbour)
+        cut += (share_above(larger) - share_above(smaller)) / length
     corners = [np.roll(num_below, shift, axis=(0, 1)) for shift in ((0, 0), (0, 1), (1, 0), (1, 1))]
     first, second, third, fourth = (share_above(values) for values in np.sort(corners, axis=0))
     return np.stack([share_above(num_below), cut / len(_LINES), (fourth - third) - (second - first)])

@@ -44,7 +44,7 @@ def symmetry_defect(
     num_transforms: int = 8,
     simulation: ArrayLike | None = None,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[str, int, int], object] | None = None,
 ) -> SymmetryDefect:
     """Measures how far a log-density is from the symmetries of periodic maps.
 
@@ -71,7 +71,7 @@ def symmetry_defect(
         num_transforms: Transformed copies of each map; multiples of 8 take all symmetries of the square equally often.
         simulation: Simulation of each map, `[N]`, for the error; None for maps that are independent.
         seed: Seed of the shifts and resamples.
-        progress: Called as `progress(done, total)` after each of the transforms.
+        progress: Called as `progress("symmetry", done, total)` after each transform.
 
     Returns:
         A `SymmetryDefect`; its error is None, with an `InputWarning`, below four simulations.
@@ -96,7 +96,7 @@ def symmetry_defect(
         moved = np.stack([np.roll(turned[i], tuple(shift), axis=(0, 1)) for i, shift in enumerate(shifts)])
         values[t] = _checked(log_prob(moved, theta), len(maps))
         if progress is not None:
-            progress(t + 1, num_transforms)
+            progress("symmetry", t + 1, num_transforms)
     per_map = values.std(axis=0, ddof=1) / maps[0].size
     indices, sums = sums_by_simulation(per_map[:, None] ** 2, simulation)
     error = bootstrap_error(

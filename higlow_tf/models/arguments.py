@@ -6,7 +6,6 @@ import numpy as np
 import tensorflow as tf
 
 from higlow_tf.data.parameters import ParameterSpace, ParameterSpec
-from higlow_tf.data.scalers import fit_map_scaler
 from higlow_tf.errors import InputError, InputWarning
 
 __all__ = [
@@ -21,7 +20,9 @@ __all__ = [
 
 
 def parameter_space(parameters):
-    """Names, specs or their configurations -> `ParameterSpace`."""
+    """Names, specs, their configurations or a `ParameterSpace` -> `ParameterSpace`."""
+    if isinstance(parameters, ParameterSpace):
+        return parameters
     if isinstance(parameters, dict) or (parameters and all(isinstance(p, dict) for p in parameters)):
         return ParameterSpace.from_config(parameters)
     if all(isinstance(p, ParameterSpec) for p in parameters):
@@ -103,8 +104,7 @@ def check_training_data(model, train):
 
 
 def start_batch(train, num_maps):
-    """Evenly spread training maps `[n, H, W, C]` for a data-dependent start, and the scaler of all of them."""
-    scaler = fit_map_scaler(train)
+    """At most so many training maps, evenly spread, for a data-dependent start: `[n, H, W, C]`, float64."""
     rows = np.unique(np.linspace(0, train.num_maps - 1, num_maps).astype(int))
     maps = np.asarray(train.maps[rows], dtype=np.float64)
-    return maps if maps.ndim == 4 else maps[..., None], scaler
+    return maps if maps.ndim == 4 else maps[..., None]

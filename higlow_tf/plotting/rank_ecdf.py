@@ -29,7 +29,7 @@ def plot_rank_ecdf(
 
     Args:
         ax: Axes to draw in.
-        curves: `RankECDF` by parameter name, as in `CalibrationReport.ranks`.
+        curves: `RankECDF` by parameter name, as in `CalibrationScores.ranks`.
         parameter_labels: LaTeX labels by name, without dollar signs; names without one are written as they are.
         style: Style of the figure.
 

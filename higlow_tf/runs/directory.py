@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from higlow_tf.errors import InputError
-from higlow_tf.files import whole_path
+from higlow_tf.files import whole_path, write_json
 from higlow_tf.models.posterior_record import forget_posterior_records
-from higlow_tf.runs.config import RunConfig, read_run_config, write_run_config
 from higlow_tf.models.saving import FORMAT_VERSION, check_format_version, write_model
+from higlow_tf.runs.config import RunConfig, read_run_config, write_run_config
 from higlow_tf.versions import versions
-from higlow_tf.files import write_json
 
 __all__ = ["RunDirectory"]
 

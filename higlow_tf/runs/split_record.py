@@ -142,7 +142,11 @@ def _is_test_subset(record, data):
     """Whether all maps are test maps of the run, by their pixels or, where a floor has changed those, by their simulations."""
     if set(data.map_hashes()) <= set(record["map_hashes"]["test"]):
         return True
-    is_same_suite = (record.get("suite"), record.get("set"), record.get("redshift")) == (data.suite, data.set_name, data.redshift)
+    is_same_suite = (record.get("suite"), record.get("set"), record.get("redshift")) == (
+        data.suite,
+        data.set_name,
+        data.redshift,
+    )
     known = record.get("simulation_hashes", {}).get("test", ())
     return bool(data.floored_pixels) and is_same_suite and set(_simulation_hashes(data)) <= set(known)
 

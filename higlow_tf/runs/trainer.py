@@ -8,10 +8,10 @@ import tensorflow as tf
 
 from higlow_tf.data import HIMapDataset, ParameterSpace, ZeroFloor, load_cmd
 from higlow_tf.errors import InputError
-from higlow_tf.runs.callbacks import Clock, LearningRateByProgress, ProgressCallback, WeightAverage
 from higlow_tf.models.from_preset import model_from_preset
-from higlow_tf.runs.directory import RunDirectory
 from higlow_tf.models.saving import load_model
+from higlow_tf.runs.callbacks import Clock, LearningRateByProgress, ProgressCallback, WeightAverage
+from higlow_tf.runs.directory import RunDirectory
 from higlow_tf.runs.split_record import make_split_record, subset_of
 
 __all__ = ["default_strategy", "load_run_data", "train_run"]

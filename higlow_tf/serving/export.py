@@ -87,7 +87,7 @@ def _float32_copy(model):
 def _checked_calibration(model, calibration):
     """The calibration with a widening for every parameter, JSON-compatible."""
     if isinstance(calibration, str) and calibration == "stored":
-        calibration = getattr(model, "calibration", None)
+        calibration = model.calibration
     calibration = {"tempering": 1.0, "widening": 0.0, "num_symmetries": 1} if calibration is None else calibration
     num_parameters = len(model.parameters)
     expected = f"calibration: expected a positive tempering, and a widening of one or {num_parameters} numbers >= 0"

@@ -47,7 +47,12 @@ def test_options_and_settings_are_known_or_refused():
 
 @pytest.mark.parametrize(
     ("parameters", "expected"),
-    [("Omega_m, A_SN1", ["Omega_m", "A_SN1"]), (("sigma_8",), ["sigma_8"]), ("all", "all"), (None, ["Omega_m", "sigma_8"])],
+    [
+        ("Omega_m, A_SN1", ["Omega_m", "A_SN1"]),
+        (("sigma_8",), ["sigma_8"]),
+        ("all", "all"),
+        (None, ["Omega_m", "sigma_8"]),
+    ],
 )
 def test_parameters_are_names_in_any_form(parameters, expected):
     assert new_config(preset="tiny", **FILES, parameters=parameters).data.parameters == expected

@@ -9,7 +9,11 @@ from higlow_tf.errors import InputError
 from higlow_tf.runs import audit_run, maps_for_testing, open_run, train
 from higlow_tf.runs.split_record import make_split_record
 
-SMALL = {"epochs": 2, "batch_size": 16, "settings": {"model.width": 4, "model.map_size": 8, "training.jit_compile": False}}
+SMALL = {
+    "epochs": 2,
+    "batch_size": 16,
+    "settings": {"model.width": 4, "model.map_size": 8, "training.jit_compile": False},
+}
 
 
 @pytest.fixture(scope="module")

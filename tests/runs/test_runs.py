@@ -15,9 +15,8 @@ from toy_models import make_maps
 
 from higlow_tf.data import HIMapDataset, load_cmd
 from higlow_tf.errors import InputError
-from higlow_tf.runs import RunConfig, maps_for_testing, read_run_config, train_run
 from higlow_tf.models import load_model, save_model
-from higlow_tf.runs import callbacks, trainer
+from higlow_tf.runs import RunConfig, callbacks, maps_for_testing, read_run_config, train_run, trainer
 from higlow_tf.runs.callbacks import Clock
 from higlow_tf.runs.directory import RunDirectory
 from higlow_tf.runs.split_record import make_split_record, subset_of
