@@ -21,6 +21,7 @@ from higlow_tf.data.checks import (
     per_map,
     read_only,
 )
+from higlow_tf.data.map_hash import map_hash
 from higlow_tf.data.parameters import ParameterSpace
 from higlow_tf.data.splits import split_simulations
 from higlow_tf.errors import InputError
@@ -261,14 +262,10 @@ class HIMapDataset:
 
     @functools.cached_property
     def _hashes(self):
-        return tuple(
-            hashlib.blake2b(np.ascontiguousarray(one_map, dtype="<f4").tobytes(), digest_size=8).hexdigest()
-            for _, chunk in map_chunks(self.maps)
-            for one_map in chunk
-        )
+        return tuple(map_hash(hi_map) for _, chunk in map_chunks(self.maps) for hi_map in chunk)
 
     def map_hashes(self):
-        """The content of each map: blake2b (8 bytes) of its little-endian float32 pixels, as hex strings."""
+        """The content of each map as a hex string, see `map_hash`."""
         return list(self._hashes)
 
     def content_hash(self):

@@ -190,6 +190,19 @@ class ParameterSpace:
         values = low + 0.5 * (self._checked(normalized) + 1.0) * (high - low)
         return np.where(self.is_log, np.exp(np.where(self.is_log, values, 0.0)), values)
 
+    @property
+    def normalized_per_unit(self):
+        """Derivative of the normalised coordinate by theta, or by log(theta) for log-uniform parameters, `[P]`."""
+        low, high = self._transformed_edges()
+        return 2.0 / (high - low)
+
+    def log_prior_density(self, theta):
+        """Log of the prior density per unit of theta, `[..., P]` -> `[...]`; the rows must lie in the prior."""
+        theta = self._checked(theta)
+        low = np.where(self.is_log, self.low, 1.0)
+        width = np.where(self.is_log, theta * np.log(self.high / low), self.high - self.low)
+        return -np.log(width).sum(axis=-1)
+
     def outside(self, theta):
         """Which rows lie outside the prior (or are not finite), `[N, P]` -> bool `[N]`."""
         return np.any(self._excess(theta) > 0, axis=-1)

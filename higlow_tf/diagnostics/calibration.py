@@ -51,7 +51,7 @@ class CoverageCurve:
 
 @dataclass(frozen=True, eq=False)
 class CalibrationScores:
-    """All that is measured of a set of posteriors whose truths are known.
+    """All measurements of a set of posteriors whose truths are known.
 
     Attributes:
         parameters: RMSE, R2 and mean pull**2 of the posterior means.
@@ -147,7 +147,7 @@ def calibration_scores(
     """Measures posteriors against the parameters that their maps were simulated with.
 
     Definition: see `parameter_scores`, `coverage`, `marginal_ranks`, `rank_ecdf`, `tarp_ranks`;
-        information_gain = mean(log p(truth | map) - log p(truth)), a proper score: what the maps tell, less what a
+        information_gain = mean(log p(truth | map) - log p(truth)), a proper score: what the maps tell, minus what a
         miscalibration costs.
 
     What it can and cannot show: the prior itself is calibrated and gains no information; look at both.
@@ -205,10 +205,10 @@ def calibration_verdict(scores: CalibrationScores) -> CalibrationVerdict:
         0.68 lies in the 95 % interval of coverage_68,
         1 lies in the 95 % interval of the mean pull**2 (average over parameters), and
         the distribution of ranks of every parameter lies inside its band (95 % for all parameters together).
-    Intervals are value -+ t * error with Student's t for one simulation less than there are; an error is taken no smaller than
-    independent Gaussian posteriors would have, so that a chance agreement of few rows is no proof.
+    Intervals are value -+ t * error. Student's t has one degree of freedom less than there are simulations. The error is at
+    least that of independent Gaussian posteriors, so that a chance agreement of few rows is no proof.
 
-    What it can and cannot show: an exact posterior fails at least one of the three checks in about one of ten cases.
+    What it can and cannot show: an exact posterior fails one or more of the three checks in about a tenth of all cases.
 
     Returns:
         `CalibrationVerdict`.

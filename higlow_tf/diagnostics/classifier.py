@@ -60,18 +60,18 @@ def classifier_test(
         auc = mean over generated maps g of the share of real maps r of the same fold with score(g) > score(r), ties half
         score: log-odds of a logistic regression on the standardised `map_features`
 
-    Convention: cross-validated in 5 folds of simulations: a simulation index has all of its maps, real and generated, in one
-        fold, so that no score comes from a classifier that saw the same parameters. The classifier is linear: with
+    Convention: cross-validated in 5 folds of simulations: all maps of a simulation index, real and generated, are in
+        one fold. No score comes from a classifier that saw the same parameters. The classifier is linear: with
         hundreds of maps it finds small shifts of the features, as of the power, that boosted trees miss.
-        The error is that of the AUC linearised in the shares [2], simulations resampled, both sides together
-        where they hold the same; the training of the classifier is not repeated. The floor is `halving_floor` of
-        auc - 0.5 with 20 halvings of the real simulations; as the halves differ in parameters, it is generous.
+        The error is that of the AUC linearised in the shares [2]. Simulations are resampled, on both sides together where
+        they are the same. The classifier is not trained again. The floor is `halving_floor` of auc - 0.5 with 20
+        halvings of the real simulations. It is generous, because the halves differ in parameters.
 
     Units: maps in physical units; an AUC has none.
 
-    What it can and cannot show: differences that no single statistic was chosen for. An AUC of 0.5 says that this classifier
-        with these features and this many maps sees none. A spread of a feature that is too wide or too narrow, at the
-        right mean, is hardly seen: see the sd ratios of `compare_power`.
+    What it can and cannot show: differences that no single statistic was chosen for. An AUC of 0.5 says that this
+        classifier with these features and this many maps sees none. It hardly sees a feature with the right mean whose
+        spread is too wide or too narrow: see the sd ratios of `compare_power`.
 
     Checked against: equal and shifted distributions whose AUC is known.
 
@@ -163,9 +163,11 @@ def _shares(
     generated_simulation: np.ndarray,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """For each real map the share of generated ones with a higher score, for each generated map that of real ones with a lower.
+    """Compares scores within each fold, in which they come from one classifier.
 
-    Both within the fold, in which scores come from one classifier. Last: the accuracy.
+    Returns:
+        For each real map, the share of generated maps with a higher score; for each generated map, the share of real maps
+        with a lower score; and the accuracy.
     """
     real_fold, fold = _folds(real_simulation, generated_simulation, rng)
     real_share, share = np.empty(len(real)), np.empty(len(generated))

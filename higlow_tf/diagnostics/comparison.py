@@ -61,14 +61,14 @@ def compare_power(
 
     Convention: as `power_spectrum`. Simulations are resampled with all their maps. Where both sides hold the same
         simulation indices (maps generated at the parameters of the test simulations) each resample takes the same
-        simulations on both sides, so that the spread of the parameters cancels; otherwise the sides are resampled
+        simulations on both sides, so that the spread of the parameters cancels. Otherwise the sides are resampled
         independently. The floor is `halving_floor` of the same ratio.
 
     Units: maps in physical units; power in (Mpc/h)**2, as the fields have no unit.
 
-    What it can and cannot show: that the two-point structure and its spread over maps are right. Compare at the same
-        parameters: P(k) changes with them. The floor scales with simulations, not with maps a simulation, so give both
-        sides about as many maps a simulation.
+    What it can and cannot show: whether the two-point structure and its spread over maps are right. Compare at the same
+        parameters: P(k) changes with them. The floor scales with the number of simulations, not of maps: give both sides
+        about as many maps a simulation.
 
     Checked against: the analytic error of the mean power of white noise.
 

@@ -39,7 +39,7 @@ class Metric:
 def write_metrics(path: str | os.PathLike[str], metrics: Mapping[str, Metric], *, overwrite: bool = False) -> Path:
     """Writes metrics as JSON: `{"format_version": 1, name: {"value", "error", "floor", "n_simulations"}, ...}`.
 
-    A number that is not finite becomes null, which JSON has and NaN it has not. The file appears whole or not at all.
+    A number that is not finite becomes null, because JSON has no NaN. The file appears whole or not at all.
 
     Args:
         path: File to write; its folder is made if need be.

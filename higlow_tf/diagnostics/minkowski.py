@@ -24,7 +24,7 @@ class MinkowskiFunctionals:
     Attributes:
         area: Share of the pixels above the threshold.
         perimeter: Length of the boundary per area, h/Mpc.
-        euler: Euler characteristic (pieces less holes) per area, (h/Mpc)**2.
+        euler: Euler characteristic (pieces minus holes) per area, (h/Mpc)**2.
     """
 
     area: Summary
@@ -57,8 +57,8 @@ def minkowski_functionals(
 
     Units: fields, mean and sd in the same unit; perimeter in h/Mpc, Euler characteristic in (h/Mpc)**2.
 
-    What it can and cannot show: with the area, all that is additive and does not depend on position or orientation:
-        how much lies above a threshold, how ragged and how connected it is. Not at which scale.
+    What it can and cannot show: the three together, all that is additive and does not depend on position or orientation: how
+        much lies above a threshold, how ragged it is and how connected. They do not show at which scale.
 
     Checked against: the closed forms of a Gaussian field [1, 2]; scikit-image's Euler number and Crofton perimeter.
 

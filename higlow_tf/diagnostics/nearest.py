@@ -75,15 +75,14 @@ def nearest_training_map(
                        = 2 - 2 * max over T of mean(u_a * T u_b)
         sample_distance = min over the training maps
 
-    Convention: all periodic shifts at once by FFT, in float32 (distances to 1e-5). As each map is standardised by itself, a
-        copy that was only made brighter or stronger is found too. A constant map has distance 2. The error resamples
-        maps, each by itself.
+    Convention: all periodic shifts at once by FFT, in float32 (distances to 1e-5). Each map is standardised by itself, so that
+        a brighter or stronger copy is found too. A constant map has distance 2. The error resamples single maps.
 
     Units: maps in physical units; distances have none.
 
-    What it can and cannot show: copies, whole and moved, also noisy ones. A collage of patches of several training maps
-        is not found. The distance also depends on smoothness: samples that are too smooth are somewhat nearer to
-        everything, which shows as a ratio a little below 1 and not as memorising. Take real maps of simulations that the
+    What it can and cannot show: whole copies, also moved and noisy copies. It does not find a collage of patches of several
+        training maps. The distance also depends on smoothness: samples that are too smooth are a little nearer to
+        everything. The ratio is then a little below 1, which is not memorising. Take real maps of simulations that the
         model was not trained on, at the parameters of the generated maps.
 
     Checked against: the minimum over all moves by brute force.

@@ -31,10 +31,10 @@ class PixelPDF:
         ratio_floor: What abs(ratio - 1) is on average for real against real; None with too few simulations.
         real_extremes_log10_hi, generated_extremes_log10_hi: Smallest and largest pixel of each side.
         generated_fraction_outside: Share of generated pixels below the smallest or above the largest real one.
-        worst_central_log10_hi, worst_central_ratio: The bin whose ratio is furthest from one, of those between the 1st
+        worst_central_log10_hi, worst_central_ratio: The bin whose ratio is furthest from 1, of those between the 1st
             and the 99th percentile of the real pixels.
-        worst_central_ratio_error, worst_central_ratio_floor: Error of the ratio of that bin; what abs(ratio - 1) of the
-            worst bin, whichever it is, is on average for real against real. None with too few simulations.
+        worst_central_ratio_error, worst_central_ratio_floor: Error of the ratio of that bin, and the mean of the largest
+            abs(ratio - 1) of all these bins for real against real. None with too few simulations.
         tail_log10_hi: The quantiles 1e-3 and 1 - 1e-3 of the real pixels.
         tail_ratio: Mass of generated over that of real pixels, below and above them (these pixels included).
         tail_ratio_error, tail_ratio_floor: Its error and floor; None with too few simulations.
@@ -84,11 +84,11 @@ def pixel_pdf(
     Units: maps in physical units. Densities per dex.
 
     Empty bins: bins to which fewer than four real simulations contribute are dropped (with fewer simulations than four:
-        bins without real pixels). What is generated there shows in the extremes and in `generated_fraction_outside`.
+        bins without real pixels). Generated pixels in them show in the extremes and in `generated_fraction_outside`.
 
     What it can and cannot show: one-point statistics only; shuffled pixels have the same PDF. In the far tails a bin
-        without generated pixels has ratio 0 and error 0: read it against the floor. Pixels of a simulation go together,
-        above all bright ones: the tails are known by simulations, not by pixels.
+        without generated pixels has ratio 0 and error 0: read it against the floor. Pixels of a simulation are not
+        independent, above all bright pixels: the error of the tails depends on the number of simulations, not of pixels.
 
     Checked against: the closed form of a Gaussian.
 

@@ -64,8 +64,8 @@ def power_r2_by_cosmology(
 
     What it can and cannot show: the mean spectrum at each cosmology by itself, so that errors of opposite sign do not
         cancel. A spectrum that falls by decades has a large denominator: R2 = 0.99 is a typical error of a tenth of the
-        scatter over k, so read it beside its floor. Maps of one simulation share a box and its modes, which the
-        halves share too and the generated maps do not: the floor is therefore a little too high.
+        scatter over k. Read it beside its floor. Maps of one simulation share a box and its modes. The halves share them
+        too, and generated maps do not: the floor is therefore a little too high.
 
     Checked against: closed forms (equal spectra; spectra off by a constant factor).
 

@@ -23,7 +23,7 @@ class PowerCorrelation:
 
     Attributes:
         k_h_mpc: Bin centres `[K]`, h/Mpc.
-        correlation: `[K, K]`, one on the diagonal.
+        correlation: `[K, K]`, 1 on the diagonal.
     """
 
     k_h_mpc: Float[np.ndarray, " K"]
@@ -40,7 +40,8 @@ class CorrelationComparison:
         difference: generated - real.
         error: Its bootstrap error over simulations; None with too few simulations.
         floor: What abs(difference) is on average for real against real; None with too few simulations.
-        mean_difference: Mean of the difference over all pairs of two bins: one number, which no choice of a pair has made large.
+        mean_difference: Mean of the difference over all pairs of two bins: one number that
+            does not depend on the choice of a pair.
         mean_difference_error, mean_difference_floor: Its error and floor; None with too few simulations.
         field: "log10" or "overdensity".
         num_real_simulations, num_generated_simulations: How many simulations stand behind it.
@@ -67,7 +68,8 @@ def power_correlation(fields: ArrayLike, box_size_mpc_h: float) -> PowerCorrelat
         correlation = cov(P(k), P(k')) / (sd(P(k)) sd(P(k')))      over the maps; P as in `power_spectrum`
 
     What it can and cannot show: Gaussian fields of one power spectrum have the unit matrix, up to noise of
-        1 / sqrt(N); what is off the diagonal is the four-point structure of the maps and the spread of their parameters.
+        1 / sqrt(N); other elements off the diagonal come from the four-point structure of the maps and from the spread of
+        their parameters.
 
     Checked against: NumPy's `corrcoef`.
 
@@ -101,8 +103,8 @@ def compare_power_correlation(
 
     Units: maps in physical units. Correlations have none.
 
-    What it can and cannot show: that maps vary as simulations do, beyond the sd in each bin. The spread of the parameters
-        is a large part of it: compare at the same parameters.
+    What it can and cannot show: whether maps vary as simulations do, beyond the sd in each bin. The spread of the
+        parameters is a large part of it: compare at the same parameters.
 
     Checked against: the analytic error 1 / sqrt(N) of a vanishing correlation; the floor of four simulations by hand.
 

@@ -14,7 +14,7 @@ from higlow_tf.errors import InputError, InputWarning
 
 __all__ = ["ResponseComparison", "power_response"]
 
-# Simulations a coefficient that a resample (63 % of them distinct) or a half needs for a stable regression.
+# Simulations for each coefficient: a resample (63 % of them are distinct) and a half must give a stable regression too.
 _SIMULATIONS_PER_COEFFICIENT = 4
 
 _FIELD = "log10"
@@ -63,14 +63,14 @@ def power_response(
         ln P(k) = c + sum_i g_i d_i + sum_(i <= j) h_ij d_i d_j,      d = theta - at
         real, generated = g_i = d ln P(k) / d theta_i at `at`
 
-    Convention: P(k) of log10 maps, natural logarithm. The mean of ln P of a map lies below the ln of the mean P
-        by an amount that the parameters do not change, so that the derivatives are the same for Gaussian fields.
+    Convention: P(k) of log10 maps, natural logarithm. The mean of ln P of a map lies below the ln of the mean P. For
+        Gaussian fields the parameters do not change the difference, and the derivatives are the same.
 
     Units: maps in physical units; derivatives in 1 / unit of the parameter.
 
-    What it can and cannot show: whether the model uses its condition and by how much, which comparisons over all
-        parameters together do not: a generator that mixes up the parameters keeps the mean P(k). Only two-point structure,
-        near one point. Where ln P is not quadratic over the whole range both sides are wrong alike.
+    What it can and cannot show: whether the model uses its condition, and by how much. Comparisons over all parameters
+        together do not show it: a generator that mixes up the parameters keeps the mean P(k). It sees two-point structure
+        only, near one point. If ln P is not quadratic over the whole range, both sides are wrong alike.
 
     Checked against: spectra that are exactly quadratic, and the derivative of the lognormal suite's own power.
 

@@ -44,10 +44,10 @@ def compare_statistics(
         of the real pixels, on both sides. Errors and floors as in `compare_summaries`: "difference" for statistics that
         cross zero and for texture, "ratio" for the others.
 
-    Units: maps in physical units, positive; deviations have none.
+    Units: maps in physical units; deviations have none.
 
-    What it can and cannot show: structure beyond P(k) and the pixel PDF. None of these alone sees everything, and many
-        numbers are compared: one of them beyond twice its error is expected.
+    What it can and cannot show: structure beyond P(k) and the pixel PDF. No single statistic sees everything. Many numbers
+        are compared: some of them exceed twice their error by chance.
 
     Args:
         samples: Real and generated maps, of at least eight pixels a side.

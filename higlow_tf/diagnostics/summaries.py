@@ -79,7 +79,7 @@ def compare_summaries(
 
     Definition:
         "ratio":       deviation = mean(generated) / mean(real) - 1                        over all maps of a side
-        "difference":  deviation = (mean(generated) - mean(real)) / sd(real)               for what crosses zero
+        "difference":  deviation = (mean(generated) - mean(real)) / sd(real)               for statistics that cross zero
         error = sd over resamples of (generated_b - slope * real_b) / scale    # the ratio linearised: no resampled zero
         with slope, scale = mean(generated) / mean(real), abs(mean(real))      # is ever divided by
         or 1, sd(real)
@@ -90,10 +90,10 @@ def compare_summaries(
 
     Units: the deviation, its error and its floor have none.
 
-    Empty bins: bins in which all real maps agree (none has a peak that high, all lie above the threshold as a whole), so
-        that there is no noise to compare with, are dropped, and those with scale zero.
+    Empty bins: bins in which all real maps agree are dropped, because there is no noise to compare with: no map has a peak
+        that high, or all of every map lies above the threshold. Bins with scale zero are dropped too.
 
-    What it can and cannot show: that the mean is right at the parameters of the test maps. Neighbouring bins are
+    What it can and cannot show: whether the mean is right at the parameters of the test maps. Neighbouring bins are
         correlated, and the largest of many deviations exceeds its floor by chance.
 
     Checked against: the analytic error of the mean of independent Gaussians.

@@ -57,10 +57,10 @@ def symmetry_defect(
 
     Units: maps in physical units; nats per pixel, whatever density `log_prob` returns.
 
-    What it can and cannot show: the exact density has none, as CAMELS maps are periodic and their direction is chance. The
-        defect is noise that the model adds to a log-density (and to a posterior, where it does not cancel between
-        parameters). A constant density has none either. There is no floor but the rounding of `log_prob`: in float32 about
-        1e-3 nats for a log-density of 1e4, 2e-7 a pixel of a 64x64 map.
+    What it can and cannot show: the exact density has no defect: CAMELS maps are periodic, and their direction is chance. The
+        defect is noise that the model adds to a log-density, and to a posterior where it does not cancel between
+        parameters. A constant density has no defect either. The only floor is the rounding of `log_prob`: in float32 about
+        1e-3 nats for a log-density of 1e4, or 2e-7 for each pixel of a 64x64 map.
 
     Checked against: the exact lognormal density, which is symmetric, and a density that looks at one pixel.
 

@@ -9,15 +9,15 @@ from scipy.optimize import minimize, minimize_scalar
 from higlow_tf.errors import InputError
 from higlow_tf.inference.calibration import Calibration
 from higlow_tf.inference.map_correlation import fit_map_correlation
-from higlow_tf.inference.prior_grid import MAX_SMOOTHING, PriorGrid
+from higlow_tf.inference.prior_grid import PriorGrid
 
 __all__ = ["CalibrationFit", "fit_calibration"]
 
 _LOG_TEMPERING_BOUNDS = (np.log(0.01), np.log(1.5))
 
-# Squared widenings are fitted in units of the square of a twentieth of a parameter's range.
+# Squared widenings are fitted in units of the square of a twentieth of a parameter's range, up to a quarter of it.
 _WIDENING_SCALE = 0.1
-_MAX_WIDENING2 = (MAX_SMOOTHING / _WIDENING_SCALE) ** 2
+_MAX_WIDENING2 = (0.5 / _WIDENING_SCALE) ** 2
 
 # Steps of the finite differences round the optimum, in log tempering and squared widening over its scale squared.
 _LOG_TEMPERING_STEP, _WIDENING2_STEP = 0.05, 0.2

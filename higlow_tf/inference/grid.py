@@ -7,8 +7,9 @@ import numpy as np
 from scipy.special import logsumexp
 
 from higlow_tf.errors import InputError
-from higlow_tf.inference.cells import Cells, log_normalized, peak, refined, widened
+from higlow_tf.inference.cells import Cells, log_normalized, peak, refined
 from higlow_tf.inference.result import GroupResult
+from higlow_tf.inference.widening import widened
 
 __all__ = ["GridOptions", "grid_group"]
 

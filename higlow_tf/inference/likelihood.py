@@ -116,11 +116,6 @@ class Target:
         is_inside = np.all((normalized >= low) & (normalized <= high), axis=1)
         return np.where(is_inside, self.weight * log_likelihood + log_prior, -np.inf)
 
-    def notes(self):
-        """What a reader should know of the likelihoods, in words."""
-        return [
-            f"{likelihood.num_nan} of {likelihood.num_evaluations} likelihoods of map {likelihood.index} were NaN or "
-            "+inf and count as zero"
-            for likelihood in self.likelihoods
-            if likelihood.num_nan
-        ]
+    def counts(self):
+        """How many likelihoods of each map were NaN or +inf, and how many there were, `[n, 2]`."""
+        return [[likelihood.num_nan, likelihood.num_evaluations] for likelihood in self.likelihoods]

@@ -10,6 +10,7 @@ from higlow_tf.errors import InputError, InputWarning
 
 __all__ = [
     "check_training_data",
+    "latents_and_theta",
     "maps_and_theta",
     "parameter_space",
     "per_level",
@@ -75,6 +76,19 @@ def maps_and_theta(model, hi_maps, theta):
     elif num_maps != num_rows:
         raise InputError(f"Expected as many maps as rows of theta, or one. Received: {num_maps} and {num_rows}.")
     return hi_maps, theta
+
+
+def latents_and_theta(model, z, theta):
+    """Latents as `[N, D]` and theta as `[N, P]`."""
+    z = tf.cast(z, model.compute_dtype)
+    if z.shape.rank != 2 or z.shape[1] != model.num_dimensions:
+        raise InputError(f"Expected latents of shape [N, {model.num_dimensions}]. Received: shape {tuple(z.shape)}.")
+    theta = theta_rows(model, theta)
+    if not z.shape[:1].is_compatible_with(theta.shape[:1]):
+        raise InputError(
+            f"Expected a row of theta for each of the latents. Received: {theta.shape[0]} and {z.shape[0]}."
+        )
+    return z, theta
 
 
 def unpack_batch(model, data):

@@ -7,9 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from higlow_tf.bijectors import ConditionalChain, MapPreprocessing
+from higlow_tf.data import parameter_tensors
 from higlow_tf.data.scalers import fit_map_scaler, log10_extremes
 from higlow_tf.layout import from_channel_major, to_channel_major
-from higlow_tf.models.arguments import check_training_data, maps_and_theta, theta_rows
+from higlow_tf.models.arguments import check_training_data, latents_and_theta, maps_and_theta, theta_rows
 from higlow_tf.models.configuration import ConfiguredModel
 from higlow_tf.models.likelihood_model import compiled
 from higlow_tf.models.row_batches import in_batches
@@ -121,24 +122,11 @@ class MapFlow(ConfiguredModel):
 
     def normalize(self, theta):
         """Theta `[..., P]` -> condition in [-1, 1] over the prior, `[..., P]`."""
-        theta = tf.cast(theta, self.compute_dtype)
-        columns = []
-        for index, spec in enumerate(self.parameters):
-            value, low, high = theta[..., index], spec.low, spec.high
-            if spec.transform == "log":
-                value, low, high = tf.math.log(value), math.log(low), math.log(high)
-            columns.append((value - low) * (2.0 / (high - low)) - 1.0)
-        return tf.stack(columns, axis=-1)
+        return parameter_tensors.normalize(self.parameters, tf.cast(theta, self.compute_dtype))
 
     def denormalize(self, condition):
         """The inverse of `normalize`."""
-        columns = []
-        for index, spec in enumerate(self.parameters):
-            is_log = spec.transform == "log"
-            low, high = (math.log(edge) if is_log else edge for edge in (spec.low, spec.high))
-            value = low + (condition[..., index] + 1.0) * (0.5 * (high - low))
-            columns.append(tf.exp(value) if is_log else value)
-        return tf.stack(columns, axis=-1)
+        return parameter_tensors.denormalize(self.parameters, condition)
 
     @property
     def num_dimensions(self):
@@ -243,8 +231,8 @@ class MapFlow(ConfiguredModel):
 
     def decode(self, z, theta):
         """Latents `[N, D]` to maps `[N, H, W]`: the inverse of `encode`; differentiable."""
-        theta = theta_rows(self, theta)
-        maps = self._run(self._compiled_generate, self.generate, tf.cast(z, self.compute_dtype), theta)
+        z, theta = latents_and_theta(self, z, theta)
+        maps = self._run(self._compiled_generate, self.generate, z, theta)
         return maps[..., 0] if self.num_channels == 1 else maps
 
     def _run(self, compiled, plain, *inputs):

@@ -12,7 +12,7 @@ from higlow_tf.plotting.style import STYLE, Style, label_log_axis
 
 __all__ = ["plot_power"]
 
-# The points of the second ratio stand this factor to the right of the first ones, so that the error bars can be seen.
+# The points of the second ratio are moved to the right by this factor, so that both error bars can be seen.
 _OFFSET = 1.012
 
 
