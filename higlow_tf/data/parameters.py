@@ -167,6 +167,28 @@ class ParameterSpace:
         """Which parameters have a log-uniform prior, `[P]`."""
         return np.array([spec.transform == "log" for spec in self.specs])
 
+    @property
+    def middle(self):
+        """The middle of the prior (in log for log-uniform parameters), `[P]`."""
+        return self.denormalize(np.zeros(len(self)))
+
+    def point(self, values, name="theta"):
+        """One point of the parameters as a row, `[1, P]`.
+
+        Args:
+            values: P numbers, in the order of the parameters.
+            name: What they are called in the error.
+
+        Raises:
+            InputError: If there is another number of them, or one is not finite.
+        """
+        row = np.array([values], dtype=np.float64)
+        if row.shape != (1, len(self)) or not np.isfinite(row).all():
+            raise InputError(
+                f"{name}: expected {len(self)} finite values, {', '.join(self.names)}. Received: {row[0].tolist()}."
+            )
+        return row
+
     def __len__(self):
         return len(self.specs)
 

@@ -65,8 +65,9 @@ def log_normalized(log_density):
 def interpolate(log_density, cells, at):
     """Cubic spline of a log-density on the product of one array of coordinates an axis.
 
-    Exact for a Gaussian (its log-density is quadratic), also between the outermost centres and the edges. Where some
-    log-densities are -inf a spline would ring: then it is linear, and they count as 50 nats below the least finite one.
+    It is exact for a Gaussian (whose log-density is quadratic), also between the outermost centres and the edges. A spline would
+    ring where some log-densities are -inf. Then the interpolation is linear, and they count as 50 nats below the least finite
+    log-density.
 
     Args:
         log_density: `[n_1, ..., n_P]`.
@@ -107,8 +108,8 @@ def peak(log_density, cells):
 def denser_mass(log_density, cells, point):
     """Mass of the region that is denser than the box is at `point` `[P]`; 1 outside the box.
 
-    The cells are cut finer, since a cell is either in or out. Half of what is exactly as dense counts: in a flat
-    posterior every point has half of the mass above it.
+    The cells are cut finer, since a cell is either in or out. Cells that are exactly as dense count half: in a flat posterior
+    every point has half of the mass above it.
     """
     if np.any(point < cells.low) or np.any(point > cells.high):
         return 1.0

@@ -89,12 +89,10 @@ def infer(
     bound = (prior or Prior()).bind(parameters, allow_extrapolation)
     options = method_options(method, options)
     options.check(len(parameters))
-    applied = chosen_calibration(model, calibration)
-    acting = applied or Calibration()
-    if map_correlation is not None:
-        acting = replace(acting, map_correlation=map_correlation)
-    if num_symmetries is not None:
-        acting = replace(acting, num_symmetries=num_symmetries)
+    stored = chosen_calibration(model, calibration)
+    changes = {"map_correlation": map_correlation, "num_symmetries": num_symmetries}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    acting = replace(stored or Calibration(), **changes)
     groups, combined, simulation = make_groups(combine, len(hi_maps), acting)
     if warn_of_maps:
         warn_of_seen_maps(model, hi_maps)
@@ -111,19 +109,16 @@ def infer(
         parameters=parameters,
         method=method,
         prior=bound.to_config(),
-        calibration=applied if map_correlation is None and num_symmetries is None else acting,
+        calibration=acting if changes else stored,
         combine=combined,
         simulation=simulation,
-        notes=tuple(
-            f"{group.name}: {note}"
-            for group, result in zip(groups, results, strict=True)
-            for note in _notes(group, result)
-        ),
     )
-    edge_notes = _edge_notes(posterior, [group.name for group in groups])
     if warn_of_maps:
         warn_of_unusual_maps(model, hi_maps, posterior.mean[_group_of_map(groups, len(hi_maps))])
-    return replace(posterior, notes=(*posterior.notes, *edge_notes))
+    notes = [
+        f"{group.name}: {note}" for group, result in zip(groups, results, strict=True) for note in _notes(group, result)
+    ]
+    return replace(posterior, notes=(*notes, *_edge_notes(posterior, [group.name for group in groups])))
 
 
 def _posterior_of_group(model, hi_maps, prior, method, options, calibration, seed, cache):
@@ -203,7 +198,7 @@ def _notes(group, result):
 
 
 def _seed_of(target, seed):
-    """A seed below 2**31 from the user's and the pixels of the maps, whatever other maps there are."""
+    """A seed below 2**31. It depends on the user's seed and the pixels of these maps, not on other maps."""
     digest = hashlib.sha256(str(seed).encode())
     for likelihood in target.likelihoods:
         digest.update(np.ascontiguousarray(likelihood.hi_map).tobytes())

@@ -27,8 +27,8 @@ class MapLikelihood:
     Math:
         log L(theta) = mean over the T symmetric copies of log p(copy | theta)
 
-    For a model that knew the symmetries all terms would be equal. A trained one knows them only roughly, and its errors, which
-    differ from copy to copy by several nats between parameters, partly cancel in the mean.
+    A model that knew the symmetries would give equal terms. A trained model knows them only roughly. Between two parameters its
+    errors differ from copy to copy by several nats, and they partly cancel in the mean.
 
     Args:
         model: An object with `log_prob(hi_maps, theta)`, row by row.
@@ -63,7 +63,7 @@ class MapLikelihood:
         """Log-likelihood `[G]` at theta `[G, P]`; NaN and +inf count as zero likelihood.
 
         Raises:
-            InputError: If the first points asked for, which spread over the prior, have none: never a flat posterior.
+            InputError: If none of the points of the first call, which spread over the prior, has a finite likelihood.
         """
         log_prob = self.raw(theta)
         is_bad = np.isnan(log_prob) | (log_prob == np.inf)

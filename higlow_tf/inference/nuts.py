@@ -55,8 +55,8 @@ class NutsOptions:
 class NutsSampler:
     """Runs NUTS for one group of maps after the other; the graph is traced once for each size of a group.
 
-    The coordinates are logits of the prior box, whitened by the mean and covariance of a short importance sampling; a
-    Gaussian of these gives the starts.
+    The coordinates are logits of the prior box, whitened by the mean and covariance of a short importance sampling. The chains
+    start at draws of that Gaussian.
 
     Args:
         model: An object with a differentiable TensorFlow `log_prob(hi_maps, theta)`.
@@ -222,8 +222,8 @@ def _segment_seed(seed, segment):
 def _diagnostics(draws):
     """R-hat and effective sample size of each parameter, from draws `[S, C, P]`.
 
-    The sample size is the smaller of those for the mean and for the variance: the draws of NUTS tend to lie on opposite
-    sides of the mean, which helps the mean alone.
+    The sample size is the smaller of two: for the mean, and for the variance. The draws of NUTS tend to lie on opposite sides of
+    the mean, which helps the mean alone.
     """
     r_hat = tfp.mcmc.potential_scale_reduction(draws, independent_chain_ndims=1, split_chains=True)
     ess = [

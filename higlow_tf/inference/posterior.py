@@ -38,7 +38,7 @@ class Posterior:
         shape: Cells along each parameter; empty for draws.
         method: "grid", "importance" or "nuts".
         prior: Configuration of the prior: `low` and `high` by name, `normal`, `log_prob`.
-        calibration: `Calibration` that was applied, or None for the raw posterior.
+        calibration: The `Calibration` that was applied, or None for the raw posterior.
         combine: How maps were combined, in words: "none", "independent" or "simulation".
         simulation: Which simulation each posterior belongs to, `[N]`; None unless maps were combined by simulation.
         notes: What a reader should know, in words.

@@ -12,7 +12,8 @@ _METRICS = {
     "power_log10_mean_ratio_worst_deviation": "P(k) of log10 maps, mean: worst bin, abs(generated / simulated - 1)",
     "power_log10_sd_ratio_worst_deviation": "P(k) of log10 maps, scatter: worst bin, abs(generated / simulated - 1)",
     "power_overdensity_mean_ratio_worst_deviation": "P(k) of the overdensity, mean: worst bin, the same",
-    "nonfinite_samples": "generated maps with pixels that are not finite and positive",
+    "nonfinite_samples": "generated maps with pixels that are not finite",
+    "unusable_samples": "generated maps with pixels that are not finite and positive",
 }
 
 _PAGE = """# {name}
