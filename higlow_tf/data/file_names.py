@@ -163,15 +163,19 @@ def check_same_origin(maps_file, maps_name, other_file, other_name, what):
         other_name: Its `FileName`.
         what: What the other file should be, "the parameter table".
     """
-    for thing, one, other in (
+    for thing, first, second in (
         ("suite", own_suite(maps_name.suite), own_suite(other_name.suite)),
         ("set", maps_name.set_name, other_name.set_name),
     ):
         # "SB" may stand for "SB28"; no other name begins with another.
-        if one and other and not (one.lower().startswith(other.lower()) or other.lower().startswith(one.lower())):
+        if (
+            first
+            and second
+            and not (first.lower().startswith(second.lower()) or second.lower().startswith(first.lower()))
+        ):
             raise InputError(
-                f"{maps_file} needs {what} of its own {thing}, {one}. "
-                f"Received: {other_file}, which is named after {other}."
+                f"{maps_file} needs {what} of its own {thing}, {first}. "
+                f"Received: {other_file}, which is named after {second}."
             )
 
 

@@ -185,38 +185,40 @@ def _with_attributes(path, name, attributes):
 def _as_channels(found):
     """Stacks maps of several fields as channels, in their order, after checking that they belong together."""
     first = found[0]
-    names = [FileName(suite=one.suite, set_name=one.set_name) for one in found]
-    for one, name in zip(found[1:], names[1:], strict=True):
-        check_same_origin(first.source[0], names[0], one.source[0], name, "further channels")
+    names = [FileName(suite=channel.suite, set_name=channel.set_name) for channel in found]
+    for channel, name in zip(found[1:], names[1:], strict=True):
+        check_same_origin(first.source[0], names[0], channel.source[0], name, "further channels")
         for what in ("redshift", "box_size_mpc_h"):
-            agreed(what, [(getattr(each, what), each.source[0]) for each in (first, one)])
-        if one.maps.shape != first.maps.shape or one.maps.ndim != 3:
+            agreed(what, [(getattr(each, what), each.source[0]) for each in (first, channel)])
+        if channel.maps.shape != first.maps.shape or channel.maps.ndim != 3:
             raise InputError(
-                f"{one.source[0]} must hold maps {first.maps.shape} like {first.source[0]}, to be a channel beside it. "
-                f"Received: shape {one.maps.shape}."
+                f"{channel.source[0]} must hold maps {first.maps.shape} like {first.source[0]}, to be a channel beside it. "
+                f"Received: shape {channel.maps.shape}."
             )
     _check_same_parameters(found)
     maps = new_maps((*first.maps.shape, len(found)))
     with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused later, with its place
-        for chunks in zip(*(map_chunks(one.maps) for one in found), strict=True):
+        for chunks in zip(*(map_chunks(channel.maps) for channel in found), strict=True):
             start, number = chunks[0][0], len(chunks[0][1])
             maps[start : start + number] = np.stack([chunk for _, chunk in chunks], axis=-1)
-    units = list(dict.fromkeys(one.units for one in found))
+    units = list(dict.fromkeys(channel.units for channel in found))
     return replace(
         first,
         maps=maps,
-        source=tuple(one.source[0] for one in found),
-        field=tuple(one.field for one in found),
-        units=units[0] if len(units) == 1 else ", ".join(one.units for one in found),
+        source=tuple(channel.source[0] for channel in found),
+        field=tuple(channel.field for channel in found),
+        units=units[0] if len(units) == 1 else ", ".join(channel.units for channel in found),
     )
 
 
 def _check_same_parameters(found):
     """HDF5 files that are channels of one another hold the same parameters, or none."""
-    tables = [None if one.content is None or one.content.table is None else one.content.table for one in found]
-    for one, table in zip(found, tables, strict=True):
+    tables = [
+        None if channel.content is None or channel.content.table is None else channel.content.table for channel in found
+    ]
+    for channel, table in zip(found, tables, strict=True):
         if (table is None) != (tables[0] is None) or (table and not np.array_equal(table.values, tables[0].values)):
             raise InputError(
-                f"{one.source[0]} must hold the parameters of {found[0].source[0]}, to be a channel beside it. "
+                f"{channel.source[0]} must hold the parameters of {found[0].source[0]}, to be a channel beside it. "
                 f"Received: {'others' if table else 'none'}."
             )
