@@ -1,36 +1,45 @@
-# Everything from a bare clone and a Python 3.11:  make demo | test | check | test-all
+# Everything from a bare clone and a Python 3.11:  make demo | test | check | test-all | test-oldest
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+OLDEST := .venv-oldest
+PIP := -m pip --disable-pip-version-check --no-input
 # Two processes: most tests use one core. A file stays in one of them, so that its fixtures are made once.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+PYTEST := -m pytest -n 2 --dist loadfile
 QUICK := not slow and not gpu and not peer and not notebook and not benchmark
 
-.PHONY: help install demo test test-all check format clean
+.PHONY: help install demo test test-all test-oldest check format clean
 
 help:
-	@echo "make demo      train on mock maps and write higlow_demo/report.html (about 9 minutes on two cores, installation included)"
-	@echo "make test      the quick tests"
-	@echo "make check     lint, format and the quick tests: what CI runs"
-	@echo "make test-all  also the slow tests, the notebooks and those beside PyTorch"
-	@echo "make format    sort imports and format"
+	@echo "make demo         train on mock maps and write higlow_demo/report.html (about 9 minutes on two cores, installation included)"
+	@echo "make test         the quick tests"
+	@echo "make check        lint, format and the quick tests: what CI runs"
+	@echo "make test-all     also the slow tests, the notebooks and those beside PyTorch"
+	@echo "make test-oldest  the quick tests with the oldest releases that are supported, in $(OLDEST)"
+	@echo "make format       sort imports and format"
 
 # What a user needs, without the tools of the tests.
 $(VENV)/.core: pyproject.toml setup.py
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet --upgrade pip
-	$(PIP) install --quiet --editable .
+	$(BIN)/python $(PIP) install --quiet --upgrade pip
+	$(BIN)/python $(PIP) install --quiet --editable .
 	touch $@
 
 $(VENV)/.installed: $(VENV)/.core
-	$(PIP) install --quiet --editable '.[test]'
+	$(BIN)/python $(PIP) install --quiet --editable '.[test]'
 	touch $@
 
 # Benchmarks are compared with the release that they were measured with, where it can be had. Notebooks need a kernel.
 $(VENV)/.peers: $(VENV)/.installed
-	$(PIP) install --quiet torch==2.13.0 || $(PIP) install --quiet torch
-	$(PIP) install --quiet --editable '.[notebooks]'
+	$(BIN)/python $(PIP) install --quiet torch==2.13.0 || $(BIN)/python $(PIP) install --quiet torch
+	$(BIN)/python $(PIP) install --quiet --editable '.[notebooks]'
+	touch $@
+
+# The lower bounds of pyproject.toml, all at once.
+$(OLDEST)/.installed: pyproject.toml setup.py tests/oldest.txt
+	$(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python $(PIP) install --quiet --upgrade pip
+	$(OLDEST)/bin/python $(PIP) install --quiet --constraint tests/oldest.txt --editable '.[test]'
 	touch $@
 
 install: $(VENV)/.core
@@ -39,10 +48,13 @@ demo: $(VENV)/.core
 	$(BIN)/higlow demo --out higlow_demo --overwrite
 
 test: $(VENV)/.installed
-	$(PYTEST) -m '$(QUICK)'
+	$(BIN)/python $(PYTEST) -m '$(QUICK)'
 
 test-all: $(VENV)/.peers
-	$(PYTEST) -m 'not gpu and not benchmark'
+	$(BIN)/python $(PYTEST) -m 'not gpu and not benchmark'
+
+test-oldest: $(OLDEST)/.installed
+	$(OLDEST)/bin/python $(PYTEST) -m '$(QUICK)'
 
 check: $(VENV)/.installed
 	$(BIN)/ruff check .
@@ -54,4 +66,4 @@ format: $(VENV)/.installed
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

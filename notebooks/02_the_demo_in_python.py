@@ -23,27 +23,28 @@ from pathlib import Path
 import higlow_tf as hg
 
 out = Path("demo_in_python")
-size = {"simulations": 120, "map_size": 32, "max_minutes": 5.0, "preset": "compact", "model": {"model.num_levels": 3}}
+mock = {"simulations": 120, "map_size": 32}
+training = {"preset": "compact", "max_minutes": 5.0, "epochs": 10_000, "settings": {"model.num_levels": 3}}
+of_maps = hg.evaluation.EvaluationOptions(num_posteriors=0)
+of_posteriors = hg.evaluation.CalibrationOptions(maps_per_simulation=4, num_symmetries=2)
 
 # %%
-maps, params, _ = hg.data.mock.write_mock(out / "data", simulations=size["simulations"], map_size=size["map_size"])
-length = {"epochs": size.get("epochs"), "max_minutes": size["max_minutes"]}
-run = hg.runs.train(preset=size["preset"], maps=maps, params=params, out=out / "run", settings=size["model"], **length)
+maps, params, _ = hg.data.mock.write_mock(out / "data", **mock)
+run = hg.runs.train(maps=maps, params=params, out=out / "run", **training)
 model, train, validation, test = run.model, run.data("train"), run.data("validation"), run.data("test")
 
 # %%
-evaluation = hg.evaluation.evaluate_model(model, test, training=train.maps)
+evaluation = hg.evaluation.evaluate_model(model, test, of_maps, training=train.maps)
 print(evaluation.verdict())
 
 # %%
-fit, judgement = hg.evaluation.calibrate(model, validation, test)
+fit, judgement = hg.evaluation.calibrate(model, validation, test, of_posteriors)
 run.store_calibration(fit)
-metrics = evaluation.metrics | judgement.metrics
-print(f"truths inside 68 % regions: {metrics['coverage_68'].value:.2f} ± {metrics['coverage_68'].error:.2f}")
+print(judgement.sets[""].verdict)
 
 # %%
 hg.models.write_samples(model, model.parameters.middle[None].repeat(64, axis=0), out / "samples.npy")
-hg.serving.export_model(model, out / "saved_model", metrics=metrics)
+hg.serving.export_model(model, out / "saved_model", metrics=evaluation.metrics | judgement.metrics)
 posterior = hg.inference.infer(model, test.maps[:3])
 page, verdict = hg.reports.write_demo(
     evaluation, judgement, posterior, test.theta[:3], out, fit=fit, history=run.history

@@ -28,7 +28,10 @@ def dataset():
 
 @pytest.fixture
 def make_model():
-    """Builds a small model whose trainable weights are all randomised: a fresh one is trivial."""
+    """Builds a small model whose trainable weights are all randomised: a fresh one is trivial.
+
+    No function of it is compiled by XLA, which takes seconds for each.
+    """
 
     def build(preset="tiny", *, sd=0.05, seed=1, dtype="float64", **overrides):
         model = ConditionalGlow.from_preset(preset, dtype=dtype, **overrides)
@@ -37,6 +40,7 @@ def make_model():
             variable.assign_add(sd * rng.standard_normal(variable.shape))
         model.map_shift.assign(np.full(model.num_channels, 6.5))
         model.map_log_scale.assign(np.full(model.num_channels, np.log(0.4)))
+        model.compile(jit_compile=False)
         return model
 
     return build

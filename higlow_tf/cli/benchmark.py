@@ -35,7 +35,7 @@ def benchmark(
     from higlow_tf.evaluation.speed import compare_with_peer, measure_speed
 
     with progress_bar() as progress:
-        results = measure_speed(preset, batch, threads, progress=progress)
+        results = measure_speed(preset, batch, threads, initializer=load_tensorflow, progress=progress)
     print_table(
         ("task", "maps/s", "CPU s a call", "compile s (CPU)", "peak MiB"),
         [_speed_row(task, batch, result) for task, result in results.items()],

@@ -66,10 +66,7 @@ def load_tensorflow():
     stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
-        tensorflow = importlib.import_module("tensorflow")
-        # The convolutions are matrix products, and a density sums thousands of them: ten bits of mantissa, the default
-        # of recent GPUs, are too few.
-        tensorflow.config.experimental.enable_tensor_float_32_execution(False)
+        importlib.import_module("tensorflow")
     finally:
         os.dup2(stderr, 2)
         os.close(stderr)

@@ -21,14 +21,14 @@ from higlow_tf.data.checks import (
     per_map,
     read_only,
 )
+from higlow_tf.data.map_hash import map_hash
 from higlow_tf.data.parameters import ParameterSpace
-from higlow_tf.data.splits import split_simulations
+from higlow_tf.data.splits import check_splittable, split_simulations
 from higlow_tf.errors import InputError
 
 __all__ = ["HIMapDataset"]
 
 _DEFAULT_PARAMETERS = ("Omega_m", "sigma_8")
-_MIN_SIMULATIONS_TO_SPLIT = 10
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -47,8 +47,7 @@ class HIMapDataset:
         box_size_mpc_h: Side of the (periodic) map.
         redshift: Redshift, or None if not known.
         units: Units of the pixels.
-        suite: Name of the suite of simulations, or None.
-        set_name: Name of its set ("LH", "CV", ...), or None.
+        suite, set_name: Names of the suite of simulations and of its set ("LH", "CV", ...), or None.
         field: Name of the field ("HI"), a tuple of one name a channel, or None.
         other_parameters: Further numbers of each map, name -> `[N]`.
         source: Names of the files that were read: of the maps, and last that of the parameters, if it is another.
@@ -252,23 +251,16 @@ class HIMapDataset:
         Raises:
             InputError: If there are fewer than 10 simulations, or a subset would be empty.
         """
-        if self.num_simulations < _MIN_SIMULATIONS_TO_SPLIT:
-            raise InputError(
-                f"A split needs at least {_MIN_SIMULATIONS_TO_SPLIT} simulations. Received: {self.num_simulations}."
-            )
+        check_splittable(self.num_simulations)
         rows = split_simulations(self.theta_by_simulation, fractions, seed)
         return [self.select_simulations(self.simulation_indices[subset]) for subset in rows]
 
     @functools.cached_property
     def _hashes(self):
-        return tuple(
-            hashlib.blake2b(np.ascontiguousarray(one_map, dtype="<f4").tobytes(), digest_size=8).hexdigest()
-            for _, chunk in map_chunks(self.maps)
-            for one_map in chunk
-        )
+        return tuple(map_hash(hi_map) for _, chunk in map_chunks(self.maps) for hi_map in chunk)
 
     def map_hashes(self):
-        """The content of each map: blake2b (8 bytes) of its little-endian float32 pixels, as hex strings."""
+        """The content of each map as a hex string, see `map_hash`."""
         return list(self._hashes)
 
     def content_hash(self):

@@ -9,7 +9,7 @@ from higlow_tf.errors import InputError
 
 __all__ = [
     "CAMELS_SUITES",
-    "FIELDS",
+    "CMD_FIELDS",
     "Field",
     "FileName",
     "check_same_origin",
@@ -38,7 +38,7 @@ class Field:
 
 
 # https://camels-multifield-dataset.readthedocs.io/en/latest/data.html, which corrects the units of the paper.
-FIELDS = {
+CMD_FIELDS = {
     "HI": Field(_SURFACE_DENSITY, is_density=True),
     "Mgas": Field(_SURFACE_DENSITY, is_density=True),
     "Mcdm": Field(_SURFACE_DENSITY, is_density=True),
@@ -71,7 +71,7 @@ class FileName:
 
     Args:
         kind: "Maps", "Images" or "Grids" for maps in the layout of CMD.
-        field: A key of `FIELDS`.
+        field: A key of `CMD_FIELDS`.
         suite: As written, "Nbody_SIMBA" too.
         set_name: "LH", "CV", "1P", "EX", "BE", "SB28", ...
         redshift: As written.
@@ -100,10 +100,10 @@ def parse_maps_name(path):
     if match is None:
         return FileName(suite=_suite_in(path))
     kind, field, words = match["kind"], match["field"], match["rest"].split("_")
-    if field not in FIELDS:
+    if field not in CMD_FIELDS:
         raise InputError(
-            f"{path} must name a field of CMD, one of {', '.join(FIELDS)} (did you mean {nearest_name(field, FIELDS)!r}?). "
-            f"Received: {field!r}."
+            f"{path} must name a field of CMD, one of {', '.join(CMD_FIELDS)} "
+            f"(did you mean {nearest_name(field, CMD_FIELDS)!r}?). Received: {field!r}."
         )
     grid_size = int(words.pop()) if kind == "Grids" and len(words) > 1 and words[-1].isdigit() else None
     set_name = words.pop() if _SET.fullmatch(words[-1]) else None
@@ -163,15 +163,19 @@ def check_same_origin(maps_file, maps_name, other_file, other_name, what):
         other_name: Its `FileName`.
         what: What the other file should be, "the parameter table".
     """
-    for thing, one, other in (
+    for thing, first, second in (
         ("suite", own_suite(maps_name.suite), own_suite(other_name.suite)),
         ("set", maps_name.set_name, other_name.set_name),
     ):
         # "SB" may stand for "SB28"; no other name begins with another.
-        if one and other and not (one.lower().startswith(other.lower()) or other.lower().startswith(one.lower())):
+        if (
+            first
+            and second
+            and not (first.lower().startswith(second.lower()) or second.lower().startswith(first.lower()))
+        ):
             raise InputError(
-                f"{maps_file} needs {what} of its own {thing}, {one}. "
-                f"Received: {other_file}, which is named after {other}."
+                f"{maps_file} needs {what} of its own {thing}, {first}. "
+                f"Received: {other_file}, which is named after {second}."
             )
 
 

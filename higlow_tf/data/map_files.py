@@ -8,7 +8,7 @@ import numpy as np
 
 from higlow_tf.data.big_arrays import map_chunks, new_maps
 from higlow_tf.data.checks import as_float32_maps, check_pixels
-from higlow_tf.data.file_names import FIELDS, FileName, check_same_origin, parse_maps_name
+from higlow_tf.data.file_names import CMD_FIELDS, FileName, check_same_origin, parse_maps_name
 from higlow_tf.data.grids import project_grids
 from higlow_tf.data.hdf5 import HDF5_SUFFIXES, HDF5Content, read_hdf5
 from higlow_tf.data.npy_files import open_npy
@@ -19,7 +19,7 @@ __all__ = ["BOX_SIZE_MPC_H", "SLAB_THICKNESS_MPC_H", "MapFiles", "agreed", "load
 
 BOX_SIZE_MPC_H = 25.0
 SLAB_THICKNESS_MPC_H = 5.0
-_HI_UNITS = FIELDS["HI"].units
+_HI_UNITS = CMD_FIELDS["HI"].units
 # Names give two decimals, rounded or cut; the box is given in whole Mpc/h or with few digits.
 _TOLERANCES = {"redshift": 0.0101, "box_size_mpc_h": 0.01}
 
@@ -131,7 +131,7 @@ def _read_file(path, *, map_size=None, slab_thickness_mpc_h=None, box_size_mpc_h
         maps=maps,
         source=(str(path),),
         field=name.field,
-        units=said.get("units") or (FIELDS[name.field].units if name.field in FIELDS else _HI_UNITS),
+        units=said.get("units") or (CMD_FIELDS[name.field].units if name.field in CMD_FIELDS else _HI_UNITS),
         suite=name.suite if name.kind or content else None,
         set_name=name.set_name,
         redshift=agreed("redshift", [(redshift, "The argument"), (name.redshift, str(path))]),
@@ -163,7 +163,7 @@ def _projected(found, name, map_size, thickness):
         raise InputError(f"{path} must hold grids [S, N, N, N]. Received: shape {grids.shape}.")
     if name.grid_size not in (None, grids.shape[1]):
         raise InputError(f"{path} must hold grids of {name.grid_size} cells a side. Received: shape {grids.shape}.")
-    is_density = name.field is None or FIELDS[name.field].is_density
+    is_density = name.field is None or CMD_FIELDS[name.field].is_density
     maps = project_grids(grids, found.box_size_mpc_h, thickness, path, is_density=is_density, map_size=map_size)
     return replace(found, maps=maps, slab_thickness_mpc_h=thickness, maps_per_simulation=len(maps) // len(grids))
 
@@ -185,38 +185,40 @@ def _with_attributes(path, name, attributes):
 def _as_channels(found):
     """Stacks maps of several fields as channels, in their order, after checking that they belong together."""
     first = found[0]
-    names = [FileName(suite=one.suite, set_name=one.set_name) for one in found]
-    for one, name in zip(found[1:], names[1:], strict=True):
-        check_same_origin(first.source[0], names[0], one.source[0], name, "further channels")
+    names = [FileName(suite=channel.suite, set_name=channel.set_name) for channel in found]
+    for channel, name in zip(found[1:], names[1:], strict=True):
+        check_same_origin(first.source[0], names[0], channel.source[0], name, "further channels")
         for what in ("redshift", "box_size_mpc_h"):
-            agreed(what, [(getattr(each, what), each.source[0]) for each in (first, one)])
-        if one.maps.shape != first.maps.shape or one.maps.ndim != 3:
+            agreed(what, [(getattr(each, what), each.source[0]) for each in (first, channel)])
+        if channel.maps.shape != first.maps.shape or channel.maps.ndim != 3:
             raise InputError(
-                f"{one.source[0]} must hold maps {first.maps.shape} like {first.source[0]}, to be a channel beside it. "
-                f"Received: shape {one.maps.shape}."
+                f"{channel.source[0]} must hold maps {first.maps.shape} like {first.source[0]}, to be a channel beside it. "
+                f"Received: shape {channel.maps.shape}."
             )
     _check_same_parameters(found)
     maps = new_maps((*first.maps.shape, len(found)))
     with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused later, with its place
-        for chunks in zip(*(map_chunks(one.maps) for one in found), strict=True):
+        for chunks in zip(*(map_chunks(channel.maps) for channel in found), strict=True):
             start, number = chunks[0][0], len(chunks[0][1])
             maps[start : start + number] = np.stack([chunk for _, chunk in chunks], axis=-1)
-    units = list(dict.fromkeys(one.units for one in found))
+    units = list(dict.fromkeys(channel.units for channel in found))
     return replace(
         first,
         maps=maps,
-        source=tuple(one.source[0] for one in found),
-        field=tuple(one.field for one in found),
-        units=units[0] if len(units) == 1 else ", ".join(one.units for one in found),
+        source=tuple(channel.source[0] for channel in found),
+        field=tuple(channel.field for channel in found),
+        units=units[0] if len(units) == 1 else ", ".join(channel.units for channel in found),
     )
 
 
 def _check_same_parameters(found):
     """HDF5 files that are channels of one another hold the same parameters, or none."""
-    tables = [None if one.content is None or one.content.table is None else one.content.table for one in found]
-    for one, table in zip(found, tables, strict=True):
+    tables = [
+        None if channel.content is None or channel.content.table is None else channel.content.table for channel in found
+    ]
+    for channel, table in zip(found, tables, strict=True):
         if (table is None) != (tables[0] is None) or (table and not np.array_equal(table.values, tables[0].values)):
             raise InputError(
-                f"{one.source[0]} must hold the parameters of {found[0].source[0]}, to be a channel beside it. "
+                f"{channel.source[0]} must hold the parameters of {found[0].source[0]}, to be a channel beside it. "
                 f"Received: {'others' if table else 'none'}."
             )

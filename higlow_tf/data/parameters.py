@@ -167,6 +167,28 @@ class ParameterSpace:
         """Which parameters have a log-uniform prior, `[P]`."""
         return np.array([spec.transform == "log" for spec in self.specs])
 
+    @property
+    def middle(self):
+        """The middle of the prior (in log for log-uniform parameters), `[P]`."""
+        return self.denormalize(np.zeros(len(self)))
+
+    def point(self, values, name="theta"):
+        """One point of the parameters as a row, `[1, P]`.
+
+        Args:
+            values: P numbers, in the order of the parameters.
+            name: What they are called in the error.
+
+        Raises:
+            InputError: If there is another number of them, or one is not finite.
+        """
+        row = np.array([values], dtype=np.float64)
+        if row.shape != (1, len(self)) or not np.isfinite(row).all():
+            raise InputError(
+                f"{name}: expected {len(self)} finite values, {', '.join(self.names)}. Received: {row[0].tolist()}."
+            )
+        return row
+
     def __len__(self):
         return len(self.specs)
 
@@ -189,6 +211,19 @@ class ParameterSpace:
         low, high = self._transformed_edges()
         values = low + 0.5 * (self._checked(normalized) + 1.0) * (high - low)
         return np.where(self.is_log, np.exp(np.where(self.is_log, values, 0.0)), values)
+
+    @property
+    def normalized_per_unit(self):
+        """Derivative of the normalised coordinate by theta, or by log(theta) for log-uniform parameters, `[P]`."""
+        low, high = self._transformed_edges()
+        return 2.0 / (high - low)
+
+    def log_prior_density(self, theta):
+        """Log of the prior density per unit of theta, `[..., P]` -> `[...]`; the rows must lie in the prior."""
+        theta = self._checked(theta)
+        low = np.where(self.is_log, self.low, 1.0)
+        width = np.where(self.is_log, theta * np.log(self.high / low), self.high - self.low)
+        return -np.log(width).sum(axis=-1)
 
     def outside(self, theta):
         """Which rows lie outside the prior (or are not finite), `[N, P]` -> bool `[N]`."""

@@ -6,9 +6,16 @@ import numpy as np
 
 from higlow_tf.errors import InputError
 
-__all__ = ["split_simulations"]
+__all__ = ["check_splittable", "split_simulations"]
 
 _CELL_SIZE = 4
+_FEWEST_SIMULATIONS = 10
+
+
+def check_splittable(num_simulations):
+    """Refuses so few simulations that a subset would say nothing."""
+    if num_simulations < _FEWEST_SIMULATIONS:
+        raise InputError(f"A split needs at least {_FEWEST_SIMULATIONS} simulations. Received: {num_simulations}.")
 
 
 def split_simulations(theta, fractions=(0.7, 0.1, 0.2), seed=0):

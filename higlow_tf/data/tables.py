@@ -53,6 +53,10 @@ class ParameterTable:
             )
         return self.values[:, self.names.index(name)]
 
+    def columns(self, names):
+        """Several columns `[R, P]`, in the order of their names."""
+        return np.stack([self.column(name) for name in names], axis=1)
+
     @property
     def parameter_names(self):
         """The columns that can be conditioned on: all but the seed."""

@@ -2,16 +2,17 @@
 
 from higlow_tf.diagnostics.bispectrum import Bispectrum, bispectrum
 from higlow_tf.diagnostics.calibration import (
-    CalibrationReport,
+    CalibrationScores,
     CalibrationVerdict,
     CoverageCurve,
-    calibration_report,
+    calibration_scores,
     calibration_verdict,
     coverage_curve,
 )
 from higlow_tf.diagnostics.classifier import ClassifierTest, classifier_test
 from higlow_tf.diagnostics.comparison import PowerComparison, compare_power
-from higlow_tf.diagnostics.fields import log10_field, overdensity
+from higlow_tf.diagnostics.fields import MAP_FIELDS, MapField, log10_field, overdensity
+from higlow_tf.diagnostics.map_samples import MapSamples, MapSet
 from higlow_tf.diagnostics.metrics import Metric, read_metrics, write_metrics
 from higlow_tf.diagnostics.minkowski import MinkowskiFunctionals, minkowski_functionals
 from higlow_tf.diagnostics.nearest import NearestTraining, nearest_training_map
@@ -36,12 +37,16 @@ from higlow_tf.diagnostics.tarp import tarp_ranks
 from higlow_tf.diagnostics.texture import grey_level_edges, texture
 
 __all__ = [
+    "MAP_FIELDS",
     "Bispectrum",
-    "CalibrationReport",
+    "CalibrationScores",
     "CalibrationVerdict",
     "ClassifierTest",
     "CorrelationComparison",
     "CoverageCurve",
+    "MapField",
+    "MapSamples",
+    "MapSet",
     "Metric",
     "MinkowskiFunctionals",
     "NearestTraining",
@@ -58,7 +63,7 @@ __all__ = [
     "SummaryComparison",
     "SymmetryDefect",
     "bispectrum",
-    "calibration_report",
+    "calibration_scores",
     "calibration_verdict",
     "check_samples",
     "classifier_test",

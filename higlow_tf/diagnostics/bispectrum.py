@@ -42,15 +42,15 @@ def bispectrum(fields: ArrayLike, box_size_mpc_h: float) -> Bispectrum:
         ordered: (q_1, q_2, q_3) and (q_2, q_1, q_3) count both. k = 0 is in no bin, so that it makes no difference
         whether the mean of the field was removed. No shot noise is subtracted.
         Aliasing: the mean over pixels also counts q_1 + q_2 + q_3 = a multiple of n modes. Only bins whose upper edge
-        is below a third of n modes are measured (20 bins of 64 pixels), where there is no such sum.
+        is below a third of n modes are measured (20 bins of 64 pixels). There is no such sum in them.
 
     Units: fields in any unit u; bispectrum in u**3 (Mpc/h)**4. Independent pixels with the third cumulant c have
         B = c * pixel_area**2 in every bin.
 
     Empty bins: there are none.
 
-    What it can and cannot show: the lowest order at which a map differs from a Gaussian field; of all shapes of
-        triangles two. In a single map it is mostly noise.
+    What it can and cannot show: the lowest order at which a map differs from a Gaussian field, and only two shapes of
+        triangles. In a single map it is mostly noise.
 
     Checked against: the sum over all triangles of a small grid, independent skewed pixels, zero for Gaussian fields, and
         the leading order 2 f (P_1 P_2 + P_2 P_3 + P_3 P_1) of a Gaussian field plus f times its square.

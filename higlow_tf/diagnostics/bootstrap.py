@@ -54,8 +54,8 @@ def bootstrap_error(
 ) -> np.ndarray | None:
     """Standard deviation of a statistic over resamples of the simulations with replacement.
 
-    Every statistic here is a function of sums over simulations, so that a resample is one row of integer weights,
-    and all resamples are one matrix product.
+    Every statistic here is a function of sums over simulations. A resample is then a row of integer weights, and all
+    resamples are one matrix product.
 
     Args:
         statistic: Called once with the resampled totals `[R, F]` of each group; returns `[R, ...]`.
@@ -104,9 +104,9 @@ def halving_floor(
         floor = mean over halvings of abs(deviation(half_1, half_2)) * sqrt((1 / S + 1 / S_g) / (1 / h_1 + 1 / h_2))
 
     with `S` real and `S_g` generated simulations and `h_1 + h_2 = S`: the mean size of the noise between two
-    independent sets of `S` and `S_g` simulations. The halves also differ in parameters, as two independent sets do;
-    where the generated maps sit at the parameters of the real ones, the floor is therefore generous, and the error bar
-    is the sharper test.
+    independent sets of `S` and `S_g` simulations. The halves also differ in parameters, as two independent sets do. If
+    the generated maps have the parameters of the real maps, the floor is therefore generous, and the error bar is the
+    sharper test.
 
     Returns:
         The floor, or None with fewer than `MIN_SIMULATIONS` simulations (for which `bootstrap_error` warns).
@@ -123,9 +123,9 @@ def halving_floor(
 
 
 def resampled_median(values: Float[np.ndarray, " n"], weights: Float[np.ndarray, "R n"]) -> Float[np.ndarray, " R"]:
-    """The median of each resample of `values`, whose `n` values it holds `weights` times each.
+    """Returns the median of each resample. A row of `weights` says how many times that resample holds each value.
 
-    `bootstrap_error` returns these weights if the sums that it is given are an identity matrix `[n, n]`.
+    `bootstrap_error` passes such weights to its statistic if its sums are an identity matrix `[n, n]`.
     """
     return np.array([np.median(np.repeat(values, row)) for row in np.rint(weights).astype(np.int64)])
 

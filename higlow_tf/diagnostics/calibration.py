@@ -17,10 +17,10 @@ from higlow_tf.diagnostics.weighted_points import WeightedPoints
 from higlow_tf.errors import InputError
 
 __all__ = [
-    "CalibrationReport",
+    "CalibrationScores",
     "CalibrationVerdict",
     "CoverageCurve",
-    "calibration_report",
+    "calibration_scores",
     "calibration_verdict",
     "coverage_curve",
 ]
@@ -50,11 +50,11 @@ class CoverageCurve:
 
 
 @dataclass(frozen=True, eq=False)
-class CalibrationReport:
-    """All that is measured of a set of posteriors whose truths are known.
+class CalibrationScores:
+    """All measurements of a set of posteriors whose truths are known.
 
     Attributes:
-        scores: RMSE, R2 and mean pull**2.
+        parameters: RMSE, R2 and mean pull**2 of the posterior means.
         coverage: Coverage of highest-density regions of many masses.
         coverage_68, coverage_95: The same at two masses, as metrics.
         ranks: Distribution of the ranks of the truth in each marginal, by parameter name.
@@ -64,7 +64,7 @@ class CalibrationReport:
         num_rows: Number of posteriors.
     """
 
-    scores: ParameterScores
+    parameters: ParameterScores
     coverage: CoverageCurve
     coverage_68: Metric
     coverage_95: Metric
@@ -76,7 +76,7 @@ class CalibrationReport:
 
     def metrics(self) -> dict[str, Metric]:
         """The numbers under flat names, as they go to metrics.json."""
-        metrics = {"coverage_68": self.coverage_68, "coverage_95": self.coverage_95, **self.scores.metrics()}
+        metrics = {"coverage_68": self.coverage_68, "coverage_95": self.coverage_95, **self.parameters.metrics()}
         if self.information_gain is not None:
             metrics["information_gain_nats"] = self.information_gain
         metrics["tarp_68"] = self.tarp_68
@@ -131,7 +131,7 @@ def coverage_curve(
     return CoverageCurve(levels, is_inside.mean(axis=0), error, len(indices))
 
 
-def calibration_report(
+def calibration_scores(
     theta_points: ArrayLike,
     log_mass: ArrayLike,
     truth: ArrayLike,
@@ -143,11 +143,11 @@ def calibration_report(
     box: tuple[ArrayLike, ArrayLike] | None = None,
     num_bootstrap: int = NUM_BOOTSTRAP,
     seed: int = 0,
-) -> CalibrationReport:
+) -> CalibrationScores:
     """Measures posteriors against the parameters that their maps were simulated with.
 
     Definition: see `parameter_scores`, `coverage`, `marginal_ranks`, `rank_ecdf`, `tarp_ranks`;
-        information_gain = mean(log p(truth | map) - log p(truth)), a proper score: what the maps tell, less what a
+        information_gain = mean(log p(truth | map) - log p(truth)), a proper score: what the maps tell, minus what a
         miscalibration costs.
 
     What it can and cannot show: the prior itself is calibrated and gains no information; look at both.
@@ -164,7 +164,7 @@ def calibration_report(
         seed: Seed of resamples, references and bands.
 
     Returns:
-        `CalibrationReport`. Errors are None, with an `InputWarning`, below four simulations.
+        `CalibrationScores`. Errors are None, with an `InputWarning`, below four simulations.
 
     Raises:
         InputError: If shapes disagree or a number lies outside its range.
@@ -172,7 +172,7 @@ def calibration_report(
     posterior = WeightedPoints(theta_points, log_mass, truth)
     num_rows, num_parameters = posterior.truth.shape
     options = {"num_bootstrap": num_bootstrap, "seed": seed}
-    scores = parameter_scores(posterior.truth, posterior.mean, posterior.sd, simulation, names, **options)
+    parameters = parameter_scores(posterior.truth, posterior.mean, posterior.sd, simulation, names, **options)
     # All parameters are tested at once.
     band_mass = 1 - (1 - _VERDICT_LEVEL) / num_parameters
     ranks = marginal_ranks(theta_points, log_mass, truth)
@@ -181,8 +181,8 @@ def calibration_report(
     if log_prior_density is not None:
         prior = np.broadcast_to(np.asarray(log_prior_density, np.float64), num_rows)
         gain = paired_difference(posterior.log_density_at_truth(), prior, simulation, **options)
-    return CalibrationReport(
-        scores=scores,
+    return CalibrationScores(
+        parameters=parameters,
         coverage=coverage_curve(hpd_level, simulation, **options),
         coverage_68=coverage(hpd_level, simulation, 0.68, **options),
         coverage_95=coverage(hpd_level, simulation, 0.95, **options),
@@ -198,30 +198,30 @@ def calibration_report(
     )
 
 
-def calibration_verdict(report: CalibrationReport) -> CalibrationVerdict:
+def calibration_verdict(scores: CalibrationScores) -> CalibrationVerdict:
     """Says in words whether posteriors are calibrated.
 
     Definition: calibrated, if
         0.68 lies in the 95 % interval of coverage_68,
         1 lies in the 95 % interval of the mean pull**2 (average over parameters), and
         the distribution of ranks of every parameter lies inside its band (95 % for all parameters together).
-    Intervals are value -+ t * error with Student's t for one simulation less than there are; an error is taken no smaller than
-    independent Gaussian posteriors would have, so that a chance agreement of few rows is no proof.
+    Intervals are value -+ t * error. Student's t has one degree of freedom less than there are simulations. The error is at
+    least that of independent Gaussian posteriors, so that a chance agreement of few rows is no proof.
 
-    What it can and cannot show: an exact posterior fails at least one of the three checks in about one of ten cases.
+    What it can and cannot show: an exact posterior fails one or more of the three checks in about a tenth of all cases.
 
     Returns:
         `CalibrationVerdict`.
     """
-    num_simulations = report.coverage.num_simulations
-    pull2 = report.scores.average["pull2"]
-    if report.coverage_68.error is None or pull2.error is None:
+    num_simulations = scores.coverage.num_simulations
+    pull2 = scores.parameters.average["pull2"]
+    if scores.coverage_68.error is None or pull2.error is None:
         return CalibrationVerdict(None, (f"Too few simulations to tell: {num_simulations}.",))
     factor = float(student_t.ppf(0.5 + _VERDICT_LEVEL / 2, num_simulations - 1))
-    num_values = report.num_rows * len(report.ranks)
-    coverage_ok, first = _coverage_check(report.coverage_68, report.num_rows, factor)
+    num_values = scores.num_rows * len(scores.ranks)
+    coverage_ok, first = _coverage_check(scores.coverage_68, scores.num_rows, factor)
     pull_ok, second = _pull2_check(pull2, num_values, factor)
-    outside = [name for name, ecdf in report.ranks.items() if not ecdf.is_inside]
+    outside = [name for name, ecdf in scores.ranks.items() if not ecdf.is_inside]
     third = (
         f"The ranks of {' and '.join(outside)} leave their band: the marginal posteriors are biased or of the wrong width."
         if outside

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import ArrayLike
 from scipy.ndimage import uniform_filter
 from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
@@ -12,8 +11,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from higlow_tf.diagnostics.bootstrap import NUM_BOOTSTRAP, bootstrap_error, halving_floor, sums_by_simulation
-from higlow_tf.diagnostics.fields import as_simulation, log10_field, overdensity
-from higlow_tf.diagnostics.power_spectrum import power_spectrum
+from higlow_tf.diagnostics.fields import MAP_FIELDS
+from higlow_tf.diagnostics.map_samples import MapSamples, MapSet
 from higlow_tf.errors import InputError
 
 __all__ = ["ClassifierTest", "classifier_test", "map_features"]
@@ -51,11 +50,7 @@ class ClassifierTest:
 
 
 def classifier_test(
-    real_maps: ArrayLike,
-    real_simulation: ArrayLike,
-    generated_maps: ArrayLike,
-    generated_simulation: ArrayLike,
-    box_size_mpc_h: float,
+    samples: MapSamples,
     *,
     seed: int = 0,
 ) -> ClassifierTest:
@@ -65,64 +60,55 @@ def classifier_test(
         auc = mean over generated maps g of the share of real maps r of the same fold with score(g) > score(r), ties half
         score: log-odds of a logistic regression on the standardised `map_features`
 
-    Convention: cross-validated in 5 folds of simulations: a simulation index has all of its maps, real and generated, in one
-        fold, so that no score comes from a classifier that saw the same parameters. The classifier is linear: with
+    Convention: cross-validated in 5 folds of simulations: all maps of a simulation index, real and generated, are in
+        one fold. No score comes from a classifier that saw the same parameters. The classifier is linear: with
         hundreds of maps it finds small shifts of the features, as of the power, that boosted trees miss.
-        The error is that of the AUC linearised in the shares [2], simulations resampled, both sides together
-        where they hold the same; the training of the classifier is not repeated. The floor is `halving_floor` of
-        auc - 0.5 with 20 halvings of the real simulations; as the halves differ in parameters, it is generous.
+        The error is that of the AUC linearised in the shares [2]. Simulations are resampled, on both sides together where
+        they are the same. The classifier is not trained again. The floor is `halving_floor` of auc - 0.5 with 20
+        halvings of the real simulations. It is generous, because the halves differ in parameters.
 
-    Units: maps in physical units, positive.
+    Units: maps in physical units; an AUC has none.
 
-    What it can and cannot show: differences that no single statistic was chosen for. An AUC of 0.5 says that this classifier
-        with these features and this many maps sees none. A spread of a feature that is too wide or too narrow, at the
-        right mean, is hardly seen: see the sd ratios of `compare_power`.
+    What it can and cannot show: differences that no single statistic was chosen for. An AUC of 0.5 says that this
+        classifier with these features and this many maps sees none. It hardly sees a feature with the right mean whose
+        spread is too wide or too narrow: see the sd ratios of `compare_power`.
 
     Checked against: equal and shifted distributions whose AUC is known.
 
     Args:
-        real_maps, generated_maps: `[N, n, n]` and `[M, n, n]`; generated at the parameters of the real ones, or else the
-            classifier finds the parameters.
-        real_simulation, generated_simulation: Simulation of each map, `[N]` and `[M]`.
-        box_size_mpc_h: Side of the box, Mpc/h.
+        samples: Real maps, and maps generated at their parameters: at others, the classifier finds the parameters.
         seed: Seed of folds, halvings and resamples.
 
     Returns:
         A `ClassifierTest`. Error and floor are None, with an `InputWarning`, below four simulations.
 
     Raises:
-        InputError: If pixels are not finite and positive, shapes disagree, or a side has fewer than two simulations.
+        InputError: If a side has fewer than two simulations.
 
     References:
         [1] Lopez-Paz & Oquab. Revisiting Classifier Two-Sample Tests. ICLR 2017. https://arxiv.org/abs/1610.06545
         [2] DeLong et al. Comparing the areas under correlated ROC curves. Biometrics 44, 837 (1988).
     """
-    real, generated = map_features(real_maps, box_size_mpc_h), map_features(generated_maps, box_size_mpc_h)
-    if real.shape[1] != generated.shape[1]:
-        raise InputError(
-            "generated_maps: expected maps of as many pixels as the real ones. "
-            f"Received: {np.shape(generated_maps)[1:]} and {np.shape(real_maps)[1:]}."
-        )
-    real_simulation = as_simulation(real_simulation, len(real), "real_simulation")
-    generated_simulation = as_simulation(generated_simulation, len(generated), "generated_simulation")
+    real, real_simulation = map_features(samples.real), samples.real.simulation
+    generated, simulation = map_features(samples.generated), samples.generated.simulation
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_FOLD_STREAM,)))
-    real_share, share, accuracy = _shares(real, real_simulation, generated, generated_simulation, rng)
+    real_share, share, accuracy = _shares(real, real_simulation, generated, simulation, rng)
     real_indices, real_sums = sums_by_simulation(real_share[:, None], real_simulation)
-    indices, sums = sums_by_simulation(share[:, None], generated_simulation)
+    indices, sums = sums_by_simulation(share[:, None], simulation)
     error = bootstrap_error(
-        lambda one, other: one[:, 1] / one[:, 0] + other[:, 1] / other[:, 0],
+        lambda real_totals, totals: real_totals[:, 1] / real_totals[:, 0] + totals[:, 1] / totals[:, 0],
         real_sums,
         sums,
-        is_paired=np.array_equal(real_indices, indices),
+        is_paired=samples.is_paired,
         num_bootstrap=NUM_BOOTSTRAP,
         seed=seed,
         name="classifier_test",
     )
 
-    def real_against_real(one: np.ndarray, _: np.ndarray) -> np.ndarray:
-        """Deviations of the first few halvings; row i of `one` marks the simulations of the first half."""
+    def real_against_real(half: np.ndarray, _: np.ndarray) -> np.ndarray:
+        """Deviations of the first few halvings; row i of `half` marks the simulations of the first half."""
         deviations = []
-        for in_half in one[:_NUM_FLOOR_TESTS] > 0:
+        for in_half in half[:_NUM_FLOOR_TESTS] > 0:
             is_first = np.isin(real_simulation, real_indices[in_half])
             sides = real[~is_first], real_simulation[~is_first], real[is_first], real_simulation[is_first]
             deviations.append(_shares(*sides, rng)[1].mean() - 0.5)
@@ -140,20 +126,16 @@ def classifier_test(
     )
 
 
-def map_features(maps: ArrayLike, box_size_mpc_h: float) -> Float[np.ndarray, "N F"]:
-    """Numbers of a map that do not change under shifts, rotations and reflections.
+def map_features(map_set: MapSet) -> Float[np.ndarray, "N F"]:
+    """Numbers of each map that do not change under shifts, rotations and reflections.
 
     Returns:
         `[N, F]`: ln P(k) of the log10 map and of the overdensity; percentiles, mean, standard deviation, skewness and
         kurtosis of log10; standard deviation and skewness of its means over all patches of 2, 4 and 8 pixels, and mean
         and standard deviation of its standard deviation within them.
-
-    Raises:
-        InputError: If a pixel is not finite and positive.
     """
-    log10_maps = log10_field(maps)
-    spectra = [power_spectrum(field, box_size_mpc_h).power_mpc2_h2 for field in (log10_maps, overdensity(maps))]
-    features = [np.log(np.maximum(power, _TINY)) for power in spectra]
+    log10_maps = map_set.field("log10")
+    features = [np.log(np.maximum(map_set.power(name).power_mpc2_h2, _TINY)) for name in MAP_FIELDS]
     features.append(np.percentile(log10_maps, _PERCENTILES, axis=(1, 2)).T)
     features.append(np.stack([log10_maps.mean(axis=(1, 2)), *_shape(log10_maps)], axis=1))
     centred = log10_maps - log10_maps.mean(axis=(1, 2), keepdims=True)
@@ -181,9 +163,11 @@ def _shares(
     generated_simulation: np.ndarray,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """For each real map the share of generated ones with a higher score, for each generated map that of real ones with a lower.
+    """Compares scores within each fold, in which they come from one classifier.
 
-    Both within the fold, in which scores come from one classifier. Last: the accuracy.
+    Returns:
+        For each real map, the share of generated maps with a higher score; for each generated map, the share of real maps
+        with a lower score; and the accuracy.
     """
     real_fold, fold = _folds(real_simulation, generated_simulation, rng)
     real_share, share = np.empty(len(real)), np.empty(len(generated))
@@ -197,11 +181,11 @@ def _shares(
             np.concatenate([real[~in_real], generated[~in_generated]]),
             np.repeat([0, 1], [np.count_nonzero(~in_real), np.count_nonzero(~in_generated)]),
         )
-        one, other = (classifier.decision_function(x) for x in (real[in_real], generated[in_generated]))
-        ranks = rankdata(np.concatenate([one, other]))
-        real_share[in_real] = 1 - (ranks[: len(one)] - rankdata(one)) / len(other)
-        share[in_generated] = (ranks[len(one) :] - rankdata(other)) / len(one)
-        is_right[0][in_real], is_right[1][in_generated] = one < 0, other >= 0
+        real_score, score = (classifier.decision_function(x) for x in (real[in_real], generated[in_generated]))
+        ranks = rankdata(np.concatenate([real_score, score]))
+        real_share[in_real] = 1 - (ranks[: len(real_score)] - rankdata(real_score)) / len(score)
+        share[in_generated] = (ranks[len(real_score) :] - rankdata(score)) / len(real_score)
+        is_right[0][in_real], is_right[1][in_generated] = real_score < 0, score >= 0
     return real_share, share, float(0.5 * (is_right[0].mean() + is_right[1].mean()))
 
 

@@ -4,11 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import ArrayLike
 
 from higlow_tf.diagnostics.bootstrap import NUM_BOOTSTRAP, bootstrap_error, halving_floor, sums_by_simulation
-from higlow_tf.diagnostics.fields import FIELDS, as_simulation
-from higlow_tf.diagnostics.power_spectrum import power_spectrum
+from higlow_tf.diagnostics.map_samples import MapSamples, MapSet
 from higlow_tf.errors import InputError
 
 __all__ = ["PowerComparison", "compare_power"]
@@ -49,11 +47,7 @@ class PowerComparison:
 
 
 def compare_power(
-    real_maps: ArrayLike,
-    real_simulation: ArrayLike,
-    generated_maps: ArrayLike,
-    generated_simulation: ArrayLike,
-    box_size_mpc_h: float,
+    samples: MapSamples,
     *,
     field: str = "log10",
     num_bootstrap: int = NUM_BOOTSTRAP,
@@ -67,21 +61,19 @@ def compare_power(
 
     Convention: as `power_spectrum`. Simulations are resampled with all their maps. Where both sides hold the same
         simulation indices (maps generated at the parameters of the test simulations) each resample takes the same
-        simulations on both sides, so that the spread of the parameters cancels; otherwise the sides are resampled
+        simulations on both sides, so that the spread of the parameters cancels. Otherwise the sides are resampled
         independently. The floor is `halving_floor` of the same ratio.
 
-    Units: maps in physical units, positive for field="log10"; power in (Mpc/h)**2, the fields having no unit.
+    Units: maps in physical units; power in (Mpc/h)**2, as the fields have no unit.
 
-    What it can and cannot show: that the two-point structure and its spread over maps are right. Compare at the same
-        parameters: P(k) changes with them. The floor scales with simulations, not with maps a simulation, so give both
-        sides about as many maps a simulation.
+    What it can and cannot show: whether the two-point structure and its spread over maps are right. Compare at the same
+        parameters: P(k) changes with them. The floor scales with the number of simulations, not of maps: give both sides
+        about as many maps a simulation.
 
     Checked against: the analytic error of the mean power of white noise.
 
     Args:
-        real_maps, generated_maps: `[N, n, n]` and `[M, n, n]`.
-        real_simulation, generated_simulation: Simulation of each map, `[N]` and `[M]`.
-        box_size_mpc_h: Side of the box, Mpc/h.
+        samples: Real and generated maps.
         field: "log10" or "overdensity": which field of the maps is measured.
         num_bootstrap: Number of resamples.
         seed: Seed of the resamples and halvings.
@@ -90,36 +82,28 @@ def compare_power(
         A `PowerComparison`. Errors and floors are None, with an `InputWarning`, below four simulations.
 
     Raises:
-        InputError: If shapes disagree, pixels are not finite or (log10) not positive, or the real maps do not vary.
+        InputError: If the field is unknown, or the power of the real maps does not differ from map to map.
     """
-    if field not in FIELDS:
-        raise InputError(f'field: expected "log10" or "overdensity". Received: {field!r}.')
-    real, generated = FIELDS[field](real_maps), FIELDS[field](generated_maps)
-    if real.shape[1:] != generated.shape[1:]:
-        raise InputError(
-            f"generated_maps: expected maps of {real.shape[1:]} pixels like the real ones. "
-            f"Received: {generated.shape[1:]}."
-        )
-    real_indices, real_sums, k_h_mpc = _power_sums(real, real_simulation, box_size_mpc_h, "real_simulation")
-    indices, sums, _ = _power_sums(generated, generated_simulation, box_size_mpc_h, "generated_simulation")
+    real_sums, sums = _power_sums(samples.real, field), _power_sums(samples.generated, field)
     real_mean, real_sd = _moments(real_sums.sum(axis=0))
     if np.any(real_sd <= _SMALLEST_RELATIVE_SD * real_mean):
         raise InputError(
-            f"real_maps: expected maps whose power differs from map to map. Received: {len(real)} maps without scatter."
+            "real_maps: expected maps whose power differs from map to map. "
+            f"Received: {len(samples.real)} maps without scatter."
         )
     error = bootstrap_error(
         _ratios,
         real_sums,
         sums,
-        is_paired=np.array_equal(real_indices, indices),
+        is_paired=samples.is_paired,
         num_bootstrap=num_bootstrap,
         seed=seed,
         name="compare_power",
     )
-    floor = halving_floor(lambda one, other: _ratios(one, other) - 1, real_sums, len(indices), seed)
+    floor = halving_floor(lambda half, rest: _ratios(half, rest) - 1, real_sums, len(sums), seed)
     mean, sd = _moments(sums.sum(axis=0))
     return PowerComparison(
-        k_h_mpc=k_h_mpc,
+        k_h_mpc=samples.real.power(field).k_h_mpc,
         real_mean_mpc2_h2=real_mean,
         real_sd_mpc2_h2=real_sd,
         generated_mean_mpc2_h2=mean,
@@ -131,20 +115,16 @@ def compare_power(
         sd_ratio_error=None if error is None else error[1],
         sd_ratio_floor=None if floor is None else floor[1],
         field=field,
-        num_real_simulations=len(real_indices),
-        num_generated_simulations=len(indices),
+        num_real_simulations=len(real_sums),
+        num_generated_simulations=len(sums),
     )
 
 
-def _power_sums(
-    fields: np.ndarray, simulation: ArrayLike, box_size_mpc_h: float, name: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Simulation indices `[S]`, sums of 1, P and P**2 over each simulation's maps `[S, 1 + 2 K]`, and k `[K]`."""
-    simulation = as_simulation(simulation, len(fields), name)
-    spectrum = power_spectrum(fields, box_size_mpc_h)
-    power = spectrum.power_mpc2_h2
-    indices, sums = sums_by_simulation(np.hstack([power, power**2]), simulation)
-    return indices, sums, spectrum.k_h_mpc
+def _power_sums(map_set: MapSet, field: str) -> np.ndarray:
+    """Sums of 1, P and P**2 over the maps of each simulation, `[S, 1 + 2 K]`."""
+    power = map_set.power(field).power_mpc2_h2
+    _, sums = sums_by_simulation(np.hstack([power, power**2]), map_set.simulation)
+    return sums
 
 
 def _moments(totals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -155,4 +135,5 @@ def _moments(totals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _ratios(real_totals: np.ndarray, totals: np.ndarray) -> np.ndarray:
     """Mean ratio and sd ratio `[R, 2, K]`."""
-    return np.stack([one / real for one, real in zip(_moments(totals), _moments(real_totals), strict=True)], axis=1)
+    moments = zip(_moments(totals), _moments(real_totals), strict=True)
+    return np.stack([generated / real for generated, real in moments], axis=1)

@@ -17,6 +17,8 @@ from higlow_tf.files import whole_path
 __all__ = ["METRICS_FORMAT_VERSION", "Metric", "read_metrics", "write_metrics"]
 
 METRICS_FORMAT_VERSION = 1
+# Names in files of version 0.1, and what they are called now.
+_OLD_NAMES = {"nonfinite_samples_at_cosmologies": "unusable_samples_at_cosmologies"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Metric:
 def write_metrics(path: str | os.PathLike[str], metrics: Mapping[str, Metric], *, overwrite: bool = False) -> Path:
     """Writes metrics as JSON: `{"format_version": 1, name: {"value", "error", "floor", "n_simulations"}, ...}`.
 
-    A number that is not finite becomes null, which JSON has and NaN it has not. The file appears whole or not at all.
+    A number that is not finite becomes null, because JSON has no NaN. The file appears whole or not at all.
 
     Args:
         path: File to write; its folder is made if need be.
@@ -67,7 +69,7 @@ def read_metrics(path: str | os.PathLike[str]) -> dict[str, Metric]:
     """Reads a file of `write_metrics`.
 
     Returns:
-        Names and metrics, in the order of the file; null is read as None.
+        Names and metrics, in the order of the file; null is read as None, and an old name as the new one.
 
     Raises:
         InputError: If the file is missing, is not such a file, or has a newer format_version.
@@ -91,7 +93,7 @@ def read_metrics(path: str | os.PathLike[str]) -> dict[str, Metric]:
     for name, entry in content.items():
         if not isinstance(entry, dict) or set(entry) != known:
             raise InputError(f"{path}: expected the keys {sorted(known)} for metric {name!r}. Received: {entry!r}.")
-    return {name: Metric(**entry) for name, entry in content.items()}
+    return {_OLD_NAMES.get(name, name): Metric(**entry) for name, entry in content.items()}
 
 
 def _finite_or_none(number: float | int | np.integer | None) -> float | int | None:

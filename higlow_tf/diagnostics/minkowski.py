@@ -24,7 +24,7 @@ class MinkowskiFunctionals:
     Attributes:
         area: Share of the pixels above the threshold.
         perimeter: Length of the boundary per area, h/Mpc.
-        euler: Euler characteristic (pieces less holes) per area, (h/Mpc)**2.
+        euler: Euler characteristic (pieces minus holes) per area, (h/Mpc)**2.
     """
 
     area: Summary
@@ -57,8 +57,8 @@ def minkowski_functionals(
 
     Units: fields, mean and sd in the same unit; perimeter in h/Mpc, Euler characteristic in (h/Mpc)**2.
 
-    What it can and cannot show: with the area, all that is additive and does not depend on position or orientation:
-        how much lies above a threshold, how ragged and how connected it is. Not at which scale.
+    What it can and cannot show: the three together, all that is additive and does not depend on position or orientation: how
+        much lies above a threshold, how ragged it is and how connected. They do not show at which scale.
 
     Checked against: the closed forms of a Gaussian field [1, 2]; scikit-image's Euler number and Crofton perimeter.
 
@@ -121,8 +121,9 @@ def _shares(num_below: Int[np.ndarray, "n n"], num_thresholds: int) -> Float[np.
 
     cut = np.zeros(num_thresholds)
     for shift, length in _LINES:
-        other = np.roll(num_below, shift, axis=(0, 1))
-        cut += (share_above(np.maximum(num_below, other)) - share_above(np.minimum(num_below, other))) / length
+        neighbour = np.roll(num_below, shift, axis=(0, 1))
+        larger, smaller = np.maximum(num_below, neighbour), np.minimum(num_below, neighbour)
+        cut += (share_above(larger) - share_above(smaller)) / length
     corners = [np.roll(num_below, shift, axis=(0, 1)) for shift in ((0, 0), (0, 1), (1, 0), (1, 1))]
     first, second, third, fourth = (share_above(values) for values in np.sort(corners, axis=0))
     return np.stack([share_above(num_below), cut / len(_LINES), (fourth - third) - (second - first)])

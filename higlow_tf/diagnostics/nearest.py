@@ -10,7 +10,8 @@ from scipy import fft
 from scipy.stats import mannwhitneyu
 
 from higlow_tf.diagnostics.bootstrap import NUM_BOOTSTRAP, bootstrap_error, resampled_median
-from higlow_tf.diagnostics.fields import as_square_maps, log10_field
+from higlow_tf.diagnostics.fields import as_positive_maps, log10_field
+from higlow_tf.diagnostics.map_samples import MapSamples
 from higlow_tf.errors import InputError
 from higlow_tf.symmetries import NUM_SQUARE_SYMMETRIES, square_symmetry
 
@@ -59,85 +60,84 @@ class NearestTraining:
 
 
 def nearest_training_map(
-    samples: ArrayLike,
+    samples: MapSamples,
     training_maps: ArrayLike,
-    reference_maps: ArrayLike,
     *,
     num_samples: int = 64,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[str, int, int], object] | None = None,
     seed: int = 0,
 ) -> NearestTraining:
     """Finds the training map that each sample resembles most, and does the same for simulated maps never trained on.
 
     Definition:
-        u = log10(map), less its mean, divided by its standard deviation
+        u = log10(map), minus its mean, divided by its standard deviation
         distance(a, b) = min over shifts and the 8 symmetries T of the square of mean((u_a - T u_b)**2)
                        = 2 - 2 * max over T of mean(u_a * T u_b)
         sample_distance = min over the training maps
 
-    Convention: all periodic shifts at once by FFT, in float32 (distances to 1e-5). As each map is standardised by itself, a
-        copy that was only made brighter or stronger is found too. A constant map has distance 2. The error resamples
-        maps, each by itself.
+    Convention: all periodic shifts at once by FFT, in float32 (distances to 1e-5). Each map is standardised by itself, so that
+        a brighter or stronger copy is found too. A constant map has distance 2. The error resamples single maps.
 
-    Units: maps in physical units, positive; distances have none.
+    Units: maps in physical units; distances have none.
 
-    What it can and cannot show: copies, whole and moved, also noisy ones. A collage of patches of several training maps
-        is not found. The distance also depends on smoothness: samples that are too smooth are somewhat nearer to
-        everything, which shows as a ratio a little below 1 and not as memorising. Take reference maps from other
-        simulations, at the parameters of the samples.
+    What it can and cannot show: whole copies, also moved and noisy copies. It does not find a collage of patches of several
+        training maps. The distance also depends on smoothness: samples that are too smooth are a little nearer to
+        everything. The ratio is then a little below 1, which is not memorising. Take real maps of simulations that the
+        model was not trained on, at the parameters of the generated maps.
 
     Checked against: the minimum over all moves by brute force.
 
     Args:
-        samples: Generated maps `[N, n, n]`.
-        training_maps: Maps that the model was trained on, `[M, n, n]`.
-        reference_maps: Simulated maps that it was not trained on, `[R, n, n]`.
-        num_samples: How many samples, and how many reference maps, are looked at; chosen at random if there are more.
-        progress: Called as `progress(done, total)` with numbers of training maps.
+        samples: Generated maps, which are looked at, and real maps as the reference: the model was not trained on these.
+        training_maps: Maps that the model was trained on, `[T, n, n]`, positive.
+        num_samples: How many maps of each side are looked at; chosen at random if there are more.
+        progress: Called as `progress("nearest training map", done, total)` with numbers of training maps.
         seed: Seed of the choice and the resamples.
 
     Returns:
         A `NearestTraining`.
 
     Raises:
-        InputError: If maps are not square, positive and of one size, `num_samples` is not positive, or a reference map is
-            a training map.
+        InputError: If training maps are not square, finite, positive and of the size of the samples, `num_samples` is not
+            positive, or a real map is a training map.
     """
     if num_samples < 1:
         raise InputError(f"num_samples: expected a positive number of samples. Received: {num_samples}.")
-    training = as_square_maps(training_maps, "training_maps")
-    samples, reference = as_square_maps(samples, "samples"), as_square_maps(reference_maps, "reference_maps")
-    for name, maps in (("samples", samples), ("reference_maps", reference)):
-        if maps.shape[1:] != training.shape[1:]:
-            raise InputError(
-                f"{name}: expected maps of {training.shape[1:]} pixels like the training maps. Received: {maps.shape[1:]}."
-            )
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_CHOICE_STREAM,)))
-    sample_index, reference_index = (np.sort(rng.permutation(len(maps))[:num_samples]) for maps in (samples, reference))
-    queries = _standardised(np.concatenate([samples[sample_index], reference[reference_index]]))
-    distance, nearest = _nearest(queries, training, progress)
-    distances = np.split(distance, [len(sample_index)])
-    if distances[1].min() < _ROUNDING:
+    training = as_positive_maps(training_maps, "training_maps")
+    if training.shape[1] != samples.real.num_pixels:
         raise InputError(
-            "reference_maps: expected maps that the model was not trained on. Received: map "
-            f"{reference_index[np.argmin(distances[1])]}, which is a training map."
+            f"training_maps: expected maps of {samples.real.maps.shape[1:]} pixels like the samples. "
+            f"Received: {training.shape[1:]}."
+        )
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_CHOICE_STREAM,)))
+    sample_index = np.sort(rng.permutation(len(samples.generated))[:num_samples])
+    reference_index = np.sort(rng.permutation(len(samples.real))[:num_samples])
+    fields = [samples.generated.field("log10")[sample_index], samples.real.field("log10")[reference_index]]
+    distance, nearest = _nearest(_standardised(np.concatenate(fields)), training, progress)
+    sample_distance, reference_distance = np.split(distance, [len(sample_index)])
+    if reference_distance.min() < _ROUNDING:
+        raise InputError(
+            "real_maps: expected maps that the model was not trained on. Received: map "
+            f"{reference_index[np.argmin(reference_distance)]}, which is a training map."
         )
     error = bootstrap_error(
-        lambda sample, other: resampled_median(distances[0], sample) / resampled_median(distances[1], other),
-        np.eye(len(distances[0])),
-        np.eye(len(distances[1])),
+        lambda weights, reference_weights: (
+            resampled_median(sample_distance, weights) / resampled_median(reference_distance, reference_weights)
+        ),
+        np.eye(len(sample_distance)),
+        np.eye(len(reference_distance)),
         num_bootstrap=NUM_BOOTSTRAP,
         seed=seed,
         name="nearest_training_map",
     )
-    ratio = float(np.median(distances[0]) / np.median(distances[1]))
-    p_value = float(mannwhitneyu(*distances, alternative="less").pvalue)
-    num_copies = int(np.count_nonzero(distances[0] < _COPY_SHARE * distances[1].min()))
+    ratio = float(np.median(sample_distance) / np.median(reference_distance))
+    p_value = float(mannwhitneyu(sample_distance, reference_distance, alternative="less").pvalue)
+    num_copies = int(np.count_nonzero(sample_distance < _COPY_SHARE * reference_distance.min()))
     return NearestTraining(
         sample_index=sample_index,
-        sample_distance=distances[0],
+        sample_distance=sample_distance,
         sample_nearest=nearest[: len(sample_index)],
-        reference_distance=distances[1],
+        reference_distance=reference_distance,
         ratio=ratio,
         error=None if error is None else float(error),
         p_value=p_value,
@@ -146,17 +146,16 @@ def nearest_training_map(
     )
 
 
-def _standardised(maps: np.ndarray) -> np.ndarray:
-    """log10 maps of zero mean whose squares sum to one, float32; a constant map becomes zero."""
-    fields = log10_field(maps)
-    fields -= fields.mean(axis=(1, 2), keepdims=True)
+def _standardised(fields: np.ndarray) -> np.ndarray:
+    """Fields of zero mean whose squares sum to 1, float32; a constant field becomes zero."""
+    fields = fields - fields.mean(axis=(1, 2), keepdims=True)
     norm = np.sqrt(np.sum(fields**2, axis=(1, 2), keepdims=True))
-    varies = norm > _ROUNDING_DEX * maps.shape[1]
+    varies = norm > _ROUNDING_DEX * fields.shape[1]
     return np.divide(fields, norm, out=np.zeros_like(fields), where=varies).astype(np.float32)
 
 
 def _nearest(
-    queries: np.ndarray, training: np.ndarray, progress: Callable[[int, int], None] | None
+    queries: np.ndarray, training: np.ndarray, progress: Callable[[str, int, int], object] | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Smallest distance of each query `[Q]`, and to which training map `[Q]`."""
     num_pixels = training.shape[1]
@@ -167,7 +166,7 @@ def _nearest(
     nearest = np.zeros(len(queries), np.int64)
     size = max(1, _CHUNK_PIXELS // num_pixels**2)
     for start in range(0, len(training), size):
-        chunk = fft.rfft2(_standardised(training[start : start + size]))
+        chunk = fft.rfft2(_standardised(log10_field(training[start : start + size])))
         for query, turned in enumerate(spectra):
             for spectrum in turned:
                 correlation = _largest_correlation(chunk * spectrum, num_pixels, largest[query])
@@ -175,7 +174,7 @@ def _nearest(
                 if correlation[best] > largest[query]:
                     largest[query], nearest[query] = correlation[best], start + best
         if progress is not None:
-            progress(min(start + size, len(training)), len(training))
+            progress("nearest training map", min(start + size, len(training)), len(training))
     return np.maximum(2.0 - 2.0 * largest, 0.0), nearest
 
 

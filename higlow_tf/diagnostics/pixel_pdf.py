@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import ArrayLike
 
 from higlow_tf.diagnostics.bootstrap import MIN_SIMULATIONS, NUM_BOOTSTRAP, bootstrap_error, halving_floor
-from higlow_tf.diagnostics.fields import as_simulation, as_square_maps
+from higlow_tf.diagnostics.map_samples import MapSamples, MapSet
 from higlow_tf.errors import InputError
 
 __all__ = ["TAIL_PROBABILITY", "PixelPDF", "pixel_pdf"]
@@ -32,10 +31,10 @@ class PixelPDF:
         ratio_floor: What abs(ratio - 1) is on average for real against real; None with too few simulations.
         real_extremes_log10_hi, generated_extremes_log10_hi: Smallest and largest pixel of each side.
         generated_fraction_outside: Share of generated pixels below the smallest or above the largest real one.
-        worst_central_log10_hi, worst_central_ratio: The bin whose ratio is furthest from one, of those between the 1st
+        worst_central_log10_hi, worst_central_ratio: The bin whose ratio is furthest from 1, of those between the 1st
             and the 99th percentile of the real pixels.
-        worst_central_ratio_error, worst_central_ratio_floor: Error of the ratio of that bin; what abs(ratio - 1) of the
-            worst bin, whichever it is, is on average for real against real. None with too few simulations.
+        worst_central_ratio_error, worst_central_ratio_floor: Error of the ratio of that bin, and the mean of the largest
+            abs(ratio - 1) of all these bins for real against real. None with too few simulations.
         tail_log10_hi: The quantiles 1e-3 and 1 - 1e-3 of the real pixels.
         tail_ratio: Mass of generated over that of real pixels, below and above them (these pixels included).
         tail_ratio_error, tail_ratio_floor: Its error and floor; None with too few simulations.
@@ -65,10 +64,7 @@ class PixelPDF:
 
 
 def pixel_pdf(
-    real_maps: ArrayLike,
-    real_simulation: ArrayLike,
-    generated_maps: ArrayLike,
-    generated_simulation: ArrayLike,
+    samples: MapSamples,
     *,
     bin_width_dex: float = 0.1,
     num_bootstrap: int = NUM_BOOTSTRAP,
@@ -85,20 +81,19 @@ def pixel_pdf(
     Convention: log10; bin edges are multiples of `bin_width_dex`, so that one stray pixel moves no bin. The same
         simulation indices on both sides are resampled together, as in `compare_power`.
 
-    Units: maps in physical units, positive. Densities per dex.
+    Units: maps in physical units. Densities per dex.
 
     Empty bins: bins to which fewer than four real simulations contribute are dropped (with fewer simulations than four:
-        bins without real pixels). What is generated there shows in the extremes and in `generated_fraction_outside`.
+        bins without real pixels). Generated pixels in them show in the extremes and in `generated_fraction_outside`.
 
     What it can and cannot show: one-point statistics only; shuffled pixels have the same PDF. In the far tails a bin
-        without generated pixels has ratio 0 and error 0: read it against the floor. Pixels of a simulation go together,
-        above all bright ones: the tails are known by simulations, not by pixels.
+        without generated pixels has ratio 0 and error 0: read it against the floor. Pixels of a simulation are not
+        independent, above all bright pixels: the error of the tails depends on the number of simulations, not of pixels.
 
     Checked against: the closed form of a Gaussian.
 
     Args:
-        real_maps, generated_maps: `[N, n, n]` and `[M, n, n]`.
-        real_simulation, generated_simulation: Simulation of each map, `[N]` and `[M]`.
+        samples: Real and generated maps.
         bin_width_dex: Width of a bin.
         num_bootstrap: Number of resamples.
         seed: Seed of the resamples and halvings.
@@ -107,22 +102,21 @@ def pixel_pdf(
         A `PixelPDF`.
 
     Raises:
-        InputError: If pixels are not finite and positive, shapes disagree, or the bin width is not positive.
+        InputError: If the bin width is not positive, or real simulations have no bin of pixels in common.
     """
     if not (np.isfinite(bin_width_dex) and bin_width_dex > 0):
         raise InputError(f"bin_width_dex: expected a positive number. Received: {bin_width_dex}.")
-    real, generated = _positive_maps(real_maps, "real_maps"), _positive_maps(generated_maps, "generated_maps")
-    simulation = as_simulation(real_simulation, len(real), "real_simulation")
-    generated_simulation = as_simulation(generated_simulation, len(generated), "generated_simulation")
-
+    real, generated = samples.real.maps, samples.generated.maps
     low, start, stop, high = np.quantile(real, _QUANTILES, method="inverted_cdf")
     first, first_central, last_central, last = np.floor(
         np.log10([real.min(), start, stop, real.max()], dtype=np.float64) / bin_width_dex
     ).astype(int)
     bins = np.arange(first, last + 1)
-    indices, real_sums = _counts_by_simulation(real, simulation, (low, high), bins, bin_width_dex)
-    generated_indices, sums = _counts_by_simulation(generated, generated_simulation, (low, high), bins, bin_width_dex)
-    is_kept = np.count_nonzero(real_sums[:, 3:], axis=0) >= min(MIN_SIMULATIONS, len(indices))
+    real_sums, sums = (
+        _counts_by_simulation(map_set, (low, high), bins, bin_width_dex)
+        for map_set in (samples.real, samples.generated)
+    )
+    is_kept = np.count_nonzero(real_sums[:, 3:], axis=0) >= min(MIN_SIMULATIONS, len(real_sums))
     bins = bins[is_kept]
     is_central = (bins >= first_central) & (bins <= last_central)
     if not is_central.any():
@@ -133,9 +127,7 @@ def pixel_pdf(
     real_sums, sums = real_sums[:, columns], sums[:, columns]
     real_share, share = _shares(real_sums.sum(axis=0)), _shares(sums.sum(axis=0))
     ratio = share / real_share  # of the two tails, then of the bins
-    error, floor = _error_and_floor(
-        real_sums, sums, is_central, np.array_equal(indices, generated_indices), num_bootstrap, seed
-    )
+    error, floor = _error_and_floor(real_sums, sums, is_central, samples.is_paired, num_bootstrap, seed)
     worst = int(np.argmax(np.where(is_central, np.abs(ratio[2:] - 1), -1.0)))
     log10_hi = (bins + 0.5) * bin_width_dex
     return PixelPDF(
@@ -157,51 +149,42 @@ def pixel_pdf(
         tail_ratio=ratio[:2],
         tail_ratio_error=None if error is None else error[:2],
         tail_ratio_floor=None if floor is None else floor[:2],
-        num_real_simulations=len(indices),
-        num_generated_simulations=len(generated_indices),
+        num_real_simulations=len(real_sums),
+        num_generated_simulations=len(sums),
     )
-
-
-def _positive_maps(maps: ArrayLike, name: str) -> np.ndarray:
-    maps = as_square_maps(maps, name)
-    if maps.min() <= 0:
-        raise InputError(f"{name}: expected positive pixels. Received: {np.count_nonzero(maps <= 0)} that are not.")
-    return maps
 
 
 def _extremes(maps: np.ndarray) -> tuple[float, float]:
     return float(np.log10(float(maps.min()))), float(np.log10(float(maps.max())))
 
 
-def _counts_by_simulation(
-    maps: np.ndarray, simulation: np.ndarray, tails: tuple[float, float], bins: np.ndarray, width: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Simulation indices `[S]` and, for each, its numbers of pixels, in the lower and upper tail, and in each bin.
+def _counts_by_simulation(map_set: MapSet, tails: tuple[float, float], bins: np.ndarray, width: float) -> np.ndarray:
+    """For each simulation its numbers of pixels: all, in the lower tail, in the upper tail, and in each bin.
 
     The counts are `[S, 1 + 2 + num_bins]`.
     """
-    indices = np.unique(simulation)
-    sums = np.zeros((len(indices), 3 + len(bins)))
-    for row, index in zip(sums, indices, strict=True):
-        pixels = maps[simulation == index].ravel()
-        in_bin = np.floor(np.log10(pixels, dtype=np.float64) / width).astype(np.int64) - bins[0]
+    sums = np.zeros((len(map_set.simulation_indices), 3 + len(bins)))
+    for row, index in zip(sums, map_set.simulation_indices, strict=True):
+        is_of_simulation = map_set.simulation == index
+        pixels = map_set.maps[is_of_simulation].ravel()
+        in_bin = np.floor(map_set.field("log10")[is_of_simulation].ravel() / width).astype(np.int64) - bins[0]
         row[:3] = pixels.size, np.count_nonzero(pixels <= tails[0]), np.count_nonzero(pixels >= tails[1])
         row[3:] = np.bincount(in_bin[(in_bin >= 0) & (in_bin < len(bins))], minlength=len(bins))
-    return indices, sums
+    return sums
 
 
 def _error_and_floor(
     real_sums: np.ndarray, sums: np.ndarray, is_central: np.ndarray, is_paired: bool, num_bootstrap: int, seed: int
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Of the ratio of each share, and as the floor's last entry that of the worst central bin, whichever it is."""
+    """Error and floor of the ratio of each share; the last entry of the floor is that of the worst central bin."""
     real_share = _shares(real_sums.sum(axis=0))
     ratio = _shares(sums.sum(axis=0)) / real_share
 
     def linearised_ratio(real_totals: np.ndarray, totals: np.ndarray) -> np.ndarray:
         return (_shares(totals) - ratio * _shares(real_totals)) / real_share
 
-    def deviation(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        deviations = np.abs(_shares(one) - _shares(other)) / real_share
+    def deviation(half: np.ndarray, rest: np.ndarray) -> np.ndarray:
+        deviations = np.abs(_shares(half) - _shares(rest)) / real_share
         return np.column_stack([deviations, deviations[:, 2:][:, is_central].max(axis=1)])
 
     error = bootstrap_error(

@@ -4,11 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import ArrayLike
 
 from higlow_tf.diagnostics.bootstrap import NUM_BOOTSTRAP, bootstrap_error, resampled_median
-from higlow_tf.diagnostics.fields import as_simulation
-from higlow_tf.diagnostics.log_power import log_power
+from higlow_tf.diagnostics.map_samples import MapSamples, MapSet
 from higlow_tf.errors import InputError
 
 __all__ = ["PowerR2", "power_r2_by_cosmology"]
@@ -47,11 +45,7 @@ class PowerR2:
 
 
 def power_r2_by_cosmology(
-    real_maps: ArrayLike,
-    real_simulation: ArrayLike,
-    generated_maps: ArrayLike,
-    generated_simulation: ArrayLike,
-    box_size_mpc_h: float,
+    samples: MapSamples,
     *,
     num_cosmologies: int = 30,
     field: str = "log10",
@@ -70,16 +64,13 @@ def power_r2_by_cosmology(
 
     What it can and cannot show: the mean spectrum at each cosmology by itself, so that errors of opposite sign do not
         cancel. A spectrum that falls by decades has a large denominator: R2 = 0.99 is a typical error of a tenth of the
-        scatter over k, so read it beside its floor. Maps of one simulation share a box and its modes, which the
-        halves share too and the generated maps do not: the floor is therefore a little too high.
+        scatter over k. Read it beside its floor. Maps of one simulation share a box and its modes. The halves share them
+        too, and generated maps do not: the floor is therefore a little too high.
 
     Checked against: closed forms (equal spectra; spectra off by a constant factor).
 
     Args:
-        real_maps, generated_maps: `[N, n, n]` and `[M, n, n]`.
-        real_simulation, generated_simulation: Simulation of each map, `[N]` and `[M]`; a generated map has the index of the
-            simulation whose parameters it was given.
-        box_size_mpc_h: Side of the box, Mpc/h.
+        samples: Real and generated maps. A generated map has the index of the simulation whose parameters it was given.
         num_cosmologies: How many of the simulations of both sides are looked at; chosen at random if there are more.
         field: "log10" or "overdensity": which field of the maps is measured.
         seed: Seed of the choice, the halvings and the resamples.
@@ -88,22 +79,18 @@ def power_r2_by_cosmology(
         A `PowerR2`. The error is None, with an `InputWarning`, below four simulations.
 
     Raises:
-        InputError: If shapes disagree, a map has no power, no simulation is on both sides, or `num_cosmologies` is not
-            positive.
+        InputError: If the field is unknown, a map has no power, no simulation is on both sides, or `num_cosmologies` is
+            not positive.
     """
     if num_cosmologies < 1:
         raise InputError(f"num_cosmologies: expected a positive number. Received: {num_cosmologies}.")
-    real_maps, generated_maps = np.asarray(real_maps), np.asarray(generated_maps)
-    real_simulation = as_simulation(real_simulation, len(real_maps), "real_simulation")
-    generated_simulation = as_simulation(generated_simulation, len(generated_maps), "generated_simulation")
-    common = np.intersect1d(real_simulation, generated_simulation)
+    common = np.intersect1d(samples.real.simulation_indices, samples.generated.simulation_indices)
     if not len(common):
         raise InputError(
             "generated_simulation: expected indices of the real simulations. Received: none that the real maps have."
         )
     chosen = np.sort(_generator(seed, _CHOICE_STREAM).permutation(common)[:num_cosmologies])
-    k_h_mpc, real = _log10_power(real_maps, real_simulation, chosen, box_size_mpc_h, field, "real_maps")
-    _, generated = _log10_power(generated_maps, generated_simulation, chosen, box_size_mpc_h, field, "generated_maps")
+    real, generated = (_log10_power(map_set, chosen, field) for map_set in (samples.real, samples.generated))
     real_mean, generated_mean = (np.array([power.mean(axis=0) for power in side]) for side in (real, generated))
     scatter = np.sum((real_mean - real_mean.mean(axis=1, keepdims=True)) ** 2, axis=1)
     r2 = 1 - np.sum((real_mean - generated_mean) ** 2, axis=1) / scatter
@@ -124,20 +111,18 @@ def power_r2_by_cosmology(
         minimum=float(r2.min()),
         median_error=None if median_error is None else float(median_error),
         median_floor=None if floor_r2 is None else float(np.median(floor_r2)),
-        k_h_mpc=k_h_mpc,
+        k_h_mpc=samples.real.power(field).k_h_mpc,
         real_log10_power=real_mean,
         generated_log10_power=generated_mean,
         field=field,
     )
 
 
-def _log10_power(
-    maps: np.ndarray, simulation: np.ndarray, chosen: np.ndarray, box_size_mpc_h: float, field: str, name: str
-) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Bin centres `[K]`, and log10 P(k) of the maps of each chosen simulation, a list of `[n_s, K]`."""
-    is_chosen = np.isin(simulation, chosen)
-    k_h_mpc, power = log_power(maps[is_chosen], box_size_mpc_h, field, name)
-    return k_h_mpc, [power[simulation[is_chosen] == index] / np.log(10) for index in chosen]
+def _log10_power(map_set: MapSet, chosen: np.ndarray, field: str) -> list[np.ndarray]:
+    """log10 P(k) of the maps of each chosen simulation, a list of `[n_s, K]`."""
+    is_chosen = np.isin(map_set.simulation, chosen)
+    power = map_set.log_power(field, is_chosen)
+    return [power[map_set.simulation[is_chosen] == index] / np.log(10) for index in chosen]
 
 
 def _noise(real: list[np.ndarray], num_generated: list[int], seed: int) -> np.ndarray | None:
@@ -149,7 +134,7 @@ def _noise(real: list[np.ndarray], num_generated: list[int], seed: int) -> np.nd
     for s, power in enumerate(real):
         half = len(power) // 2
         halves = [np.split(rng.permutation(power), [half]) for _ in range(_NUM_HALVINGS)]
-        squares = [np.sum((one.mean(axis=0) - other.mean(axis=0)) ** 2) for one, other in halves]
+        squares = [np.sum((first.mean(axis=0) - second.mean(axis=0)) ** 2) for first, second in halves]
         scale = (1 / len(power) + 1 / num_generated[s]) / (1 / half + 1 / (len(power) - half))
         noise[s] = np.mean(squares) * scale
     return noise

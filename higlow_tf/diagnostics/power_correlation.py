@@ -7,7 +7,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from higlow_tf.diagnostics.bootstrap import NUM_BOOTSTRAP, bootstrap_error, halving_floor
-from higlow_tf.diagnostics.fields import FIELDS, as_simulation, as_square_maps
+from higlow_tf.diagnostics.map_samples import MapSamples, MapSet
 from higlow_tf.diagnostics.power_spectrum import power_spectrum
 from higlow_tf.errors import InputError
 
@@ -23,7 +23,7 @@ class PowerCorrelation:
 
     Attributes:
         k_h_mpc: Bin centres `[K]`, h/Mpc.
-        correlation: `[K, K]`, one on the diagonal.
+        correlation: `[K, K]`, 1 on the diagonal.
     """
 
     k_h_mpc: Float[np.ndarray, " K"]
@@ -40,7 +40,8 @@ class CorrelationComparison:
         difference: generated - real.
         error: Its bootstrap error over simulations; None with too few simulations.
         floor: What abs(difference) is on average for real against real; None with too few simulations.
-        mean_difference: Mean of the difference over all pairs of two bins: one number, which no choice of a pair has made large.
+        mean_difference: Mean of the difference over all pairs of two bins: one number that
+            does not depend on the choice of a pair.
         mean_difference_error, mean_difference_floor: Its error and floor; None with too few simulations.
         field: "log10" or "overdensity".
         num_real_simulations, num_generated_simulations: How many simulations stand behind it.
@@ -67,7 +68,8 @@ def power_correlation(fields: ArrayLike, box_size_mpc_h: float) -> PowerCorrelat
         correlation = cov(P(k), P(k')) / (sd(P(k)) sd(P(k')))      over the maps; P as in `power_spectrum`
 
     What it can and cannot show: Gaussian fields of one power spectrum have the unit matrix, up to noise of
-        1 / sqrt(N); what is off the diagonal is the four-point structure of the maps and the spread of their parameters.
+        1 / sqrt(N); other elements off the diagonal come from the four-point structure of the maps and from the spread of
+        their parameters.
 
     Checked against: NumPy's `corrcoef`.
 
@@ -81,17 +83,14 @@ def power_correlation(fields: ArrayLike, box_size_mpc_h: float) -> PowerCorrelat
     Raises:
         InputError: As `power_spectrum`, or if the power does not differ from map to map.
     """
-    fields = as_square_maps(fields, "fields")
-    k_h_mpc, _, sums = _sums_of_products(fields, np.zeros(len(fields)), box_size_mpc_h, "fields")
-    return PowerCorrelation(k_h_mpc, _correlation(sums[0], len(k_h_mpc)))
+    spectrum = power_spectrum(fields, box_size_mpc_h)
+    power = spectrum.power_mpc2_h2
+    sums = _sums_of_products(power, np.zeros(len(power)), "fields")
+    return PowerCorrelation(spectrum.k_h_mpc, _correlation(sums[0], len(spectrum.k_h_mpc)))
 
 
 def compare_power_correlation(
-    real_maps: ArrayLike,
-    real_simulation: ArrayLike,
-    generated_maps: ArrayLike,
-    generated_simulation: ArrayLike,
-    box_size_mpc_h: float,
+    samples: MapSamples,
     *,
     field: str = "log10",
     seed: int = 0,
@@ -102,17 +101,15 @@ def compare_power_correlation(
         maps; the same simulation indices on both sides are resampled together, as in `compare_power`. The floor is
         `halving_floor` of the same difference.
 
-    Units: maps in physical units, positive for field="log10". Correlations have none.
+    Units: maps in physical units. Correlations have none.
 
-    What it can and cannot show: that maps vary as simulations do, beyond the sd in each bin. The spread of the parameters
-        is a large part of it: compare at the same parameters.
+    What it can and cannot show: whether maps vary as simulations do, beyond the sd in each bin. The spread of the
+        parameters is a large part of it: compare at the same parameters.
 
     Checked against: the analytic error 1 / sqrt(N) of a vanishing correlation; the floor of four simulations by hand.
 
     Args:
-        real_maps, generated_maps: `[N, n, n]` and `[M, n, n]`.
-        real_simulation, generated_simulation: Simulation of each map, `[N]` and `[M]`.
-        box_size_mpc_h: Side of the box, Mpc/h.
+        samples: Real and generated maps.
         field: "log10" or "overdensity": which field of the maps is measured.
         seed: Seed of the resamples and halvings.
 
@@ -120,85 +117,63 @@ def compare_power_correlation(
         A `CorrelationComparison`. Error and floor are None, with an `InputWarning`, below four simulations.
 
     Raises:
-        InputError: If shapes disagree, pixels are not finite or (log10) not positive, or the power of a side does not
-            differ from map to map.
+        InputError: If the field is unknown, or the power of a side does not differ from map to map.
     """
-    if field not in FIELDS:
-        raise InputError(f'field: expected "log10" or "overdensity". Received: {field!r}.')
-    real, generated = FIELDS[field](real_maps), FIELDS[field](generated_maps)
-    if real.shape[1:] != generated.shape[1:]:
-        raise InputError(
-            f"generated_maps: expected maps of {real.shape[1:]} pixels like the real ones. "
-            f"Received: {generated.shape[1:]}."
-        )
-    k_h_mpc, real_indices, real_sums = _sums_of_products(
-        real, as_simulation(real_simulation, len(real), "real_simulation"), box_size_mpc_h, "real_maps"
-    )
-    _, indices, sums = _sums_of_products(
-        generated,
-        as_simulation(generated_simulation, len(generated), "generated_simulation"),
-        box_size_mpc_h,
-        "generated_maps",
-    )
+    real_sums, sums = (_sums_of_set(map_set, field) for map_set in (samples.real, samples.generated))
+    k_h_mpc = samples.real.power(field).k_h_mpc
+    shape, pairs = (len(k_h_mpc), len(k_h_mpc)), np.triu_indices(len(k_h_mpc), k=1)
 
-    def difference(real_totals: np.ndarray, totals: np.ndarray) -> np.ndarray:
-        return _correlation(totals, len(k_h_mpc)) - _correlation(real_totals, len(k_h_mpc))
-
-    pairs = np.triu_indices(len(k_h_mpc), k=1)
-
-    def both(real_totals: np.ndarray, totals: np.ndarray) -> np.ndarray:
-        """The flat matrix, and after it the mean over the pairs of two bins."""
-        matrix = difference(real_totals, totals)
+    def matrix_and_mean(real_totals: np.ndarray, totals: np.ndarray) -> np.ndarray:
+        """The difference as a flat matrix, and after it its mean over the pairs of two bins."""
+        matrix = _correlation(totals, len(k_h_mpc)) - _correlation(real_totals, len(k_h_mpc))
         flat = matrix.reshape(*matrix.shape[:-2], -1)
         return np.concatenate([flat, matrix[..., pairs[0], pairs[1]].mean(axis=-1, keepdims=True)], axis=-1)
 
     error = bootstrap_error(
-        both,
+        matrix_and_mean,
         real_sums,
         sums,
-        is_paired=np.array_equal(real_indices, indices),
+        is_paired=samples.is_paired,
         num_bootstrap=NUM_BOOTSTRAP,
         seed=seed,
         name="compare_power_correlation",
     )
-    floor = halving_floor(both, real_sums, len(indices), seed)
-    shape = (len(k_h_mpc), len(k_h_mpc))
+    floor = halving_floor(matrix_and_mean, real_sums, len(sums), seed)
     real_totals, totals = real_sums.sum(axis=0), sums.sum(axis=0)
+    difference = matrix_and_mean(real_totals, totals)
     return CorrelationComparison(
         k_h_mpc=k_h_mpc,
         real=_correlation(real_totals, len(k_h_mpc)),
         generated=_correlation(totals, len(k_h_mpc)),
-        difference=difference(real_totals, totals),
+        difference=difference[:-1].reshape(shape),
         error=None if error is None else error[:-1].reshape(shape),
         floor=None if floor is None else floor[:-1].reshape(shape),
-        mean_difference=float(both(real_totals, totals)[-1]),
+        mean_difference=float(difference[-1]),
         mean_difference_error=None if error is None else float(error[-1]),
         mean_difference_floor=None if floor is None else float(floor[-1]),
         field=field,
-        num_real_simulations=len(real_indices),
-        num_generated_simulations=len(indices),
+        num_real_simulations=len(real_sums),
+        num_generated_simulations=len(sums),
     )
 
 
-def _sums_of_products(
-    fields: np.ndarray, simulation: np.ndarray, box_size_mpc_h: float, name: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Bin centres `[K]`, simulation indices `[S]`, and sums over the maps of each of 1, P and P P', `[S, 1 + K + K * K]`.
+def _sums_of_set(map_set: MapSet, field: str) -> np.ndarray:
+    return _sums_of_products(map_set.power(field).power_mpc2_h2, map_set.simulation, map_set.name_of("maps"))
+
+
+def _sums_of_products(power: np.ndarray, simulation: np.ndarray, name: str) -> np.ndarray:
+    """Sums of 1, P and P P' over the maps of each simulation, `[S, 1 + K + K * K]`.
 
     P is here the power less its mean over all maps, over its standard deviation: moments of such numbers lose no digits.
     """
-    spectrum = power_spectrum(fields, box_size_mpc_h)
-    power = spectrum.power_mpc2_h2
     mean, sd = power.mean(axis=0), power.std(axis=0)
     if np.any(sd <= _SMALLEST_RELATIVE_SD * mean):
         raise InputError(
             f"{name}: expected maps whose power differs from map to map. Received: {len(power)} maps without scatter."
         )
     relative = (power - mean) / sd
-    indices = np.unique(simulation)
-    rows = [relative[simulation == index] for index in indices]
-    sums = np.stack([np.concatenate([[len(row)], row.sum(axis=0), (row.T @ row).ravel()]) for row in rows])
-    return spectrum.k_h_mpc, indices, sums
+    rows = [relative[simulation == index] for index in np.unique(simulation)]
+    return np.stack([np.concatenate([[len(row)], row.sum(axis=0), (row.T @ row).ravel()]) for row in rows])
 
 
 def _correlation(totals: np.ndarray, num_bins: int) -> np.ndarray:

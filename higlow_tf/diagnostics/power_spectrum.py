@@ -65,13 +65,16 @@ def power_spectrum(fields: ArrayLike, box_size_mpc_h: float) -> PowerSpectrum:
     width = 2 * np.pi / box_size_mpc_h
     multiples = np.arange(1, num_pixels // 2 + 1)
     edges = (np.append(multiples, multiples[-1] + 1) - 0.5) * width
+    power = np.stack([_averaged_power(np.asarray(field, np.float64), box_size_mpc_h, edges) for field in fields])
+    modes = np.bincount(mode_bins(num_pixels).ravel())[multiples]
+    return PowerSpectrum(multiples * width, power, modes)
+
+
+def _averaged_power(field, box_size_mpc_h, edges):
     # One thread and so NumPy's FFT: the numbers do not depend on whether pyFFTW happens to be installed.
-    spectra = [
-        get_power(np.asarray(field, np.float64), box_size_mpc_h, bins=edges, dimensionless=False, nthreads=1)
-        for field in fields
-    ]
-    modes = np.rint(np.asarray(spectra[0].nsamples)).astype(np.int64)
-    return PowerSpectrum(multiples * width, np.stack([spectrum.power for spectrum in spectra]), modes)
+    spectrum = get_power(field, box_size_mpc_h, bins=edges, dimensionless=False, nthreads=1)
+    # powerbox 1.0, which not every supported NumPy can have, returns a record; before, the power came first in a list.
+    return spectrum[0] if isinstance(spectrum, (list, tuple)) else spectrum.power
 
 
 def mode_bins(num_pixels: int) -> Int[np.ndarray, "n n"]:

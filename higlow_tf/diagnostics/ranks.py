@@ -56,8 +56,8 @@ def marginal_ranks(theta_points: ArrayLike, log_mass: ArrayLike, truth: ArrayLik
         rank = integral of p(theta_p | map) up to the true theta_p
 
     Convention: the marginal mass of each value is spread over its cell, whose edges lie halfway to the neighbouring
-        values, and the cumulative mass is interpolated between the edges by a monotone cubic. No half cell is lost, neither
-        for grids nor for draws.
+        values. The cumulative mass is interpolated between the edges by a monotone cubic. Grids and draws are treated
+        alike, and no half cell is lost.
 
     Args:
         theta_points, log_mass, truth: See `WeightedPoints`.
@@ -88,14 +88,15 @@ def rank_ecdf(ranks: ArrayLike, simulation: ArrayLike, *, band_mass: float = 0.9
 
     Definition:
         ecdf(z) = mean(ranks <= z), at z = 0.01, 0.02, ..., 0.99
-        n * ecdf(z) ~ Binomial(n, z) at each z; the band takes the same two-sided tail probability at every z, chosen by
-        simulation such that uniform ranks stay inside everywhere in a share `band_mass` of cases
+        n * ecdf(z) ~ Binomial(n, z) at each z; the band has the same two-sided tail probability at every z. It is
+        chosen by simulation: in a share `band_mass` of cases, uniform ranks stay inside at every z
 
     Convention: ranks of maps of one simulation are not independent, and the binomial law needs independent ones. n is
         therefore the number of independent ranks with the same variance of the curve,
             n = sum_z ecdf (1 - ecdf) / sum_z var(ecdf),  var from the scatter between simulations,
-        rounded down, not above the number of rows and not below that of simulations of equal size. With one map a
-        simulation it is the number of rows and the band is exact; else it is as good as the estimated variance.
+        rounded down. It is at most the number of rows, and at least that of simulations (of as many maps each). With one
+        map a simulation it is the number of rows, and the band is exact. Otherwise it is as good as the estimated
+        variance.
 
     What it can and cannot show: a posterior that always returns the prior has uniform ranks. Errors that compensate between
         different truths do not show.

@@ -9,14 +9,15 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from higlow_tf.diagnostics.bootstrap import NUM_BOOTSTRAP, bootstrap_error, halving_floor, sums_by_simulation
-from higlow_tf.diagnostics.fields import as_simulation
-from higlow_tf.diagnostics.log_power import log_power
+from higlow_tf.diagnostics.map_samples import MapSamples, MapSet
 from higlow_tf.errors import InputError, InputWarning
 
 __all__ = ["ResponseComparison", "power_response"]
 
-# Simulations a coefficient that a resample (63 % of them distinct) or a half needs for a stable regression.
+# Simulations for each coefficient: a resample (63 % of them are distinct) and a half must give a stable regression too.
 _SIMULATIONS_PER_COEFFICIENT = 4
+
+_FIELD = "log10"
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,7 @@ class ResponseComparison:
 
 
 def power_response(
-    real_maps: ArrayLike,
-    real_theta: ArrayLike,
-    real_simulation: ArrayLike,
-    generated_maps: ArrayLike,
-    generated_theta: ArrayLike,
-    generated_simulation: ArrayLike,
-    box_size_mpc_h: float,
+    samples: MapSamples,
     *,
     parameter_names: Sequence[str],
     at: ArrayLike | None = None,
@@ -68,24 +63,21 @@ def power_response(
         ln P(k) = c + sum_i g_i d_i + sum_(i <= j) h_ij d_i d_j,      d = theta - at
         real, generated = g_i = d ln P(k) / d theta_i at `at`
 
-    Convention: P(k) of log10 maps, natural logarithm, as `log_power`. The mean of ln P of a map lies below the ln of the mean P
-        by an amount that the parameters do not change, so that the derivatives are the same for Gaussian fields.
+    Convention: P(k) of log10 maps, natural logarithm. The mean of ln P of a map lies below the ln of the mean P. For
+        Gaussian fields the parameters do not change the difference, and the derivatives are the same.
 
-    Units: maps in physical units, positive; derivatives in 1 / unit of the parameter.
+    Units: maps in physical units; derivatives in 1 / unit of the parameter.
 
-    What it can and cannot show: whether the model uses its condition and by how much, which comparisons over all
-        parameters together do not: a generator that mixes up the parameters keeps the mean P(k). Only two-point structure,
-        near one point. Where ln P is not quadratic over the whole range both sides are wrong alike.
+    What it can and cannot show: whether the model uses its condition, and by how much. Comparisons over all parameters
+        together do not show it: a generator that mixes up the parameters keeps the mean P(k). It sees two-point structure
+        only, near one point. If ln P is not quadratic over the whole range, both sides are wrong alike.
 
     Checked against: spectra that are exactly quadratic, and the derivative of the lognormal suite's own power.
 
     Args:
-        real_maps, generated_maps: `[N, n, n]` and `[M, n, n]`.
-        real_theta, generated_theta: Parameters of each map, `[N, P]` and `[M, P]`.
-        real_simulation, generated_simulation: Simulation of each map, `[N]` and `[M]`.
-        box_size_mpc_h: Side of the box, Mpc/h.
+        samples: Real and generated maps with their parameters.
         parameter_names: Names of the `P` parameters.
-        at: Where the derivative is taken, `[P]`; None for the middle of the range of `real_theta`.
+        at: Where the derivative is taken, `[P]`; None for the middle of the range of the parameters of the real maps.
         seed: Seed of the resamples and halvings.
 
     Returns:
@@ -93,30 +85,26 @@ def power_response(
         for two parameters).
 
     Raises:
-        InputError: If shapes disagree, a map has no power, `at` lies outside the range of `real_theta`, or the parameters
-            do not determine the regression.
+        InputError: If the samples have no parameters or another number than there are names, a map has no power, `at`
+            lies outside the range of the parameters of the real maps, or the parameters do not determine the regression.
     """
     names = tuple(parameter_names)
-    real_theta = _as_theta(real_theta, len(names), "real_theta")
-    generated_theta = _as_theta(generated_theta, len(names), "generated_theta")
+    real_theta, generated_theta = (_theta_of(map_set, len(names)) for map_set in (samples.real, samples.generated))
     low, high = real_theta.min(axis=0), real_theta.max(axis=0)
     at = 0.5 * (low + high) if at is None else np.asarray(at, np.float64)
     if at.shape != low.shape or not np.all((at >= low) & (at <= high)):
         raise InputError(f"at: expected parameters [P] within {low} and {high}. Received: {at}.")
     unit = np.where(high > low, 0.5 * (high - low), 1.0)  # the normal matrix needs numbers of order one
-    k_h_mpc, real_indices, real_sums = _regression_sums(
-        real_maps, (real_theta - at) / unit, real_simulation, box_size_mpc_h, "real"
-    )
-    _, indices, sums = _regression_sums(
-        generated_maps, (generated_theta - at) / unit, generated_simulation, box_size_mpc_h, "generated"
-    )
+    real_sums = _regression_sums(samples.real, (real_theta - at) / unit)
+    sums = _regression_sums(samples.generated, (generated_theta - at) / unit)
+    k_h_mpc = samples.real.power(_FIELD).k_h_mpc
 
     def slopes(totals: np.ndarray) -> np.ndarray:
         return _slopes(totals, len(k_h_mpc), len(names)) / unit[:, None]
 
     def both_and_difference(real_totals: np.ndarray, totals: np.ndarray) -> np.ndarray:
-        one, other = slopes(real_totals), slopes(totals)
-        return np.stack([one, other, other - one], axis=1)
+        real_slopes, generated_slopes = slopes(real_totals), slopes(totals)
+        return np.stack([real_slopes, generated_slopes, generated_slopes - real_slopes], axis=1)
 
     real, generated, difference = both_and_difference(real_sums.sum(axis=0)[None], sums.sum(axis=0)[None])[0]
     errors, floor = (None, None, None), None
@@ -133,12 +121,12 @@ def power_response(
             both_and_difference,
             real_sums,
             sums,
-            is_paired=np.array_equal(real_indices, indices),
+            is_paired=samples.is_paired,
             num_bootstrap=NUM_BOOTSTRAP,
             seed=seed,
             name="power_response",
         )
-        floor = halving_floor(lambda one, other: slopes(one) - slopes(other), real_sums, len(sums), seed)
+        floor = halving_floor(lambda half, rest: slopes(half) - slopes(rest), real_sums, len(sums), seed)
     return ResponseComparison(
         k_h_mpc=k_h_mpc,
         at=at,
@@ -150,45 +138,40 @@ def power_response(
         difference=difference,
         difference_error=errors[2],
         floor=floor,
-        num_real_simulations=len(real_indices),
-        num_generated_simulations=len(indices),
+        num_real_simulations=len(real_sums),
+        num_generated_simulations=len(sums),
     )
 
 
-def _as_theta(theta: ArrayLike, num_parameters: int, name: str) -> np.ndarray:
-    theta = np.asarray(theta, np.float64)
-    if theta.ndim != 2 or theta.shape[1] != num_parameters or not theta.size or not np.isfinite(theta).all():
+def _theta_of(map_set: MapSet, num_parameters: int) -> np.ndarray:
+    shape = None if map_set.theta is None else map_set.theta.shape
+    if shape is None or shape[1] != num_parameters:
         raise InputError(
-            f"{name}: expected finite parameters [N, {num_parameters}], one column a name. Received: {theta.shape}."
+            f"{map_set.name_of('theta')}: expected parameters [N, {num_parameters}], one column a name. Received: {shape}."
         )
-    return theta
+    return map_set.theta
 
 
 def _quadratic(theta: np.ndarray) -> np.ndarray:
-    """All monomials up to the second degree, `[N, P]` -> `[N, Q]`: one, the parameters, their products."""
+    """All monomials up to the second degree, `[N, P]` -> `[N, Q]`: 1, the parameters, their products."""
     rows, columns = np.triu_indices(theta.shape[1])
     return np.hstack([np.ones((len(theta), 1)), theta, theta[:, rows] * theta[:, columns]])
 
 
-def _regression_sums(
-    maps: ArrayLike, theta: np.ndarray, simulation: ArrayLike, box_size_mpc_h: float, side: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Bin centres `[K]`, simulation indices `[S]`, and the normal equations of each simulation `[S, Q * (Q + K)]`."""
-    k_h_mpc, power = log_power(maps, box_size_mpc_h, "log10", f"{side}_maps")
-    if len(theta) != len(power):
-        raise InputError(f"{side}_theta: expected one row for each of {len(power)} maps. Received: {len(theta)}.")
+def _regression_sums(map_set: MapSet, theta: np.ndarray) -> np.ndarray:
+    """The normal equations of each simulation, `[S, Q * (Q + K)]`, in scaled parameters `[N, P]`."""
+    power = map_set.log_power(_FIELD)
     design = _quadratic(theta)
     products = design[:, :, None] * np.hstack([design, power])[:, None, :]
-    simulation = as_simulation(simulation, len(power), f"{side}_simulation")
-    indices, sums = sums_by_simulation(products.reshape(len(power), -1), simulation)
+    indices, sums = sums_by_simulation(products.reshape(len(power), -1), map_set.simulation)
     sums = sums[:, 1:]
     rank = np.linalg.matrix_rank(sums.sum(axis=0).reshape(products.shape[1:])[:, : design.shape[1]], hermitian=True)
     if rank < design.shape[1]:
         raise InputError(
-            f"{side}_theta: expected parameters that determine a quadratic polynomial of {design.shape[1]} coefficients. "
-            f"Received: {len(indices)} simulations that determine {rank}."
+            f"{map_set.name_of('theta')}: expected parameters that determine a quadratic polynomial of {design.shape[1]} "
+            f"coefficients. Received: {len(indices)} simulations that determine {rank}."
         )
-    return k_h_mpc, indices, sums
+    return sums
 
 
 def _slopes(totals: np.ndarray, num_bins: int, num_parameters: int) -> np.ndarray:

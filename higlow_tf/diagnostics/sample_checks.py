@@ -1,4 +1,4 @@
-"""Samples that no statistic should be asked about: not finite, not positive, far from everything seen, or empty."""
+"""Faults that a generated map has by itself: pixels that are not finite, not positive, far out of range, or all equal."""
 
 from dataclasses import dataclass
 
@@ -52,8 +52,8 @@ def check_samples(samples: ArrayLike, lowest_log10: float, highest_log10: float)
 
     Units: samples in physical units; log10 of the same unit.
 
-    What it can and cannot show: gross failures only, an overflow or a collapse. There is no error bar and no floor: real
-        maps have no such pixel, so that every count is compared with zero.
+    What it can and cannot show: gross failures only, such as an overflow or a collapse. There is no error bar and no floor:
+        real maps have no such pixel, and every count is compared with zero.
 
     Checked against: maps with planted faults.
 

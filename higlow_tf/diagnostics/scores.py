@@ -13,7 +13,7 @@ from higlow_tf.errors import InputError
 
 __all__ = ["ParameterScores", "coverage", "density_score", "paired_difference", "parameter_scores"]
 
-# Equal truths leave a variance of some rounding errors (1e-16) of their mean square, which is none.
+# Equal truths have a variance of some rounding errors (1e-16 of their mean square), which counts as none.
 _ROUNDING = 1e-12
 
 
@@ -170,7 +170,7 @@ def paired_difference(
 ) -> Metric:
     """Mean of a - b over the same rows: what two models, or a model and the truth, differ by.
 
-    The scatter that both share (a map that is hard for everyone) cancels, so that the error is far below either's.
+    The scatter that both share cancels (a map that is hard for every model). The error is then far below that of a or b.
 
     Args:
         a, b: Two numbers for each row, `[N]`.

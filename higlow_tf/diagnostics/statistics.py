@@ -3,10 +3,9 @@
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from higlow_tf.diagnostics.bispectrum import bispectrum
-from higlow_tf.diagnostics.fields import as_simulation, log10_field
+from higlow_tf.diagnostics.map_samples import MapSamples, MapSet
 from higlow_tf.diagnostics.minkowski import minkowski_functionals
 from higlow_tf.diagnostics.peaks import peak_counts, void_counts
 from higlow_tf.diagnostics.summaries import Summary, SummaryComparison, compare_summaries
@@ -34,13 +33,9 @@ _NUM_STEPS = 5
 
 
 def compare_statistics(
-    real_maps: ArrayLike,
-    real_simulation: ArrayLike,
-    generated_maps: ArrayLike,
-    generated_simulation: ArrayLike,
-    box_size_mpc_h: float,
+    samples: MapSamples,
     *,
-    progress: Callable[[int, int], object] | None = None,
+    progress: Callable[[str, int, int], object] | None = None,
     seed: int = 0,
 ) -> dict[str, SummaryComparison]:
     """Compares bispectra, Minkowski functionals, counts of peaks and voids, and texture of log10 maps.
@@ -49,16 +44,14 @@ def compare_statistics(
         of the real pixels, on both sides. Errors and floors as in `compare_summaries`: "difference" for statistics that
         cross zero and for texture, "ratio" for the others.
 
-    Units: maps in physical units, positive; deviations have none.
+    Units: maps in physical units; deviations have none.
 
-    What it can and cannot show: structure beyond P(k) and the pixel PDF. None of these alone sees everything, and many
-        numbers are compared: one of them beyond twice its error is expected.
+    What it can and cannot show: structure beyond P(k) and the pixel PDF. No single statistic sees everything. Many numbers
+        are compared: some of them exceed twice their error by chance.
 
     Args:
-        real_maps, generated_maps: `[N, n, n]` and `[M, n, n]`, of at least eight pixels a side.
-        real_simulation, generated_simulation: Simulation of each map, `[N]` and `[M]`.
-        box_size_mpc_h: Side of the box, Mpc/h.
-        progress: Called with (steps done, steps in all) after each step.
+        samples: Real and generated maps, of at least eight pixels a side.
+        progress: Called as `progress("statistics", done, total)` after each step.
         seed: Seed of the resamples and halvings.
 
     Returns:
@@ -66,36 +59,27 @@ def compare_statistics(
         "minkowski_perimeter", "minkowski_euler", "peaks", "voids" and "texture".
 
     Raises:
-        InputError: If shapes disagree, pixels are not finite and positive, or all real pixels are equal.
+        InputError: If maps are too small, or all real pixels are equal.
     """
-    real, generated = log10_field(real_maps), log10_field(generated_maps)
-    if real.shape[1:] != generated.shape[1:]:
-        raise InputError(
-            f"generated_maps: expected maps of {real.shape[1:]} pixels like the real ones. "
-            f"Received: {generated.shape[1:]}."
-        )
-    real_simulation = as_simulation(real_simulation, len(real), "real_simulation")
-    generated_simulation = as_simulation(generated_simulation, len(generated), "generated_simulation")
+    real = samples.real.field("log10")
     mean, sd = float(real.mean()), float(real.std())
     if real.min() == real.max():
         raise InputError(f"real_maps: expected pixels that differ. Received: {real.size} pixels of 10**{mean:.3g}.")
     cuts = mean, sd, grey_level_edges(real)
-    both_sides = zip(_measure(real, box_size_mpc_h, *cuts), _measure(generated, box_size_mpc_h, *cuts), strict=True)
+    both_sides = zip(_measure(samples.real, *cuts), _measure(samples.generated, *cuts), strict=True)
     comparisons = {}
     for step, (real_summaries, generated_summaries) in enumerate(both_sides, start=1):
-        for one, other in zip(real_summaries, generated_summaries, strict=True):
-            comparisons[one.name] = compare_summaries(
-                one, real_simulation, other, generated_simulation, kind=_KINDS[one.name], seed=seed
-            )
+        for real_summary, summary in zip(real_summaries, generated_summaries, strict=True):
+            name = real_summary.name
+            comparisons[name] = compare_summaries(samples, real_summary, summary, kind=_KINDS[name], seed=seed)
         if progress is not None:
-            progress(step, _NUM_STEPS)
+            progress("statistics", step, _NUM_STEPS)
     return comparisons
 
 
-def _measure(
-    fields: np.ndarray, box_size_mpc_h: float, mean: float, sd: float, edges: np.ndarray
-) -> Iterator[tuple[Summary, ...]]:
+def _measure(map_set: MapSet, mean: float, sd: float, edges: np.ndarray) -> Iterator[tuple[Summary, ...]]:
     """The summaries of one side, step by step, cut at values that come from the real fields."""
+    fields, box_size_mpc_h = map_set.field("log10"), map_set.box_size_mpc_h
     shapes = bispectrum(fields, box_size_mpc_h)
     yield shapes.equilateral, shapes.squeezed
     sets = minkowski_functionals(fields, box_size_mpc_h, _MINKOWSKI_THRESHOLDS, mean=mean, sd=sd)

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import ArrayLike
 
 from higlow_tf.diagnostics.bootstrap import NUM_BOOTSTRAP, bootstrap_error, halving_floor, sums_by_simulation
-from higlow_tf.diagnostics.fields import as_simulation
+from higlow_tf.diagnostics.map_samples import MapSamples, MapSet
 from higlow_tf.errors import InputError
 
 __all__ = ["Summary", "SummaryComparison", "compare_summaries"]
@@ -67,20 +66,11 @@ class SummaryComparison:
     num_real_simulations: int
     num_generated_simulations: int
 
-    @property
-    def worst(self) -> int:
-        """The bin with the largest abs(deviation) / max(error, floor); of abs(deviation), where there are neither."""
-        noise = np.ones_like(self.deviation)
-        if self.error is not None and self.floor is not None:
-            noise = np.maximum(np.maximum(self.error, self.floor), _ROUNDING)
-        return int(np.argmax(np.abs(self.deviation) / noise))
-
 
 def compare_summaries(
+    samples: MapSamples,
     real: Summary,
-    real_simulation: ArrayLike,
     generated: Summary,
-    generated_simulation: ArrayLike,
     *,
     kind: str,
     seed: int = 0,
@@ -89,7 +79,7 @@ def compare_summaries(
 
     Definition:
         "ratio":       deviation = mean(generated) / mean(real) - 1                        over all maps of a side
-        "difference":  deviation = (mean(generated) - mean(real)) / sd(real)               for what crosses zero
+        "difference":  deviation = (mean(generated) - mean(real)) / sd(real)               for statistics that cross zero
         error = sd over resamples of (generated_b - slope * real_b) / scale    # the ratio linearised: no resampled zero
         with slope, scale = mean(generated) / mean(real), abs(mean(real))      # is ever divided by
         or 1, sd(real)
@@ -100,17 +90,17 @@ def compare_summaries(
 
     Units: the deviation, its error and its floor have none.
 
-    Empty bins: bins in which all real maps agree (none has a peak that high, all lie above the threshold as a whole), so
-        that there is no noise to compare with, are dropped, and those with scale zero.
+    Empty bins: bins in which all real maps agree are dropped, because there is no noise to compare with: no map has a peak
+        that high, or all of every map lies above the threshold. Bins with scale zero are dropped too.
 
-    What it can and cannot show: that the mean is right at the parameters of the test maps. Neighbouring bins are
+    What it can and cannot show: whether the mean is right at the parameters of the test maps. Neighbouring bins are
         correlated, and the largest of many deviations exceeds its floor by chance.
 
     Checked against: the analytic error of the mean of independent Gaussians.
 
     Args:
-        real, generated: The same statistic in the same bins, of `N` and of `M` maps.
-        real_simulation, generated_simulation: Simulation of each map, `[N]` and `[M]`.
+        samples: The `N` real and `M` generated maps that were measured; their simulations are resampled.
+        real, generated: The same statistic in the same bins, one row for each of these maps.
         kind: "ratio" or "difference".
         seed: Seed of the resamples and halvings.
 
@@ -118,13 +108,14 @@ def compare_summaries(
         A `SummaryComparison`. Error and floor are None, with an `InputWarning`, below four simulations.
 
     Raises:
-        InputError: If the two are not the same statistic, a value is not finite, or no bin has a scale.
+        InputError: If the two are not the same statistic, there is not one row a map, a value is not finite, or no bin
+            has a scale.
     """
     if kind not in ("ratio", "difference"):
         raise InputError(f'kind: expected "ratio" or "difference". Received: {kind!r}.')
     _check_same(real, generated)
-    real_simulation = as_simulation(real_simulation, len(real.values), "real_simulation")
-    generated_simulation = as_simulation(generated_simulation, len(generated.values), "generated_simulation")
+    _check_rows(samples.real, real)
+    _check_rows(samples.generated, generated)
     real_mean, real_sd = real.values.mean(axis=0), real.values.std(axis=0)
     scale = np.abs(real_mean) if kind == "ratio" else real_sd
     is_kept = np.minimum(scale, real_sd) > _ROUNDING * np.abs(real.values).max(axis=0)
@@ -137,13 +128,13 @@ def compare_summaries(
     values = generated.values[:, is_kept]
     mean = values.mean(axis=0)
     slope = mean / real_mean if kind == "ratio" else np.ones_like(mean)
-    indices, real_sums = sums_by_simulation(real.values[:, is_kept], real_simulation)
-    generated_indices, sums = sums_by_simulation(values, generated_simulation)
+    _, real_sums = sums_by_simulation(real.values[:, is_kept], samples.real.simulation)
+    _, sums = sums_by_simulation(values, samples.generated.simulation)
     error = bootstrap_error(
         lambda real_totals, totals: (_means(totals) - slope * _means(real_totals)) / scale,
         real_sums,
         sums,
-        is_paired=np.array_equal(indices, generated_indices),
+        is_paired=samples.is_paired,
         num_bootstrap=NUM_BOOTSTRAP,
         seed=seed,
         name=f"compare_summaries of {real.name}",
@@ -161,11 +152,9 @@ def compare_summaries(
         kind=kind,
         deviation=slope - 1 if kind == "ratio" else (mean - real_mean) / scale,
         error=error,
-        floor=halving_floor(
-            lambda one, other: (_means(one) - _means(other)) / scale, real_sums, len(generated_indices), seed
-        ),
-        num_real_simulations=len(indices),
-        num_generated_simulations=len(generated_indices),
+        floor=halving_floor(lambda half, rest: (_means(half) - _means(rest)) / scale, real_sums, len(sums), seed),
+        num_real_simulations=len(real_sums),
+        num_generated_simulations=len(sums),
     )
 
 
@@ -175,12 +164,18 @@ def _check_same(real: Summary, generated: Summary) -> None:
             f"generated: expected {real.name} in the {len(real.x)} bins of the real maps. "
             f"Received: {generated.name} in {len(generated.x)} bins."
         )
-    for side, summary in (("real", real), ("generated", generated)):
-        if not np.isfinite(summary.values).all():
-            raise InputError(
-                f"{side}: expected finite values of {summary.name}. "
-                f"Received: {np.count_nonzero(~np.isfinite(summary.values))} that are not."
-            )
+
+
+def _check_rows(map_set: MapSet, summary: Summary) -> None:
+    if len(summary.values) != len(map_set):
+        raise InputError(
+            f"{map_set.side}: expected values of {summary.name} of {len(map_set)} maps. Received: {len(summary.values)} rows."
+        )
+    if not np.isfinite(summary.values).all():
+        raise InputError(
+            f"{map_set.side}: expected finite values of {summary.name}. "
+            f"Received: {np.count_nonzero(~np.isfinite(summary.values))} that are not."
+        )
 
 
 def _means(totals: np.ndarray) -> np.ndarray:

@@ -44,7 +44,7 @@ def symmetry_defect(
     num_transforms: int = 8,
     simulation: ArrayLike | None = None,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[str, int, int], object] | None = None,
 ) -> SymmetryDefect:
     """Measures how far a log-density is from the symmetries of periodic maps.
 
@@ -57,10 +57,10 @@ def symmetry_defect(
 
     Units: maps in physical units; nats per pixel, whatever density `log_prob` returns.
 
-    What it can and cannot show: the exact density has none, as CAMELS maps are periodic and their direction is chance. The
-        defect is noise that the model adds to a log-density (and to a posterior, where it does not cancel between
-        parameters). A constant density has none either. There is no floor but the rounding of `log_prob`: in float32 about
-        1e-3 nats for a log-density of 1e4, 2e-7 a pixel of a 64x64 map.
+    What it can and cannot show: the exact density has no defect: CAMELS maps are periodic, and their direction is chance. The
+        defect is noise that the model adds to a log-density, and to a posterior where it does not cancel between
+        parameters. A constant density has no defect either. The only floor is the rounding of `log_prob`: in float32 about
+        1e-3 nats for a log-density of 1e4, or 2e-7 for each pixel of a 64x64 map.
 
     Checked against: the exact lognormal density, which is symmetric, and a density that looks at one pixel.
 
@@ -71,7 +71,7 @@ def symmetry_defect(
         num_transforms: Transformed copies of each map; multiples of 8 take all symmetries of the square equally often.
         simulation: Simulation of each map, `[N]`, for the error; None for maps that are independent.
         seed: Seed of the shifts and resamples.
-        progress: Called as `progress(done, total)` after each of the transforms.
+        progress: Called as `progress("symmetry", done, total)` after each transform.
 
     Returns:
         A `SymmetryDefect`; its error is None, with an `InputWarning`, below four simulations.
@@ -96,7 +96,7 @@ def symmetry_defect(
         moved = np.stack([np.roll(turned[i], tuple(shift), axis=(0, 1)) for i, shift in enumerate(shifts)])
         values[t] = _checked(log_prob(moved, theta), len(maps))
         if progress is not None:
-            progress(t + 1, num_transforms)
+            progress("symmetry", t + 1, num_transforms)
     per_map = values.std(axis=0, ddof=1) / maps[0].size
     indices, sums = sums_by_simulation(per_map[:, None] ** 2, simulation)
     error = bootstrap_error(

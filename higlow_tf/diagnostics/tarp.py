@@ -29,10 +29,9 @@ def tarp_ranks(
         grid must be no wider than about 0.75 standard deviations of the posterior: with 1.1, exact posteriors leave the
         95 % band in 12 to 16 % of cases.
 
-    What it can and cannot show: ranks of a calibrated posterior are uniform (compare with `rank_ecdf`), and by the theorem
-        of [1] only those of the exact posterior are so for every choice of references that may depend on the map. With
-        references that do not, a posterior that always returns the prior passes. An over-confident posterior has too
-        many ranks near 0 and 1.
+    What it can and cannot show: the ranks of a calibrated posterior are uniform (test them with `rank_ecdf`). By the theorem
+        of [1], only the exact posterior has uniform ranks for all references that may depend on the map. Those here do not:
+        a posterior that always returns the prior passes. An over-confident posterior has too many ranks near 0 and 1.
 
     Args:
         theta_points, log_mass, truth: See `WeightedPoints`.

@@ -18,8 +18,8 @@ DISTANCES = (1, 2, 4)
 """Distances of the pairs, pixels along each axis."""
 
 _NUM_LEVELS = 16
-# The angle of each direction, its length for one pixel along each axis that it moves along, and where the pixels lie
-# that a row and a column need beyond the map: (below, left, right).
+# The angle of each direction, its length for one pixel along each of its axes, and on which sides it needs pixels beyond
+# the map: (below, left, right).
 _DIRECTIONS = (
     (0.0, 1.0, (0, 0, 1)),
     (np.pi / 4, np.sqrt(2), (1, 0, 1)),
@@ -29,7 +29,7 @@ _DIRECTIONS = (
 
 
 def grey_level_edges(fields: ArrayLike) -> Float[np.ndarray, " L-1"]:
-    """Quantiles of the pixels that part them into 16 grey levels of equally many pixels; take them from real maps."""
+    """Returns the quantiles that divide the pixels into 16 grey levels of equal size. Take them from real maps."""
     return np.quantile(as_square_maps(fields, "fields"), np.arange(1, _NUM_LEVELS) / _NUM_LEVELS)
 
 
@@ -47,8 +47,8 @@ def texture(fields: ArrayLike, edges: Float[np.ndarray, " L-1"]) -> Summary:
 
     Units: features of grey levels have none.
 
-    What it can and cannot show: the joint distribution of two pixels beyond their covariance, at short distances. What
-        three pixels do is not in it.
+    What it can and cannot show: the joint distribution of two pixels beyond their covariance, at short distances. It does not
+        see what three pixels do together.
 
     Checked against: the pairs counted one by one; pixels without structure.
 

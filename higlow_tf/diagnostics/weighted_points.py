@@ -78,8 +78,8 @@ class WeightedPoints:
         """Log of the posterior density at the truth, `[N]`, in nats per unit of theta.
 
         On a product grid: a cubic spline through log(mass / cell volume), which continues beyond the outermost centres.
-        For draws: a Gaussian kernel estimate (Scott's bandwidth), which is too wide: about 0.05 nats too low a parameter for a
-        thousand draws of a Gaussian, more at an edge of the prior.
+        For draws: a Gaussian kernel estimate (Scott's bandwidth). It is too wide: for a thousand draws of a Gaussian about
+        0.05 nats too low for each parameter, and more at an edge of the prior.
         """
         density = np.empty(len(self.truth))
         grid = _ProductGrid.find(self.points[0]) if self._is_shared else None
@@ -105,7 +105,7 @@ class _ProductGrid:
 
     @classmethod
     def find(cls, points: np.ndarray) -> "_ProductGrid | None":
-        """The grid of points `[G, P]` in any order; None if they are none, or one too coarse for a spline."""
+        """The grid of points `[G, P]` in any order; None if they are no such grid, or too coarse for a spline."""
         unique = [np.unique(column, return_inverse=True) for column in points.T]
         shape = tuple(len(values) for values, _ in unique)
         if min(shape) < _MIN_SPLINE_POINTS or np.prod(shape) != len(points):
@@ -115,7 +115,7 @@ class _ProductGrid:
 
     def log_density(self, log_mass: np.ndarray, truth: np.ndarray) -> float:
         values = np.empty(len(log_mass))
-        # A spline takes no -inf: no mass is put one e-fold below the least mass.
+        # A spline takes no -inf: a point without mass is put one e-fold below the least mass.
         values[self._order] = np.where(np.isfinite(log_mass), log_mass, log_mass[np.isfinite(log_mass)].min() - 1.0)
         values = values.reshape([len(axis) for axis in self._axes]) - self._log_volume
         spline = RegularGridInterpolator(self._axes, values, method="cubic", bounds_error=False, fill_value=None)

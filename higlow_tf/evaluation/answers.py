@@ -2,6 +2,7 @@
 
 import contextlib
 import warnings
+from functools import partial
 
 import numpy as np
 
@@ -36,8 +37,8 @@ class ModelAnswers:
         def density(rows):
             return np.asarray(self._model.log_prob(np.asarray(hi_maps[rows]), theta[rows]), np.float64)
 
-        inputs = [np.asarray(hi_maps), theta]
-        return self._cache.array("log_prob", inputs, lambda: self._in_chunks(density, len(theta), stage))
+        compute = partial(self._in_chunks, density, len(theta), stage)
+        return self._cache.array("log_prob", [np.asarray(hi_maps), theta], compute)
 
     def sample(self, theta, seed, stage="generated maps"):
         """One map for each row of theta, `[M, H, W]`: those of `model.sample(theta, seed)`."""
@@ -46,7 +47,8 @@ class ModelAnswers:
         def maps(rows):
             return self._model.sample(theta[rows], seed=seed, first_row=rows.start).numpy()
 
-        return self._cache.array("samples", [theta, seed], lambda: self._in_chunks(maps, len(theta), stage))
+        compute = partial(self._in_chunks, maps, len(theta), stage)
+        return self._cache.array("samples", [theta, seed], compute)
 
     def posterior(self, hi_maps):
         """`Posterior` of each map on a grid, with the stored calibration."""

@@ -9,12 +9,10 @@ from higlow_tf.evaluation.evaluation import AtOneCosmology, Evaluation, Evaluati
 from higlow_tf.evaluation.map_statistics import MapStatistics, measure_maps
 from higlow_tf.evaluation.posterior_scores import score_posteriors
 from higlow_tf.evaluation.provenance import provenance
-from higlow_tf.evaluation.spreading import spread_over_simulations, spread_points, spread_rows
+from higlow_tf.evaluation.selection import select_maps
 from higlow_tf.runs import maps_for_testing
 
 __all__ = ["evaluate_model"]
-
-_SYMMETRY_MAPS = 32
 
 
 def evaluate_model(model, test, options=None, *, label=None, training=None, cache_dir=None, progress=None):
@@ -39,28 +37,27 @@ def evaluate_model(model, test, options=None, *, label=None, training=None, cach
     if label is None:
         test, label = maps_for_testing(model.split, test)
     training = "the training maps are not at hand" if training is None else training
-    answers = ModelAnswers(model, cache_dir, progress)
+    answers, chosen = ModelAnswers(model, cache_dir, progress), select_maps(test, options)
     log_prob = answers.log_prob(test.maps, test.theta, "density of test maps")
-    rows = spread_rows(test.num_maps, options.num_samples or test.num_maps)
-    compared = test.select(rows)
+    compared = test.select(chosen.compared)
     generated = answers.sample(compared.theta, options.seed)
     is_usable = _is_usable(generated)
     not_measured, statistics, at_cosmologies, num_unusable = {}, MapStatistics(), (), 0
     if test.num_channels == 1:
         statistics = _statistics(compared, generated, is_usable, training, options, progress)
-        at_cosmologies, num_unusable = _at_cosmologies(model.parameters, answers, test, options, not_measured)
+        at_cosmologies, num_unusable = _at_cosmologies(answers, test, chosen.cosmologies, options, not_measured)
     else:
         not_measured["statistics"] = "maps are compared for one field only"
     symmetry = None
     if np.isfinite(log_prob).all():
-        symmetry = _symmetry(answers, test, options)
+        symmetry = _symmetry(answers, test.select(chosen.symmetry), options)
     else:
         not_measured["symmetry"] = "the density of a test map is not finite"
     return Evaluation(
         test=test,
         label=label,
         log_prob=log_prob,
-        rows=rows,
+        rows=chosen.compared,
         generated=generated,
         is_usable=is_usable,
         checks=check_samples(generated, *_extremes_log10(test.maps if isinstance(training, str) else training)),
@@ -69,7 +66,7 @@ def evaluate_model(model, test, options=None, *, label=None, training=None, cach
         at_cosmologies=at_cosmologies,
         num_unusable_at_cosmologies=num_unusable,
         symmetry=symmetry,
-        posteriors=_posteriors(answers, test, options, not_measured),
+        posteriors=_posteriors(answers, test, chosen.posteriors, options, not_measured),
         provenance=provenance(model, test),
         not_measured=not_measured | statistics.not_measured,
         options=options,
@@ -80,28 +77,30 @@ def _statistics(compared, generated, is_usable, training, options, progress):
     """Generated maps that can be used against the test maps at whose parameters all were drawn."""
     if not is_usable.any():
         return MapStatistics(not_measured={"all statistics": "no generated map is finite and positive"})
-    samples = MapSamples.from_arrays(
-        compared.maps,
-        compared.simulation,
-        generated[is_usable],
-        compared.simulation[is_usable],
-        compared.box_size_mpc_h,
-        real_theta=compared.theta,
-        generated_theta=compared.theta[is_usable],
-    )
+    try:
+        samples = MapSamples.from_arrays(
+            compared.maps,
+            compared.simulation,
+            generated[is_usable],
+            compared.simulation[is_usable],
+            compared.box_size_mpc_h,
+            real_theta=compared.theta,
+            generated_theta=compared.theta[is_usable],
+        )
+    except InputError as error:
+        return MapStatistics(not_measured={"all statistics": str(error)})
     names = compared.parameters.names
     return measure_maps(samples, training, parameter_names=names, seed=options.seed, progress=progress)
 
 
-def _at_cosmologies(parameters, answers, test, options, not_measured):
+def _at_cosmologies(answers, test, chosen, options, not_measured):
     """P(k) at a few test simulations, and the number of generated maps that cannot be used.
 
     A simulation with fewer than two usable maps on a side is left out, which `not_measured` is told.
     """
-    if not options.num_cosmologies:
+    if not len(chosen):
         return (), 0
     theta = test.theta_by_simulation
-    chosen = spread_points(parameters.normalize(theta), options.num_cosmologies)
     repeated = np.repeat(theta[chosen], options.maps_per_cosmology, axis=0)
     # The next seed: other noise than that of the maps at the parameters of each test map.
     generated = answers.sample(repeated, options.seed + 1, "maps at single cosmologies")
@@ -125,18 +124,18 @@ def _at_cosmologies(parameters, answers, test, options, not_measured):
     return tuple(results), int(np.sum(~is_usable))
 
 
-def _symmetry(answers, test, options):
-    chosen = test.select(spread_over_simulations(test.simulation, _SYMMETRY_MAPS))
-
+def _symmetry(answers, chosen, options):
     def log_prob(maps, theta):
         return answers.log_prob(maps, theta, "density of shifted maps")
 
     return symmetry_defect(log_prob, np.asarray(chosen.maps), np.asarray(chosen.theta), seed=options.seed)
 
 
-def _posteriors(answers, test, options, not_measured):
+def _posteriors(answers, test, rows, options, not_measured):
+    if not len(rows):
+        return None
     try:
-        return score_posteriors(answers, test, options.num_posteriors, seed=options.seed)
+        return score_posteriors(answers, test.select(rows), seed=options.seed)
     except InputError as error:
         not_measured["posteriors"] = str(error)
     return None

@@ -1,12 +1,10 @@
-"""All statistics of generated maps against test maps; a model is not asked any more."""
+"""All statistics of generated maps against test maps. No model is needed here."""
 
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from higlow_tf.diagnostics import PixelPDF, PowerComparison, compare_power, pixel_pdf
+from higlow_tf.diagnostics import MAP_FIELDS, PixelPDF, PowerComparison, compare_power, pixel_pdf
 from higlow_tf.diagnostics.bootstrap import MIN_SIMULATIONS
 from higlow_tf.diagnostics.classifier import ClassifierTest, classifier_test
 from higlow_tf.diagnostics.nearest import NearestTraining, nearest_training_map
@@ -17,10 +15,8 @@ from higlow_tf.diagnostics.statistics import compare_statistics
 from higlow_tf.diagnostics.summaries import SummaryComparison
 from higlow_tf.errors import InputError, InputWarning
 
-__all__ = ["FIELDS", "FIELD_NAMES", "MapStatistics", "measure_maps"]
+__all__ = ["MapStatistics", "measure_maps"]
 
-FIELDS = ("log10", "overdensity")
-FIELD_NAMES = {"log10": "log10 maps", "overdensity": "overdensity"}
 _NUM_THREADS = 2
 
 
@@ -29,7 +25,7 @@ class MapStatistics:
     """Generated maps against test maps; what could not be measured is None or empty, with the reason.
 
     Attributes:
-        powers: P(k) of each of `FIELDS`.
+        powers: P(k) of each of `MAP_FIELDS`.
         pdf: Pixels.
         correlation: Correlation of P(k) between bins.
         summaries: Other statistics, by the names of `compare_statistics`.
@@ -51,64 +47,50 @@ class MapStatistics:
     not_measured: dict[str, str] = field(default_factory=dict)
 
 
-def measure_maps(compared, generated, is_usable, training, *, seed, progress):
-    """Measures all statistics, those that take long beside each other.
+def measure_maps(samples, training, *, parameter_names, seed, progress=None):
+    """Measures all statistics of two samples of maps. Those that take long run beside each other.
 
     Args:
-        compared: `HIMapDataset` of the test maps, `M` of them, of one channel.
-        generated: One map at the parameters of each, `[M, H, W]`.
-        is_usable: Which generated maps are finite and positive, `[M]`; the others are left out.
+        samples: `MapSamples` of the test maps and of maps generated at their parameters, both with theta.
         training: Maps that the model learned from, `[T, H, W]`, or in words why they are not at hand.
+        parameter_names: Names of the parameters in theta.
         seed: Seed of resamples.
-        progress: Called as `progress(done, total)`.
+        progress: Called as `progress("statistics", done, total)`.
 
     Returns:
         `MapStatistics`. A statistic that these maps are too few for is not measured.
     """
-    if not is_usable.any():
-        return MapStatistics(not_measured={"all statistics": "no generated map is finite and positive"})
-    samples, tasks, reasons, results = generated[is_usable], {}, {}, {}
+    tasks, reasons, results = {}, {}, {}
     if isinstance(training, str):
         reasons["nearest"] = training
     else:
-        tasks["nearest"] = lambda: nearest_training_map(samples, training, compared.maps, seed=seed)
-    tasks |= _tasks(compared, samples, is_usable, seed)
+        tasks["nearest"] = lambda: nearest_training_map(samples, training, seed=seed)
+    tasks |= _tasks(samples, parameter_names, seed)
     with warnings.catch_warnings(), ThreadPoolExecutor(_NUM_THREADS) as pool:
-        if compared.num_simulations < MIN_SIMULATIONS:
+        if len(samples.real.simulation_indices) < MIN_SIMULATIONS:
             # Each statistic would say it once more.
             warnings.simplefilter("ignore", InputWarning)
         futures = {name: pool.submit(task) for name, task in tasks.items()}
         for done, (name, future) in enumerate(futures.items()):
-            progress(done, len(futures))
+            if progress is not None:
+                progress("statistics", done, len(futures))
             try:
                 results[name] = future.result()
             except InputError as error:
                 reasons[name] = str(error)
-        progress(len(futures), len(futures))
+        if progress is not None:
+            progress("statistics", len(futures), len(futures))
     return MapStatistics(**results, not_measured=reasons)
 
 
-def _tasks(compared, generated, is_usable, seed):
+def _tasks(samples, parameter_names, seed):
     """A function without arguments for each statistic; first those that take longest."""
-    real, simulation, theta = (np.asarray(getattr(compared, name)) for name in ("maps", "simulation", "theta"))
-    sides = (real, simulation, generated, simulation[is_usable])
-    box = compared.box_size_mpc_h
     return {
-        "summaries": lambda: compare_statistics(*sides, box, seed=seed),
-        "classifier": lambda: classifier_test(*sides, box, seed=seed),
-        "powers": lambda: {name: compare_power(*sides, box, field=name, seed=seed) for name in FIELDS},
-        "pdf": lambda: pixel_pdf(*sides, seed=seed),
-        "correlation": lambda: compare_power_correlation(*sides, box, seed=seed),
-        "power_r2": lambda: power_r2_by_cosmology(*sides, box, seed=seed),
-        "response": lambda: power_response(
-            real,
-            theta,
-            simulation,
-            generated,
-            theta[is_usable],
-            simulation[is_usable],
-            box,
-            parameter_names=compared.parameters.names,
-            seed=seed,
-        ),
+        "summaries": lambda: compare_statistics(samples, seed=seed),
+        "classifier": lambda: classifier_test(samples, seed=seed),
+        "powers": lambda: {name: compare_power(samples, field=name, seed=seed) for name in MAP_FIELDS},
+        "pdf": lambda: pixel_pdf(samples, seed=seed),
+        "correlation": lambda: compare_power_correlation(samples, seed=seed),
+        "power_r2": lambda: power_r2_by_cosmology(samples, seed=seed),
+        "response": lambda: power_response(samples, parameter_names=parameter_names, seed=seed),
     }

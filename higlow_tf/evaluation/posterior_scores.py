@@ -6,7 +6,6 @@ import numpy as np
 
 from higlow_tf.diagnostics import Metric, coverage, parameter_scores
 from higlow_tf.errors import InputError
-from higlow_tf.evaluation.spreading import spread_over_simulations
 from higlow_tf.inference import Posterior
 
 __all__ = ["PosteriorScores", "score_posteriors"]
@@ -36,28 +35,24 @@ class PosteriorScores:
         return self.posterior.calibration is not None
 
 
-def score_posteriors(answers, test, num_maps, *, seed=0):
-    """Infers the parameters of some test maps on a grid, and scores the posteriors.
+def score_posteriors(answers, chosen, *, seed=0):
+    """Infers the parameters of test maps on a grid, and scores the posteriors.
 
     Args:
         answers: `ModelAnswers` of the model.
-        test: `HIMapDataset` of test maps.
-        num_maps: Most maps to look at, spread over the simulations.
+        chosen: `HIMapDataset` of the test maps to look at.
         seed: Seed of resamples.
 
     Returns:
-        `PosteriorScores`; None if no map is to be looked at.
+        `PosteriorScores`.
 
     Raises:
         InputError: If there are more parameters than a grid can hold.
     """
-    if not num_maps:
-        return None
-    if len(test.parameters) > _MOST_PARAMETERS:
+    if len(chosen.parameters) > _MOST_PARAMETERS:
         raise InputError(
-            f"posteriors: expected at most {_MOST_PARAMETERS} parameters. Received: {len(test.parameters)}."
+            f"posteriors: expected at most {_MOST_PARAMETERS} parameters. Received: {len(chosen.parameters)}."
         )
-    chosen = test.select(spread_over_simulations(test.simulation, num_maps))
     truth, simulation = np.asarray(chosen.theta), np.asarray(chosen.simulation)
     posterior = answers.posterior(np.asarray(chosen.maps))
     # Sums of probabilities may pass 1 by some rounding errors.

@@ -23,13 +23,15 @@ _ROUNDS = 5
 _PEER_ROUNDS = 3
 
 
-def measure_speed(preset="compact", batch_size=64, threads=1, *, progress=None):
+def measure_speed(preset="compact", batch_size=64, threads=1, *, initializer=None, progress=None):
     """Measures training, density and sampling: medians of five calls, each task in a process of its own.
 
     Args:
         preset: Name of a preset.
         batch_size: Maps a call.
         threads: CPU cores and threads.
+        initializer: Function of a module, called first in each process, before TensorFlow is imported there: one that
+            quiets its libraries, for example. Or None.
         progress: Called as `progress("tasks", done, total)`, or None.
 
     Returns:
@@ -41,11 +43,11 @@ def measure_speed(preset="compact", batch_size=64, threads=1, *, progress=None):
     find_preset(preset)
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     if threads > available:
-        raise InputError(f"--threads: expected at most {available}, the cores of this machine. Received: {threads}.")
+        raise InputError(f"threads: expected at most {available}, the cores of this machine. Received: {threads}.")
     context = multiprocessing.get_context("spawn")
     results = {}
     for number, task in enumerate(TASKS, start=1):
-        with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as executor:
+        with concurrent.futures.ProcessPoolExecutor(1, context, initializer) as executor:
             results[task] = executor.submit(measure_task, preset, task, batch_size, threads).result()
         if progress is not None:
             progress("tasks", number, len(TASKS))

@@ -42,4 +42,4 @@ def spread_points(points, num_wanted):
     while len(chosen) < min(num_wanted, len(points)):
         chosen.append(int(np.argmax(distance)))
         distance = np.minimum(distance, np.linalg.norm(points - points[chosen[-1]], axis=1))
-    return chosen
+    return np.array(chosen)

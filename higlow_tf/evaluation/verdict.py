@@ -8,8 +8,8 @@ from higlow_tf.evaluation.rule import EXPLANATION, OFF, PASS, SINGLE, UNKNOWN, W
 
 __all__ = ["Verdict", "VerdictRow", "number_text", "verdict_rows"]
 
-DENSITY, SAMPLES, POWER, PIXELS, LIKENESS, POSTERIORS = (
-    "Density", "Generated maps", "Power spectra", "Pixels and shapes", "Copies and classifier", "Posteriors",
+DENSITY, SAMPLES, POWER, STRUCTURE, SIMILARITY, POSTERIORS = (
+    "Density", "Generated maps", "Power spectra", "Structure", "Similarity", "Posteriors",
 )  # fmt: skip
 
 
@@ -93,8 +93,8 @@ def verdict_rows(evaluation):
         ],
         SAMPLES: _sample_rows(evaluation, metrics),
         POWER: [*_power_rows(statistics, metrics), *_power_structure_rows(statistics, metrics)],
-        PIXELS: _pixel_and_summary_rows(statistics, metrics),
-        LIKENESS: _likeness_rows(statistics, metrics),
+        STRUCTURE: _pixel_and_summary_rows(statistics, metrics),
+        SIMILARITY: _similarity_rows(statistics, metrics),
         POSTERIORS: _posterior_rows(evaluation.posteriors, metrics),
     }
     return [replace(row, group=group) for group, rows in groups.items() for row in rows]
@@ -199,7 +199,7 @@ def _pixel_rows(pdf, metrics):
     return [*rows, VerdictRow("Extreme pixels", f"{100 * share:.3g} %", note)]
 
 
-def _likeness_rows(statistics, metrics):
+def _similarity_rows(statistics, metrics):
     rows = []
     if statistics.classifier is not None:
         note = (

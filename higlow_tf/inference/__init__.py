@@ -3,8 +3,7 @@
 from higlow_tf.inference.calibration import Calibration
 from higlow_tf.inference.calibration_fit import CalibrationFit, fit_calibration
 from higlow_tf.inference.infer import infer
-from higlow_tf.inference.posterior import Posterior
-from higlow_tf.inference.posterior_file import load_posterior
+from higlow_tf.inference.posterior import Posterior, load_posterior
 from higlow_tf.inference.prior_grid import PriorGrid
 from higlow_tf.inference.priors import Prior
 from higlow_tf.inference.symmetry import symmetry_indices

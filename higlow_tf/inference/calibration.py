@@ -1,6 +1,7 @@
 """What repairs a posterior that is too sure of itself: fitted on validation simulations, stored with the run."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from higlow_tf.errors import InputError
 from higlow_tf.inference.symmetry import checked_num_symmetries
 
-__all__ = ["Calibration"]
+__all__ = ["Calibration", "chosen_calibration"]
 
 _KEYS = ("tempering", "widening", "map_correlation", "label", "num_simulations", "num_symmetries")
 
@@ -22,8 +23,8 @@ class Calibration:
         then convolved with a Gaussian of standard deviation `widening`, reflected at the edges of the prior
 
     The convolution happens in the coordinates of the prior: in theta for a uniform parameter; in log(theta) for a
-    log-uniform one, with the standard deviation widening / (posterior mean), so that `widening` is in the units of
-    theta for both.
+    log-uniform one, with the standard deviation widening / exp(posterior mean of log(theta)). So `widening` is in the
+    units of theta for both.
 
     Args:
         tempering: Factor of the log-likelihood, positive.
@@ -94,11 +95,39 @@ class Calibration:
 
     @classmethod
     def from_config(cls, config):
-        """The inverse of `to_config`."""
+        """The inverse of `to_config`; the numbers that older files lack have their defaults.
+
+        Raises:
+            InputError: If it is no mapping, lacks tempering or widening, has other keys, or a number is outside its range.
+        """
+        if not isinstance(config, Mapping):
+            raise InputError(f"calibration: expected the keys {', '.join(_KEYS)}. Received: {config!r}.")
         unknown = sorted(set(config) - set(_KEYS))
         if unknown:
             raise InputError(f"calibration: expected the keys {', '.join(_KEYS)}. Received: {', '.join(unknown)}.")
+        missing = [key for key in _KEYS[:2] if key not in config]
+        if missing:
+            raise InputError(f"calibration: expected tempering and widening. Received: no {' and no '.join(missing)}.")
         return cls(**config)
+
+
+def chosen_calibration(model, calibration):
+    """The `Calibration` that an argument means, or None for none.
+
+    Args:
+        model: An object that may have an attribute `calibration`: a `Calibration`, or its configuration, as runs store it.
+        calibration: "stored" for that of the model, if it has one; None; a `Calibration`, or its configuration.
+
+    Raises:
+        InputError: If it is something else, or is not a usable calibration.
+    """
+    if isinstance(calibration, str) and calibration == "stored":
+        calibration = getattr(model, "calibration", None)
+    if calibration is None or isinstance(calibration, Calibration):
+        return calibration
+    if not isinstance(calibration, Mapping):
+        raise InputError(f"calibration: expected 'stored', None or a Calibration. Received: {calibration!r}.")
+    return Calibration.from_config(calibration)
 
 
 def _number(value, name, expected):

@@ -9,15 +9,15 @@ from scipy.optimize import minimize, minimize_scalar
 from higlow_tf.errors import InputError
 from higlow_tf.inference.calibration import Calibration
 from higlow_tf.inference.map_correlation import fit_map_correlation
-from higlow_tf.inference.prior_grid import MAX_SMOOTHING, PriorGrid
+from higlow_tf.inference.prior_grid import PriorGrid
 
 __all__ = ["CalibrationFit", "fit_calibration"]
 
 _LOG_TEMPERING_BOUNDS = (np.log(0.01), np.log(1.5))
 
-# Squared widenings are fitted in units of the square of a twentieth of a parameter's range.
+# Squared widenings are fitted in units of the square of a twentieth of a parameter's range, up to a quarter of it.
 _WIDENING_SCALE = 0.1
-_MAX_WIDENING2 = (MAX_SMOOTHING / _WIDENING_SCALE) ** 2
+_MAX_WIDENING2 = (0.5 / _WIDENING_SCALE) ** 2
 
 # Steps of the finite differences round the optimum, in log tempering and squared widening over its scale squared.
 _LOG_TEMPERING_STEP, _WIDENING2_STEP = 0.05, 0.2
@@ -67,22 +67,23 @@ def fit_calibration(
             log p(theta | n maps) = tempering / (1 + (n - 1) * map_correlation) * sum of log-likelihoods + constant,
         averaged over disjoint random subsets of n = 2, 4, 8, ... and all maps of a simulation
 
-    The log-density of the truth is a proper score: its expectation is largest for the true posterior, so that a fit that
-    only widened the posterior beyond need would lose. A simulation counts once, however many maps it has.
+    The log-density of the truth is a proper score: its expectation is largest for the true posterior. A posterior that is wider
+    than need be loses. A simulation counts once, however many maps it has.
 
-    With few simulations a tempering and a widening can stand in for each other. Tempering therefore comes first, and a parameter
-    gets a widening only where that raises the sum of scores by more than log(S) / 2 (the price that BIC puts on a parameter;
-    S simulations), the one that gains most first. The logarithm of the tempering has a normal prior of mean 0 and standard
-    deviation 1, which weighs about as much as one simulation.
+    With few simulations a tempering and a widening can stand in for each other. So the tempering is fitted first. Then a
+    parameter gets a widening if that raises the sum of scores by more than log(S) / 2 (the price that BIC puts on a
+    parameter; S simulations), first the parameter that gains most. The logarithm of the tempering has a normal prior of mean
+    0 and standard deviation 1, which weighs about as much as one simulation. `infer` applies the widening with the code that
+    the fit scores (`widening`).
 
-    Errors resample simulations with replacement, with the same parameters widened: half of the range that holds the central
-    68 %. The scores of a resample are a quadratic about the optimum (from finite differences), whose maximum inside the bounds
-    is exact.
+    Errors come from resampling simulations with replacement, with the same parameters widened. An error is half of the range
+    that holds the central 68 %. The scores of a resample are taken as a quadratic about the optimum (from finite
+    differences), whose maximum inside the bounds is exact.
 
     Args:
         log_likelihood: Raw log-likelihoods `[N, G]`, each the mean over `num_symmetries` copies of a map.
-        theta_grid: Centres `[G, P]` of equal cells of the prior, see `PriorGrid`; with cells no wider than about the raw
-            posteriors, between which a spline interpolates.
+        theta_grid: Centres `[G, P]` of equal cells of the prior, see `PriorGrid`. A spline interpolates between them, so that
+            they may be about as wide as the raw posteriors.
         truth: True parameters `[N, P]`, in the prior.
         simulation: Simulation of each map, `[N]`.
         parameters: `ParameterSpace` of the `P` columns.

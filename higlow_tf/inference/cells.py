@@ -1,12 +1,12 @@
-"""Functions on the cells of a regular box: interpolation, moments, highest-density masses, convolution."""
+"""Functions on the cells of a regular box: interpolation, moments, highest-density masses."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.interpolate import make_interp_spline
-from scipy.special import logsumexp, ndtr
+from scipy.special import logsumexp
 
-__all__ = ["Cells", "denser_mass", "interpolate", "log_normalized", "peak", "refined", "widened"]
+__all__ = ["Cells", "denser_mass", "interpolate", "log_normalized", "peak", "refined"]
 
 # A cell this far below the peak in log-density holds nothing that a float64 sum would notice.
 _LOWEST = -700.0
@@ -14,8 +14,6 @@ _LOWEST = -700.0
 _NUM_ZOOMS = 3
 # Parts that `denser_mass` cuts each cell into, by number of axes: tens of thousands of cells in all.
 _CUTS = {1: 32, 2: 4, 3: 2}
-# Standard deviations of the convolution that fit in the widened box: 1e-5 of the mass would lie outside.
-_REACH = 4.5
 # Log-densities closer than their rounding count as equal.
 _TIE = 1e-9
 
@@ -67,8 +65,9 @@ def log_normalized(log_density):
 def interpolate(log_density, cells, at):
     """Cubic spline of a log-density on the product of one array of coordinates an axis.
 
-    Exact for a Gaussian (its log-density is quadratic), also between the outermost centres and the edges. Where some
-    log-densities are -inf a spline would ring: then it is linear, and they count as 50 nats below the least finite one.
+    It is exact for a Gaussian (whose log-density is quadratic), also between the outermost centres and the edges. A spline would
+    ring where some log-densities are -inf. Then the interpolation is linear, and they count as 50 nats below the least finite
+    log-density.
 
     Args:
         log_density: `[n_1, ..., n_P]`.
@@ -109,8 +108,8 @@ def peak(log_density, cells):
 def denser_mass(log_density, cells, point):
     """Mass of the region that is denser than the box is at `point` `[P]`; 1 outside the box.
 
-    The cells are cut finer, since a cell is either in or out. Half of what is exactly as dense counts: in a flat
-    posterior every point has half of the mass above it.
+    The cells are cut finer, since a cell is either in or out. Cells that are exactly as dense count half: in a flat posterior
+    every point has half of the mass above it.
     """
     if np.any(point < cells.low) or np.any(point > cells.high):
         return 1.0
@@ -119,43 +118,3 @@ def denser_mass(log_density, cells, point):
     mass = np.exp(fine - logsumexp(fine))
     denser = mass[fine > at_point + _TIE].sum() + 0.5 * mass[np.abs(fine - at_point) <= _TIE].sum()
     return float(min(denser, 1.0))  # a sum of all masses may exceed one by rounding
-
-
-def widened(log_mass, cells, sd, low, high):
-    """Convolves masses with a Gaussian, which the edges of the prior reflect.
-
-    The mass of a cell counts as spread evenly over it, so that the sum of masses stays one whatever the widths.
-
-    Args:
-        log_mass: Of each cell, `[n_1, ..., n_P]`.
-        cells: Where they are.
-        sd: Standard deviation of the Gaussian along each axis, `[P]`; 0 leaves an axis as it is.
-        low: Lower edges of the prior, `[P]`.
-        high: Upper edges of the prior, `[P]`.
-
-    Returns:
-        Log-masses of the same shape, and the `Cells` of a box that holds them.
-    """
-    wide = Cells(np.maximum(cells.low - _REACH * sd, low), np.minimum(cells.high + _REACH * sd, high), cells.shape)
-    mass = np.exp(log_mass)
-    for axis in np.flatnonzero(sd):
-        matrix = _spread(cells.edges(axis), wide.edges(axis), sd[axis], low[axis], high[axis])
-        mass = np.moveaxis(np.tensordot(matrix, mass, axes=(1, axis)), 0, axis)
-    with np.errstate(divide="ignore"):
-        return log_normalized(np.log(mass)), wide
-
-
-def _spread(source, target, sd, low, high):
-    """Share of the mass of each source cell that goes to each target cell, `[n_target, n_source]`."""
-
-    def ramp(x):
-        # Second integral of the Gaussian: integrating it over two cells takes four differences.
-        return x * ndtr(x / sd) + sd * np.exp(-0.5 * (x / sd) ** 2) / np.sqrt(2.0 * np.pi)
-
-    total = 0.0
-    for edges in (target, 2.0 * low - target[::-1], 2.0 * high - target[::-1]):
-        level = ramp(edges[:, None] - source[None])
-        shares = -np.diff(np.diff(level, axis=0), axis=1) / np.diff(source)
-        total = total + (shares if edges is target else shares[::-1])
-    # Differences of nearly equal numbers: rounding may leave a tiny negative share.
-    return np.maximum(total, 0.0)

@@ -7,8 +7,8 @@ from higlow_tf.inference.result import GroupResult
 
 __all__ = ["denser_draws_mass", "draws_log_density", "group_of_draws", "reflected"]
 
-# Draws that carry a kernel, and what their width is multiplied with. Only the order of densities is wanted: wider kernels
-# than Scott's have less noise, and leave the order in a Gaussian as it is.
+# Draws that carry a kernel, and the factor of their width. Only the order of densities is wanted. Kernels that are wider than
+# Scott's have less noise, and they leave the order in a Gaussian as it is.
 _NUM_KERNELS = 2000
 _WIDER = 1.5
 
@@ -39,9 +39,9 @@ def reflected(x, low, high):
 def draws_log_density(draws, log_mass, low, high, points=None):
     """Kernel estimate of the log-density of weighted draws, up to a constant.
 
-    Gaussian kernels with the covariance of the draws and 1.5 times Scott's bandwidth sit on at most 2000 of them. What the
-    edges of the prior cut off a kernel at a point, axis by axis, is divided out. Only the order of the densities is used,
-    and a region that an order defines holds its mass whatever the estimate's error.
+    Gaussian kernels with the covariance of the draws and 1.5 times Scott's bandwidth sit on at most 2000 of them. The edges of
+    the prior cut off a part of a kernel at each point; the estimate is divided by what is left, axis by axis. Only the
+    order of the densities is used. A region that is defined by an order holds its mass, whatever the error of the estimate.
 
     Args:
         draws: `[G, P]`.

@@ -7,8 +7,9 @@ import numpy as np
 from scipy.special import logsumexp
 
 from higlow_tf.errors import InputError
-from higlow_tf.inference.cells import Cells, log_normalized, peak, refined, widened
+from higlow_tf.inference.cells import Cells, log_normalized, peak, refined
 from higlow_tf.inference.result import GroupResult
+from higlow_tf.inference.widening import widened
 
 __all__ = ["GridOptions", "grid_group"]
 
@@ -59,10 +60,10 @@ class GridOptions:
 def grid_group(target, widening_at, options, **_unused):
     """Posterior of one group of maps.
 
-    The first round covers the prior. Each next one covers the box that holds what is within 14 nats of the peak, read
-    off a cubic spline of the log-density and one cell wider on every side; where that box no longer shrinks, it gets
-    half as many points again. Midpoint sums over a smooth density are exact to rounding once the spacing is below a
-    standard deviation, so that few points do.
+    The first round covers the prior. Each next round covers a smaller box: what is within 14 nats of the peak, by a cubic
+    spline of the log-density, and one cell more on every side. A box that no longer shrinks gets half as many points
+    again. Midpoint sums over a smooth density are exact to rounding once the spacing is below a standard deviation, so
+    that few points do.
 
     Args:
         target: `Target`.

@@ -29,7 +29,7 @@ class Group:
 def make_groups(combine, num_maps, calibration):
     """Groups of maps, and what `Posterior` says of them.
 
-    n maps of one simulation share its large-scale structure: they count as n / (1 + (n - 1) * map_correlation).
+    The maps of one simulation share its large-scale structure. So n of them count as n / (1 + (n - 1) * map_correlation).
 
     Args:
         combine: None (each map alone), "independent" (all maps, of different simulations at the same parameters), or the

@@ -49,9 +49,9 @@ class ImportanceOptions:
 def importance_group(target, widening_at, options, *, seed, **_unused):
     """Posterior of one group of maps.
 
-    The proposal is a Student's t round the peak, in coordinates without edges, mixed with a wider one and the prior. Mean and
-    covariance of its own weighted draws replace it three times; then come the draws that are kept, whose largest weights
-    are smoothed.
+    The proposal is a Student's t round the peak, in coordinates without edges, mixed with a wider t and the prior. Three times
+    it gets the mean and covariance of its own weighted draws. The draws of the last proposal are kept, and their largest
+    weights are smoothed.
 
     Args:
         target: `Target`.
@@ -90,8 +90,8 @@ def importance_group(target, widening_at, options, *, seed, **_unused):
 def fitted_gaussian(target, seed, rng, num_draws=512):
     """Mean and covariance of a posterior in unconstrained coordinates.
 
-    The Laplace approximation begins; the mean and covariance of the weighted draws of its own proposal replace it three
-    times, since the curvature at a peak says little of a posterior with bumps.
+    The Laplace approximation is the first proposal. Three times it gets the mean and covariance of its own weighted draws, since
+    the curvature at a peak says little of a posterior with bumps.
 
     Args:
         target: `Target`.

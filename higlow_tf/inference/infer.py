@@ -1,25 +1,25 @@
 """From maps to the posterior of their parameters."""
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
+from functools import partial
 
 import numpy as np
 
-from higlow_tf.data.parameters import nearest_name
 from higlow_tf.errors import InputError
-from higlow_tf.inference.cache import ResultCache
-from higlow_tf.inference.calibration import Calibration
-from higlow_tf.inference.grid import GridOptions, grid_group
+from higlow_tf.inference.cache import AnswerCache
+from higlow_tf.inference.calibration import Calibration, chosen_calibration
 from higlow_tf.inference.groups import make_groups
-from higlow_tf.inference.importance import ImportanceOptions, importance_group
 from higlow_tf.inference.likelihood import MapLikelihood, Target, checked_maps
+from higlow_tf.inference.map_warnings import warn_of_seen_maps, warn_of_unusual_maps
+from higlow_tf.inference.methods import make_sampler, method_options
 from higlow_tf.inference.posterior import EDGE_SHARE, Posterior
-from higlow_tf.inference.priors import Prior, normalized_per_unit
+from higlow_tf.inference.priors import Prior
+from higlow_tf.inference.result import GroupResult
+from higlow_tf.inference.widening import normalized_widening
 
-__all__ = ["METHODS", "infer"]
+__all__ = ["infer"]
 
-METHODS = ("grid", "importance", "nuts")
 # Mass next to an edge of the prior that is worth a note; a flat posterior has 0.02.
 _NOTABLE_AT_EDGE = 0.05
 
@@ -38,6 +38,7 @@ def infer(
     allow_extrapolation=False,
     seed=0,
     cache_dir=None,
+    warn_of_maps=True,
     **options,
 ):
     """Infers the parameters of maps.
@@ -54,14 +55,18 @@ def infer(
         combine: None for one posterior a map; "independent" for one posterior of all maps, which must come from
             different simulations; or the simulation of each map, integers `[N]`, for one posterior a simulation, in
             ascending order.
-        calibration: "stored" for that of the model, if it has one; None for the raw posterior; or a `Calibration`.
-        progress: Called as `progress(done, total)`, in posteriors; within one, `done` may be a fraction.
+        calibration: "stored" for that of the model, if it has one; None for the raw posterior; or a `Calibration`, or its
+            configuration.
+        progress: Called as `progress("posteriors", done, total)`; within a posterior, `done` may be a fraction.
         map_correlation: Correlation of maps of one simulation, 0-1, in place of the calibration's.
         num_symmetries: Shifted, rotated and reflected copies of a map over which its log-likelihood is averaged (see
             `symmetry_indices`); None for the calibration's, or 1 without one. The time grows with it.
         allow_extrapolation: Whether the prior may reach beyond that of training.
         seed: Seed of draws; together with the maps themselves, so that errors differ from map to map.
-        cache_dir: Folder that keeps every finished posterior, so that a call that was interrupted goes on; or None.
+        cache_dir: Folder that keeps every finished posterior, so that a call that was interrupted goes on; or None. See
+            `AnswerCache`.
+        warn_of_maps: Whether to look for maps that are unlike those of training, and for maps that were trained on, where
+            the model knows of both.
         **options: Those of `GridOptions`, `ImportanceOptions` or `NutsOptions`.
 
     Returns:
@@ -69,6 +74,10 @@ def infer(
 
     Raises:
         InputError: If an argument is outside its range, or a map has no finite likelihood anywhere.
+
+    Warns:
+        InputWarning: If a map is unlike those of training or was trained on (twelve sentences of each kind at most); if a file
+            in `cache_dir` is damaged; if the prior reaches beyond that of training.
 
     References:
         [1] Friedman & Hassan. HIGlow. 2022. https://arxiv.org/abs/2211.12724
@@ -78,128 +87,122 @@ def infer(
     if prior is not None and not isinstance(prior, Prior):
         raise InputError(f"prior: expected a Prior or None. Received: {prior!r}.")
     bound = (prior or Prior()).bind(parameters, allow_extrapolation)
-    options = _method_options(method, options)
+    options = method_options(method, options)
     options.check(len(parameters))
-    applied = _applied_calibration(model, calibration)
-    acting = applied or Calibration()
-    if map_correlation is not None:
-        acting = replace(acting, map_correlation=map_correlation)
-    if num_symmetries is not None:
-        acting = replace(acting, num_symmetries=num_symmetries)
+    stored = chosen_calibration(model, calibration)
+    changes = {"map_correlation": map_correlation, "num_symmetries": num_symmetries}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    acting = replace(stored or Calibration(), **changes)
     groups, combined, simulation = make_groups(combine, len(hi_maps), acting)
-    run = _sampler(method, model, bound, options)
+    if warn_of_maps:
+        warn_of_seen_maps(model, hi_maps)
+    posterior_of = _posterior_of_group(
+        model, hi_maps, bound, method, options, acting, seed, AnswerCache(cache_dir, model)
+    )
+    results = []
+    for number, group in enumerate(groups):
+        advance = _advance(progress, number, len(groups))
+        results.append(posterior_of(group, advance))
+        advance(1)
+    posterior = Posterior(
+        **_stacked(results, len(parameters)),
+        parameters=parameters,
+        method=method,
+        prior=bound.to_config(),
+        calibration=acting if changes else stored,
+        combine=combined,
+        simulation=simulation,
+    )
+    if warn_of_maps:
+        warn_of_unusual_maps(model, hi_maps, posterior.mean[_group_of_map(groups, len(hi_maps))])
+    notes = [
+        f"{group.name}: {note}" for group, result in zip(groups, results, strict=True) for note in _notes(group, result)
+    ]
+    return replace(posterior, notes=(*notes, *_edge_notes(posterior, [group.name for group in groups])))
+
+
+def _posterior_of_group(model, hi_maps, prior, method, options, calibration, seed, cache):
+    """Function (group, advance) that gives the `GroupResult` of a group of maps, computed or kept."""
+    parameters = prior.parameters
+    run = make_sampler(method, model, prior, options)
+    widening_at = partial(normalized_widening, parameters, calibration.widening_of(len(parameters)))
     settings = {
         "method": method,
         "options": asdict(options),
-        "prior": bound.to_config(),
+        "prior": prior.fingerprint() if cache.is_kept else None,
         "parameters": parameters.to_config(),
-        "widening": acting.widening,
-        "num_symmetries": acting.num_symmetries,
+        "widening": calibration.widening,
+        "num_symmetries": calibration.num_symmetries,
         "seed": seed,
     }
-    cache = ResultCache(cache_dir, settings)
-    widening_at = _widening(parameters, acting)
-    results, notes = [], []
+
+    def posterior_of(group, advance):
+        def compute():
+            likelihoods = [MapLikelihood(model, hi_maps[row], row, calibration.num_symmetries) for row in group.rows]
+            target = Target(likelihoods, prior, group.weight)
+            result = run(target, widening_at, options, seed=_seed_of(target, seed), advance=advance)
+            return replace(result, counts=target.counts()).to_answer()
+
+        maps = hi_maps[group.rows]
+        return GroupResult.from_answer(
+            *cache.get_or_compute("posterior", [settings, group.weight, maps], compute, hi_maps=maps)
+        )
+
+    return posterior_of
+
+
+def _advance(progress, number, num_groups):
+    """Function of the share of a group's work that is done."""
+
+    def advance(share):
+        if progress is not None:
+            progress("posteriors", round(number + share, 2), num_groups)
+
+    return advance
+
+
+def _stacked(results, num_parameters):
+    """The fields of a `Posterior` that have one row a group."""
+    first = results[0]
+    names = {
+        "theta_grid": "theta_grid",
+        "log_posterior": "log_posterior",
+        "map_estimate": "map_estimate",
+        "boxes": "box",
+    }
+    # Cells along each parameter; none for draws.
+    side = round(len(first.log_posterior) ** (1.0 / num_parameters))
+    return {
+        **{name: np.stack([getattr(result, part) for result in results]) for name, part in names.items()},
+        "shape": (side,) * num_parameters if len(first.box) else (),
+        "diagnostics": {name: np.stack([result.diagnostics[name] for result in results]) for name in first.diagnostics},
+    }
+
+
+def _group_of_map(groups, num_maps):
+    """Index of the group of each map, `[N]`."""
+    indices = np.empty(num_maps, int)
     for number, group in enumerate(groups):
-        likelihoods = [MapLikelihood(model, hi_maps[row], row, acting.num_symmetries) for row in group.rows]
-        target = Target(likelihoods, bound, group.weight)
-
-        def report(share, done=number):
-            if progress is not None:
-                progress(round(done + share, 2), len(groups))
-
-        def compute(target=target, report=report):
-            result = run(target, widening_at, options, seed=_seed_of(target, seed), report=report)
-            return replace(result, notes=[*result.notes, *target.notes()])
-
-        result = cache.get_or_compute(target, group.weight, compute)
-        results.append(result)
-        notes += [f"{group.name}: {note}" for note in [group.note, *result.notes] if note]
-        report(1)
-    posterior = Posterior(
-        parameters=parameters,
-        theta_grid=np.stack([result.theta_grid for result in results]),
-        log_posterior=np.stack([result.log_posterior for result in results]),
-        map_estimate=np.stack([result.map_estimate for result in results]),
-        boxes=np.stack([result.box for result in results]),
-        shape=_shape(results[0], len(parameters)),
-        method=method,
-        prior=bound.to_config(),
-        calibration=applied if map_correlation is None and num_symmetries is None else acting,
-        combine=combined,
-        simulation=simulation,
-        diagnostics={
-            name: np.stack([result.diagnostics[name] for result in results]) for name in results[0].diagnostics
-        },
-    )
-    edge_notes = _edge_notes(posterior, [group.name for group in groups])
-    return replace(posterior, notes=(*notes, *edge_notes))
+        indices[group.rows] = number
+    return indices
 
 
-def _method_options(method, options):
-    """The options of a method, checked; one that is unknown is an error."""
-    if method not in METHODS:
-        raise InputError(f"method: expected one of {METHODS}. Received: {method!r}.")
-    if method == "nuts":
-        # TensorFlow takes seconds to load; the other methods leave it to the model.
-        from higlow_tf.inference.nuts import NutsOptions
-
-        kind = NutsOptions
-    else:
-        kind = {"grid": GridOptions, "importance": ImportanceOptions}[method]
-    names = [option.name for option in fields(kind)]
-    for name in options:
-        if name not in names:
-            raise InputError(
-                f"infer: expected options of {method!r} among {', '.join(names)} "
-                f"(did you mean {nearest_name(name, names)!r}?). Received: {name!r}."
-            )
-    return kind(**options)
-
-
-def _sampler(method, model, prior, options):
-    if method == "nuts":
-        from higlow_tf.inference.nuts import NutsSampler
-
-        return NutsSampler(model, prior, options)
-    return {"grid": grid_group, "importance": importance_group}[method]
-
-
-def _applied_calibration(model, calibration):
-    """The calibration to apply, or None."""
-    if isinstance(calibration, str) and calibration == "stored":
-        calibration = getattr(model, "calibration", None)
-        if isinstance(calibration, Mapping):  # as it is stored with the model
-            calibration = Calibration.from_config(calibration)
-    if calibration is not None and not isinstance(calibration, Calibration):
-        raise InputError(f"calibration: expected 'stored', None or a Calibration. Received: {calibration!r}.")
-    return calibration
-
-
-def _widening(parameters, calibration):
-    """Function from a mean in normalised coordinates to the widening in them, `[P]` -> `[P]`."""
-    in_theta, per_unit = calibration.widening_of(len(parameters)), normalized_per_unit(parameters)
-
-    def widening_at(mean):
-        # d log(theta) = d theta / theta
-        return in_theta * per_unit / np.where(parameters.is_log, parameters.denormalize(mean), 1.0)
-
-    return widening_at
+def _notes(group, result):
+    """What a reader should know of the posterior of a group, in words."""
+    bad = [
+        f"{num_nan} of {num_evaluations} likelihoods of map {row} were NaN or +inf and count as zero"
+        for row, (num_nan, num_evaluations) in zip(group.rows, result.counts, strict=True)
+        if num_nan
+    ]
+    return [*([group.note] if group.note else []), *result.notes, *bad]
 
 
 def _seed_of(target, seed):
-    """A seed below 2**31 from the user's and the pixels of the maps, whatever other maps there are."""
+    """A seed below 2**31. It depends on the user's seed and the pixels of these maps, not on other maps."""
     digest = hashlib.sha256(str(seed).encode())
     for likelihood in target.likelihoods:
         digest.update(np.ascontiguousarray(likelihood.hi_map).tobytes())
     return int.from_bytes(digest.digest()[:4], "big") >> 1
-
-
-def _shape(result, num_parameters):
-    """Cells along each parameter; empty for draws."""
-    if not len(result.box):
-        return ()
-    return (round(len(result.log_posterior) ** (1.0 / num_parameters)),) * num_parameters
 
 
 def _edge_notes(posterior, names):

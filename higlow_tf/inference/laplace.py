@@ -48,9 +48,9 @@ class Unconstrained:
 def laplace(target, seed=0):
     """Gaussian approximation of a posterior in unconstrained coordinates.
 
-    The best of 256 points of a Latin hypercube starts a damped Newton climb; gradient and Hessian are central
-    differences with steps of half a standard deviation, all points of a step in one call, so that the noise of a float32
-    log-density (1e-3 nats) does not matter and no gradient of the model is needed.
+    A damped Newton climb starts at the best of 256 points of a Latin hypercube. Gradient and Hessian are central differences
+    with steps of half a standard deviation, so that the noise of a float32 log-density (1e-3 nats) does not matter. All
+    points of a step are one call. No gradient of the model is needed.
 
     Args:
         target: `Target`.

@@ -27,8 +27,8 @@ class MapLikelihood:
     Math:
         log L(theta) = mean over the T symmetric copies of log p(copy | theta)
 
-    For a model that knew the symmetries all terms would be equal. A trained one knows them only roughly, and its errors, which
-    differ from copy to copy by several nats between parameters, partly cancel in the mean.
+    A model that knew the symmetries would give equal terms. A trained model knows them only roughly. Between two parameters its
+    errors differ from copy to copy by several nats, and they partly cancel in the mean.
 
     Args:
         model: An object with `log_prob(hi_maps, theta)`, row by row.
@@ -63,7 +63,7 @@ class MapLikelihood:
         """Log-likelihood `[G]` at theta `[G, P]`; NaN and +inf count as zero likelihood.
 
         Raises:
-            InputError: If the first points asked for, which spread over the prior, have none: never a flat posterior.
+            InputError: If none of the points of the first call, which spread over the prior, has a finite likelihood.
         """
         log_prob = self.raw(theta)
         is_bad = np.isnan(log_prob) | (log_prob == np.inf)
@@ -116,11 +116,6 @@ class Target:
         is_inside = np.all((normalized >= low) & (normalized <= high), axis=1)
         return np.where(is_inside, self.weight * log_likelihood + log_prior, -np.inf)
 
-    def notes(self):
-        """What a reader should know of the likelihoods, in words."""
-        return [
-            f"{likelihood.num_nan} of {likelihood.num_evaluations} likelihoods of map {likelihood.index} were NaN or "
-            "+inf and count as zero"
-            for likelihood in self.likelihoods
-            if likelihood.num_nan
-        ]
+    def counts(self):
+        """How many likelihoods of each map were NaN or +inf, and how many there were, `[n, 2]`."""
+        return [[likelihood.num_nan, likelihood.num_evaluations] for likelihood in self.likelihoods]

@@ -1,4 +1,4 @@
-"""How much alike the maps of one simulation are, as far as the posterior is concerned."""
+"""How much alike the maps of one simulation are, for the posterior."""
 
 import numpy as np
 
@@ -8,11 +8,12 @@ _CORRELATIONS = np.linspace(0.0, 1.0, 41)
 
 
 def fit_map_correlation(grid, truth, position, tempering, widening, weights, rng):
-    """Fits how much alike maps of one simulation are, from joint posteriors of disjoint random subsets of 2, 4, ... of them.
+    """Fits how much alike maps of one simulation are, by the joint posteriors of 2, 4, ... of them.
 
     Math:
-        map_correlation maximises the sum over sizes n and simulations of the mean over subsets of the log-density of the truth
-        under tempering / (1 + (n - 1) * map_correlation) * sum of log-likelihoods, convolved with the widening
+        map_correlation maximises the sum over sizes n and simulations of the mean score over disjoint random subsets of n maps;
+        the score is the log-density of the truth under
+        tempering / (1 + (n - 1) * map_correlation) * sum of log-likelihoods, convolved with the widening
 
     Args:
         grid: `PriorGrid` of single maps.

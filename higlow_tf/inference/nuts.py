@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from higlow_tf.data.parameter_tensors import denormalize
 from higlow_tf.errors import InputError
 from higlow_tf.inference.draws import group_of_draws
 from higlow_tf.inference.importance import fitted_gaussian
@@ -54,8 +55,8 @@ class NutsOptions:
 class NutsSampler:
     """Runs NUTS for one group of maps after the other; the graph is traced once for each size of a group.
 
-    The coordinates are logits of the prior box, whitened by the mean and covariance of a short importance sampling; a
-    Gaussian of these gives the starts.
+    The coordinates are logits of the prior box, whitened by the mean and covariance of a short importance sampling. The chains
+    start at draws of that Gaussian.
 
     Args:
         model: An object with a differentiable TensorFlow `log_prob(hi_maps, theta)`.
@@ -76,7 +77,7 @@ class NutsSampler:
         self._warm_up = tf.function(self._warm_up_graph, autograph=False)
         self._draw = tf.function(self._draw_graph, autograph=False)
 
-    def __call__(self, target, widening_at, options, *, seed, report, **_unused):
+    def __call__(self, target, widening_at, options, *, seed, advance, **_unused):
         """Posterior of one group of maps.
 
         Args:
@@ -84,7 +85,7 @@ class NutsSampler:
             widening_at: Function from the mean, normalised `[P]`, to the sd of the convolution there, `[P]`.
             options: The `NutsOptions` that the sampler was made with.
             seed: Seed of starts and draws.
-            report: Called with the share of the draws that is done.
+            advance: Called with the share of the draws that is done.
 
         Returns:
             `GroupResult` of draws, chain after chain.
@@ -98,7 +99,7 @@ class NutsSampler:
         state, step_size = self._warm_up(problem, state, _segment_seed(seed, 0))
         parts, done, num_warmup = [], 0, options.num_warmup
         while done < options.num_draws:
-            report((num_warmup + done) / (num_warmup + options.num_draws))
+            advance((num_warmup + done) / (num_warmup + options.num_draws))
             part = self._draw(problem, state, step_size, _segment_seed(seed, 1 + done))
             parts.append([x.numpy() for x in part])
             state, done = part[0][-1], done + _SEGMENT
@@ -126,7 +127,7 @@ class NutsSampler:
         prior = self._prior
         v = centre + tf.linalg.matmul(white, factor, transpose_b=True)
         normalized = prior.low + (prior.high - prior.low) * tf.sigmoid(v)
-        theta = _denormalize(prior.parameters, normalized)
+        theta = denormalize(prior.parameters, normalized)
         num_maps, num_copies, *map_shape = maps.shape
         num_chains = white.shape[0]
         copies = tf.reshape(maps, [-1, *map_shape])
@@ -194,7 +195,7 @@ class NutsSampler:
         """Refuses, while tracing, a likelihood or prior through which no gradient comes back."""
         with tf.GradientTape() as tape:
             tape.watch(state)
-            log_density = self._call_model(problem[0][0, :1], _denormalize(self._prior.parameters, state[:1]))
+            log_density = self._call_model(problem[0][0, :1], denormalize(self._prior.parameters, state[:1]))
         if tape.gradient(log_density, state) is None:
             raise InputError(
                 "method: expected a log_prob that TensorFlow can differentiate by theta for 'nuts', or another method. "
@@ -214,17 +215,6 @@ def _differentiable(function, name):
     return value
 
 
-def _denormalize(parameters, normalized):
-    """`ParameterSpace.denormalize` in TensorFlow."""
-    columns = []
-    for index, spec in enumerate(parameters):
-        is_log = spec.transform == "log"
-        low, high = np.log([spec.low, spec.high]) if is_log else (spec.low, spec.high)
-        value = low + 0.5 * (normalized[:, index] + 1.0) * (high - low)
-        columns.append(tf.exp(value) if is_log else value)
-    return tf.stack(columns, axis=-1)
-
-
 def _segment_seed(seed, segment):
     return tf.constant([seed, segment], tf.int32)
 
@@ -232,8 +222,8 @@ def _segment_seed(seed, segment):
 def _diagnostics(draws):
     """R-hat and effective sample size of each parameter, from draws `[S, C, P]`.
 
-    The sample size is the smaller of those for the mean and for the variance: the draws of NUTS tend to lie on opposite
-    sides of the mean, which helps the mean alone.
+    The sample size is the smaller of two: for the mean, and for the variance. The draws of NUTS tend to lie on opposite sides of
+    the mean, which helps the mean alone.
     """
     r_hat = tfp.mcmc.potential_scale_reduction(draws, independent_chain_ndims=1, split_chains=True)
     ess = [

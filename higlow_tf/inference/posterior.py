@@ -1,18 +1,20 @@
 """Posterior of the parameters of N maps (or groups of maps)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 
 import numpy as np
 
-from higlow_tf.data.parameters import ParameterSpace, nearest_name
+from higlow_tf.data.parameters import ParameterSpace
 from higlow_tf.errors import InputError
 from higlow_tf.inference.calibration import Calibration
-from higlow_tf.inference.cells import Cells, denser_mass, log_normalized, peak
+from higlow_tf.inference.cells import Cells, denser_mass
 from higlow_tf.inference.draws import denser_draws_mass, draws_log_density
+from higlow_tf.inference.marginal import marginal
+from higlow_tf.inference.posterior_file import DERIVED, read_posterior_file, write_posterior_file
 
-__all__ = ["EDGE_SHARE", "Posterior"]
+__all__ = ["EDGE_SHARE", "Posterior", "load_posterior"]
 
 # Share of the prior's width that counts as "next to its edge".
 EDGE_SHARE = 0.02
@@ -36,7 +38,7 @@ class Posterior:
         shape: Cells along each parameter; empty for draws.
         method: "grid", "importance" or "nuts".
         prior: Configuration of the prior: `low` and `high` by name, `normal`, `log_prob`.
-        calibration: `Calibration` that was applied, or None for the raw posterior.
+        calibration: The `Calibration` that was applied, or None for the raw posterior.
         combine: How maps were combined, in words: "none", "independent" or "simulation".
         simulation: Which simulation each posterior belongs to, `[N]`; None unless maps were combined by simulation.
         notes: What a reader should know, in words.
@@ -164,31 +166,7 @@ class Posterior:
         Returns:
             `Posterior`.
         """
-        names = [names] if isinstance(names, str) else list(names)
-        for name in names:
-            if name not in self.parameters.names or names.count(name) > 1:
-                nearest = nearest_name(name, self.parameters.names)
-                raise InputError(
-                    f"names: expected some of {', '.join(self.parameters.names)}, each once "
-                    f"(did you mean {nearest!r}?). Received: {name!r}."
-                )
-        columns = [self.parameters.names.index(name) for name in names]
-        kept = {
-            "parameters": ParameterSpace(tuple(self.parameters.specs[column] for column in columns)),
-            "prior": {
-                key: {name: value[name] for name in names if name in value} if isinstance(value, Mapping) else value
-                for key, value in self.prior.items()
-            },
-            "boxes": self.boxes[..., columns],
-            "diagnostics": {
-                key: value[:, columns] if np.ndim(value) == 2 else value for key, value in self.diagnostics.items()
-            },
-        }
-        if self.shape:
-            return self._marginal_on_cells(columns, kept)
-        draws = replace(self, theta_grid=self.theta_grid[..., columns], map_estimate=self.mean[:, columns], **kept)
-        densest = np.argmax(draws.log_density, axis=1)
-        return replace(draws, map_estimate=draws.theta_grid[np.arange(len(self)), densest])
+        return marginal(self, names)
 
     def sample(self, index, num_draws, seed=0):
         """Equally weighted draws from one posterior, physical, `[num_draws, P]`; spread over their cells on a grid."""
@@ -219,9 +197,7 @@ class Posterior:
 
     def save(self, file, overwrite=False):
         """Writes an HDF5 file that `load_posterior` reads; see there."""
-        from higlow_tf.inference.posterior_file import save_posterior
-
-        save_posterior(self, file, overwrite=overwrite)
+        write_posterior_file(file, {name: getattr(self, name) for name in (*_STORED, *DERIVED)}, overwrite=overwrite)
 
     def _cells(self, index):
         return Cells(*self.boxes[index], self.shape)
@@ -229,20 +205,17 @@ class Posterior:
     def _log_mass_on_cells(self, index):
         return self.log_posterior[index].reshape(self.shape)
 
-    def _marginal_on_cells(self, columns, kept):
-        others = tuple(1 + j for j in range(len(self.shape)) if j not in columns)
-        mass = self._mass.reshape(len(self), *self.shape).sum(axis=others)
-        # The sum leaves the kept axes in their old order.
-        mass = np.transpose(mass, (0, *(1 + sorted(columns).index(column) for column in columns)))
-        with np.errstate(divide="ignore"):
-            log_mass = np.stack([log_normalized(one) for one in np.log(mass)])
-        cells = [Cells(*box, mass.shape[1:]) for box in kept["boxes"]]
-        denormalize = kept["parameters"].denormalize
-        return replace(
-            self,
-            theta_grid=denormalize(np.stack([one.points() for one in cells])),
-            log_posterior=log_mass.reshape(len(self), -1),
-            map_estimate=denormalize(np.stack([peak(*pair) for pair in zip(log_mass, cells, strict=True)])),
-            shape=mass.shape[1:],
-            **kept,
-        )
+
+_STORED = tuple(part.name for part in fields(Posterior))
+
+
+def load_posterior(file):
+    """Reads the `Posterior` in a file that `Posterior.save` wrote; `posterior_file` says what is in it.
+
+    Args:
+        file: HDF5 file.
+
+    Raises:
+        InputError: If the file is missing, is no posterior, or was written by a newer version.
+    """
+    return Posterior(**read_posterior_file(file))

@@ -2,21 +2,18 @@
 
 import numpy as np
 from scipy.interpolate import make_interp_spline
-from scipy.special import ndtr
 
 from higlow_tf.errors import InputError
 from higlow_tf.inference.cells import Cells, denser_mass
+from higlow_tf.inference.widening import normalized_widening, reflected_kernel
 
-__all__ = ["MAX_SMOOTHING", "PriorGrid"]
+__all__ = ["PriorGrid"]
 
 _MIN_SPLINE_POINTS = 4
 
 # Points an axis to which likelihoods are interpolated, by number of parameters: cells of a few per cent of a calibrated
 # posterior, at some 10 MB for hundred maps. With more parameters the grid stays as it is.
 _FINE_POINTS = {1: 256, 2: 48, 3: 32}
-
-# The prior is [-1, 1]; a Gaussian of a standard deviation above a quarter of it would need a second reflection.
-MAX_SMOOTHING = 0.5
 
 _TINY = 1e-300
 
@@ -81,17 +78,15 @@ class PriorGrid:
         num_rows, *shape = log_likelihood.shape
         mass = _tempered(log_likelihood, tempering)
         at = self.parameters.normalize(truth)
-        sds = [self._normalized_sd(mass, axis, sd) for axis, sd in enumerate(widening)]
+        sd = self._normalized_sd(mass, widening)
         fractions = []
         for axis, num_points in enumerate(shape):
             position = np.clip((at[:, axis] + 1.0) / 2.0 * num_points - 0.5, 0.0, num_points - 1.0)
             first = np.minimum(position.astype(int), num_points - 2)
             fractions.append(position - first)
-            neighbours = _centres(num_points)[first[:, None] + np.arange(2)]
-            weights = _smoothing_weights(neighbours, num_points, sds[axis])
             # The first axis that is left is contracted; that of the two neighbours goes to the end.
-            contracted = weights @ mass.reshape(num_rows, num_points, -1)
-            mass = np.moveaxis(contracted.reshape(num_rows, 2, *mass.shape[2:]), 1, -1)
+            neighbours = _spread_to_pairs(mass.reshape(num_rows, num_points, -1), sd[:, axis], first)
+            mass = np.moveaxis(neighbours.reshape(num_rows, 2, *mass.shape[2:]), 1, -1)
         log_density = np.log(np.maximum(mass, _TINY)) + np.log(np.prod(shape))
         for fraction in reversed(fractions):
             weight = fraction.reshape(-1, *[1] * (log_density.ndim - 2))
@@ -111,12 +106,11 @@ class PriorGrid:
     def log_mass(self, tempering, widening):
         """Log of the calibrated mass of each cell, in the order of `points`, `[N, G]`."""
         mass = _tempered(self.log_likelihood, tempering)
-        sds = [self._normalized_sd(mass, axis, sd) for axis, sd in enumerate(widening)]
+        sd = self._normalized_sd(mass, widening)
         num_rows, *shape = mass.shape
-        for num_points, sd in zip(shape, sds, strict=True):
-            everywhere = np.broadcast_to(_centres(num_points), (num_rows, num_points))
-            smoothed = _smoothing_weights(everywhere, num_points, sd) @ mass.reshape(num_rows, num_points, -1)
-            mass = np.moveaxis(smoothed.reshape(mass.shape), 1, -1)
+        for axis, num_points in enumerate(shape):
+            spread = _spread(mass.reshape(num_rows, num_points, -1), sd[:, axis])
+            mass = np.moveaxis(spread.reshape(mass.shape), 1, -1)
         mass = mass.reshape(num_rows, -1)
         return np.log(np.maximum(mass / mass.sum(axis=1, keepdims=True), _TINY))
 
@@ -127,38 +121,35 @@ class PriorGrid:
 
     @property
     def _cells(self):
-        ones = np.ones(len(self.parameters))
-        return Cells(-ones, ones, self.shape)
+        edge = np.ones(len(self.parameters))
+        return Cells(-edge, edge, self.shape)
 
-    def _normalized_sd(self, mass, axis, widening):
-        """The widening in the prior's coordinates, `[N]`; see `Calibration` for log-uniform parameters."""
-        spec = self.parameters.specs[axis]
-        if spec.transform == "linear":
-            return np.full(len(mass), 2.0 * widening / (spec.high - spec.low))
-        others = tuple(other + 1 for other in range(mass.ndim - 1) if other != axis)
-        log_theta = np.log(spec.low) + 0.5 * (_centres(mass.shape[axis + 1]) + 1.0) * np.log(spec.high / spec.low)
-        mean = mass.sum(axis=others) @ np.exp(log_theta)
-        return 2.0 * widening / mean / np.log(spec.high / spec.low)
+    def _normalized_sd(self, mass, widening):
+        """The widening in the prior's coordinates: `[N, P]`, or `[1, P]` where it is the same for all maps."""
+        if not self.parameters.is_log.any():
+            return normalized_widening(self.parameters, widening, np.zeros((1, len(widening))))
+        axes = range(1, mass.ndim)
+        means = [
+            mass.sum(axis=tuple(other for other in axes if other != axis)) @ _centres(mass.shape[axis]) for axis in axes
+        ]
+        return normalized_widening(self.parameters, widening, np.stack(means, axis=-1))
 
 
-def _smoothing_weights(at, num_points, sd):
-    """Weights of the cells of [-1, 1] in the convolution with a Gaussian that both edges reflect.
+def _spread(mass, sd):
+    """Convolves masses `[N, n, R]` of cells of [-1, 1] along the second axis; sd `[N]` or `[1]`, all 0 or none."""
+    if not sd.any():
+        # In the memory order of a product too: by it a sum rounds.
+        return np.ascontiguousarray(mass)
+    edges = _edges(mass.shape[1])
+    return reflected_kernel(edges, np.broadcast_to(edges, (len(sd), len(edges))), sd, -1.0, 1.0) @ mass
 
-    Args:
-        at: Where the result is wanted, `[N, A]`.
-        num_points: Number of cells; the mass of each is spread evenly over it.
-        sd: Standard deviation `[N]`; with 0 each point has the mass of its own cell.
 
-    Returns:
-        `[N, A, num_points]`: mass of a cell times these, summed, is the mass of a cell's width round the point.
-    """
-    edges = np.linspace(-1.0, 1.0, num_points + 1)
-    scale = np.clip(sd, 1e-9, MAX_SMOOTHING)[:, None, None]
-    cumulative = sum(
-        sign * ndtr((image - at[..., None]) / scale)
-        for sign, image in ((1.0, edges), (-1.0, 2.0 - edges), (-1.0, -2.0 - edges))
-    )
-    return np.diff(cumulative, axis=-1)
+def _spread_to_pairs(mass, sd, first):
+    """The same for two neighbouring cells of each row alone, those with the indices `first` `[N]` and the next: `[N, 2, R]`."""
+    if not sd.any():
+        return np.take_along_axis(mass, (first[:, None] + np.arange(2))[..., None], axis=1)
+    edges = _edges(mass.shape[1])
+    return reflected_kernel(edges, edges[first[:, None] + np.arange(3)], sd, -1.0, 1.0) @ mass
 
 
 def _tempered(log_likelihood, tempering):
@@ -166,6 +157,10 @@ def _tempered(log_likelihood, tempering):
     flat = log_likelihood.reshape(len(log_likelihood), -1)
     mass = np.exp(tempering * (flat - flat.max(axis=1, keepdims=True)))
     return (mass / mass.sum(axis=1, keepdims=True)).reshape(log_likelihood.shape)
+
+
+def _edges(num_points):
+    return np.linspace(-1.0, 1.0, num_points + 1)
 
 
 def _centres(num_points):

@@ -9,7 +9,7 @@ import numpy as np
 from higlow_tf.data.parameters import ParameterSpace, nearest_name
 from higlow_tf.errors import InputError, InputWarning
 
-__all__ = ["BoundPrior", "Prior", "normalized_per_unit"]
+__all__ = ["BoundPrior", "Prior"]
 
 # Edges that were written with six digits are still those of training.
 _EDGE_TOLERANCE = 1e-6
@@ -116,14 +116,22 @@ class BoundPrior:
                 )
             total = total + value
             # d theta / d normalised = constant * theta for a log-uniform parameter, and log(theta) is linear.
-            per_unit = normalized_per_unit(self.parameters)
+            per_unit = self.parameters.normalized_per_unit
             for column in np.flatnonzero(self.parameters.is_log):
                 total = total + normalized[:, column] / per_unit[column]
         return total
 
+    def fingerprint(self):
+        """What tells priors apart, JSON-compatible: the configuration, and values of the user's function inside the box."""
+        if self.log_prob is None:
+            return self.to_config()
+        points = self.low + np.array([[0.25], [0.5], [0.75]]) * (self.high - self.low)
+        values = np.asarray(self.log_prob(self.parameters.denormalize(points)), np.float64)
+        return self.to_config() | {"values": np.ravel(values).tolist()}
+
     def to_config(self):
         """The prior as JSON-compatible values: edges in physical units, the function by its name."""
-        parameters, width = self.parameters, normalized_per_unit(self.parameters)
+        parameters, width = self.parameters, self.parameters.normalized_per_unit
         low, high, mean = parameters.denormalize(np.stack([self.low, self.high, self.mean]))
         names = parameters.names
         return {
@@ -134,13 +142,6 @@ class BoundPrior:
             },
             "log_prob": None if self.log_prob is None else getattr(self.log_prob, "__qualname__", repr(self.log_prob)),
         }
-
-
-def normalized_per_unit(parameters):
-    """Derivative of the normalised coordinate by theta, or by log(theta) for log-uniform parameters, `[P]`."""
-    is_log = parameters.is_log
-    low, high = (np.where(is_log, np.log(np.where(is_log, e, 1.0)), e) for e in (parameters.low, parameters.high))
-    return 2.0 / (high - low)
 
 
 def _column(name, parameters, field_name):
@@ -177,7 +178,7 @@ def _normalized_normal(parameters, column, pair):
         raise InputError(f"prior: expected (mean, sd) with sd > 0 as normal of {spec.name}. Received: {pair!r}.")
     point = parameters.low.copy()
     point[column] = mean
-    return parameters.normalize(point)[column], sd * normalized_per_unit(parameters)[column]
+    return parameters.normalize(point)[column], sd * parameters.normalized_per_unit[column]
 
 
 def _check_extrapolation(bound, allow_extrapolation):

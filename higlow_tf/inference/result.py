@@ -6,6 +6,8 @@ import numpy as np
 
 __all__ = ["GroupResult"]
 
+_ARRAYS = ("theta_grid", "log_posterior", "map_estimate", "box")
+
 
 @dataclass(frozen=True)
 class GroupResult:
@@ -18,6 +20,7 @@ class GroupResult:
         box: Lower and upper corner of a regular grid in normalised coordinates, `[2, P]`; `[0, P]` for draws.
         diagnostics: Numbers (or `[P]` arrays) by name.
         notes: What a reader should know, in words.
+        counts: For each map of the group, how many of its likelihoods were NaN or +inf, and how many there were.
     """
 
     theta_grid: np.ndarray
@@ -26,3 +29,18 @@ class GroupResult:
     box: np.ndarray
     diagnostics: dict = field(default_factory=dict)
     notes: list = field(default_factory=list)
+    counts: list = field(default_factory=list)
+
+    def to_answer(self):
+        """The result as a dict of arrays and a JSON-compatible rest, as `AnswerCache` keeps it."""
+        diagnostics = {name: np.asarray(value).tolist() for name, value in self.diagnostics.items()}
+        rest = {"diagnostics": diagnostics, "notes": list(self.notes), "counts": self.counts}
+        return {name: getattr(self, name) for name in _ARRAYS}, rest
+
+    @classmethod
+    def from_answer(cls, arrays, rest):
+        """The inverse of `to_answer`."""
+        diagnostics = {
+            name: np.array(value) if isinstance(value, list) else value for name, value in rest["diagnostics"].items()
+        }
+        return cls(**arrays, diagnostics=diagnostics, notes=rest["notes"], counts=rest["counts"])

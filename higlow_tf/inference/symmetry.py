@@ -14,9 +14,9 @@ _SHIFT_STEPS = (0.7548776662466927, 0.5698402909980532)
 def symmetry_indices(map_size, num_symmetries):
     """Which pixel stands where in each copy of a map.
 
-    Copy t is the map reflected and rotated by the t-th of the eight symmetries of the square, then shifted along both axes.
-    Copy 0 is the map itself. Simulation boxes are periodic and have no preferred axis, so that every copy has the density of
-    the map.
+    Copy t is the map after the t-th of the eight symmetries of the square (rotations and reflections) and a shift along both
+    axes. Copy 0 is the map itself. Simulation boxes are periodic and have no preferred axis, so that every copy has the
+    density of the map.
 
     Args:
         map_size: Pixels on a side, n.

@@ -66,15 +66,15 @@ class Typicality:
 class TypicalityReference:
     """What the features of usual maps are, fitted on simulations that the model was not trained on.
 
-    The likelihood alone misleads: maps of another physics can be *more* probable. Here both directions count.
+    The likelihood alone misleads: maps of other physics can be *more* probable. Here both directions count.
 
     Math:
         expected = polynomial in theta (normalised), by least squares in which every simulation weighs the same
         distance**2 = r^T covariance^-1 r,  r = (feature - expected) / sd
         covariance = (1 - s) * C + s * I,  with Ledoit and Wolf's s for C, where simulations are the independent units
         p_value = (1 + number of reference distances >= distance) / (1 + number of reference distances)
-    The reference distance of a map is computed with a fit that leaves its simulation out, as it is for new maps
-    (beyond fifty simulations: its fiftieth of them).
+    The reference distance of a map comes from a fit without its simulation, since new maps are not in the fit either. With
+    more than fifty simulations, a fiftieth of them is left out at a time.
 
     The polynomial is quadratic where there are three simulations a coefficient, else linear, else constant.
 

@@ -25,8 +25,8 @@ def typicality_features(model, hi_maps, theta):
     and of the map itself
         log10_percentile_q            percentiles of log10 of the pixels, dex of the map's unit
 
-    Convention: theta must be found for all maps in the same way; the posterior mean, which needs no truth, is the way for
-        maps whose parameters nobody knows, and then also for the maps of the reference.
+    Convention: theta must be found for all maps in the same way. Nobody knows the parameters of a new map, so that theta is the
+        posterior mean, also for the maps of the reference.
 
     Args:
         model: An object with `log_prob_by_level(hi_maps, theta)` -> `[N, L]` and `encode(hi_maps, theta)` -> latents

@@ -1,5 +1,6 @@
 """Keras models: the conditional Glow and HIFlow, their presets, and saving."""
 
+from higlow_tf.models.architecture import GlowArchitecture
 from higlow_tf.models.conditional_glow import ConditionalGlow
 from higlow_tf.models.from_preset import model_from_preset
 from higlow_tf.models.glow_level import GlowLevel
@@ -12,6 +13,7 @@ __all__ = [
     "HIFLOW_PRESETS",
     "PRESETS",
     "ConditionalGlow",
+    "GlowArchitecture",
     "GlowLevel",
     "HIFlow",
     "load_model",

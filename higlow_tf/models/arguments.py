@@ -6,11 +6,11 @@ import numpy as np
 import tensorflow as tf
 
 from higlow_tf.data.parameters import ParameterSpace, ParameterSpec
-from higlow_tf.data.scalers import fit_map_scaler
 from higlow_tf.errors import InputError, InputWarning
 
 __all__ = [
     "check_training_data",
+    "latents_and_theta",
     "maps_and_theta",
     "parameter_space",
     "per_level",
@@ -21,7 +21,9 @@ __all__ = [
 
 
 def parameter_space(parameters):
-    """Names, specs or their configurations -> `ParameterSpace`."""
+    """Names, specs, their configurations or a `ParameterSpace` -> `ParameterSpace`."""
+    if isinstance(parameters, ParameterSpace):
+        return parameters
     if isinstance(parameters, dict) or (parameters and all(isinstance(p, dict) for p in parameters)):
         return ParameterSpace.from_config(parameters)
     if all(isinstance(p, ParameterSpec) for p in parameters):
@@ -76,6 +78,19 @@ def maps_and_theta(model, hi_maps, theta):
     return hi_maps, theta
 
 
+def latents_and_theta(model, z, theta):
+    """Latents as `[N, D]` and theta as `[N, P]`."""
+    z = tf.cast(z, model.compute_dtype)
+    if z.shape.rank != 2 or z.shape[1] != model.num_dimensions:
+        raise InputError(f"Expected latents of shape [N, {model.num_dimensions}]. Received: shape {tuple(z.shape)}.")
+    theta = theta_rows(model, theta)
+    if not z.shape[:1].is_compatible_with(theta.shape[:1]):
+        raise InputError(
+            f"Expected a row of theta for each of the latents. Received: {theta.shape[0]} and {z.shape[0]}."
+        )
+    return z, theta
+
+
 def unpack_batch(model, data):
     """A Keras batch (theta, maps[, weight]) -> tensors with a channel axis and a weight a map."""
     theta, hi_maps, *weight = data
@@ -103,8 +118,7 @@ def check_training_data(model, train):
 
 
 def start_batch(train, num_maps):
-    """Evenly spread training maps `[n, H, W, C]` for a data-dependent start, and the scaler of all of them."""
-    scaler = fit_map_scaler(train)
+    """At most so many training maps, evenly spread, for a data-dependent start: `[n, H, W, C]`, float64."""
     rows = np.unique(np.linspace(0, train.num_maps - 1, num_maps).astype(int))
     maps = np.asarray(train.maps[rows], dtype=np.float64)
-    return maps if maps.ndim == 4 else maps[..., None], scaler
+    return maps if maps.ndim == 4 else maps[..., None]

@@ -1,23 +1,23 @@
 """The conditional multiscale Glow as a Keras model."""
 
+from dataclasses import fields
+
 import keras
 import numpy as np
 
-from higlow_tf.bijectors import ConditionalChain, Multiscale
-from higlow_tf.data.parameters import ParameterSpace
+from higlow_tf.bijectors import Multiscale
 from higlow_tf.errors import InputError
-from higlow_tf.layout import from_channel_major, to_channel_major
-from higlow_tf.models import arguments
+from higlow_tf.models.architecture import GlowArchitecture
+from higlow_tf.models.arguments import per_level, start_batch
 from higlow_tf.models.glow_level import GlowLevel
 from higlow_tf.models.map_flow import MapFlow
 from higlow_tf.models.presets import PRESETS
-from higlow_tf.networks import PADDINGS
 
 __all__ = ["ConditionalGlow"]
 
-_INJECTORS = ("scalar", "channel")
 # Maps that `initialize` looks at: enough for the covariance of the 4 * 2**L channels of the last level.
 _NUM_MAPS_OF_START = 1024
+_FIELDS = [field.name for field in fields(GlowArchitecture)]
 
 
 @keras.saving.register_keras_serializable(package="higlow_tf")
@@ -76,103 +76,46 @@ class ConditionalGlow(MapFlow):
         parameters=("Omega_m", "sigma_8"),
         *,
         num_levels=4,
-        num_steps_per_level=8,
-        width=32,
-        injector="channel",
-        injector_width=16,
-        padding="periodic",
-        use_split_prior=True,
-        use_map_mean=False,
-        use_act_norm=False,
-        max_log_scale=1.0,
+        num_steps_per_level=GlowArchitecture.num_steps,
+        width=GlowArchitecture.width,
+        injector=GlowArchitecture.injector,
+        injector_width=GlowArchitecture.injector_width,
+        padding=GlowArchitecture.padding,
+        use_split_prior=GlowArchitecture.use_split_prior,
+        use_map_mean=GlowArchitecture.use_map_mean,
+        use_act_norm=GlowArchitecture.use_act_norm,
+        max_log_scale=GlowArchitecture.max_log_scale,
         seed=0,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(locals(), **kwargs)
         if map_size % 2**num_levels or map_size < 2**num_levels:
             raise InputError(
                 f"Expected a map size that {2**num_levels} divides, for {num_levels} levels. Received: {map_size}."
             )
-        if injector not in _INJECTORS:
-            raise InputError(f"Expected an injector of {_INJECTORS}. Received: {injector!r}.")
-        if padding not in PADDINGS:
-            raise InputError(f"Expected a padding of {PADDINGS}. Received: {padding!r}.")
-        space = parameters if isinstance(parameters, ParameterSpace) else arguments.parameter_space(parameters)
-        widths = arguments.per_level(width, num_levels, "width")
         # -- layers
         self.levels = [
             GlowLevel(
-                num_steps_per_level,
+                architecture,
                 4 * num_channels * 2**level,
-                widths[level],
-                len(space),
                 is_last=level + 1 == num_levels,
-                injector=injector,
-                injector_width=injector_width,
-                padding=padding,
-                use_split_prior=use_split_prior,
-                use_map_mean=use_map_mean,
-                use_act_norm=use_act_norm,
-                max_log_scale=max_log_scale,
                 seed=seed + 10 * level,
                 dtype=self.dtype_policy,
                 name=f"level_{level}",
             )
-            for level in range(num_levels)
+            for level, architecture in enumerate(self._architectures())
         ]
         # -- bijector wiring
         self.multiscale = Multiscale([level.bijector for level in self.levels], (map_size, map_size, num_channels))
-        self.bijector = ConditionalChain([self.multiscale, self.preprocessing])
-        # -- config
-        self.map_size = map_size
-        self.num_channels = num_channels
-        self.parameters = space
-        self.num_levels = num_levels
-        self.num_steps_per_level = num_steps_per_level
-        self.width = width
-        self.injector = injector
-        self.injector_width = injector_width
-        self.padding = padding
-        self.use_split_prior = use_split_prior
-        self.use_map_mean = use_map_mean
-        self.use_act_norm = use_act_norm
-        self.max_log_scale = max_log_scale
-        self.seed = seed
-        self._make_compiled(jit_compile=True)
-        self.build()
+        self._complete(self.multiscale)
 
-    def build(self, input_shape=None):
-        if self.built:
-            return
-        for level in self.levels:
-            level.build(None)
-        self._add_scaler_weights()
-        self.built = True
-
-    # ---- configuration
-
-    @staticmethod
-    def _config_keys():
-        return (
-            "map_size",
-            "num_channels",
-            "parameters",
-            "num_levels",
-            "num_steps_per_level",
-            "width",
-            "injector",
-            "injector_width",
-            "padding",
-            "use_split_prior",
-            "use_map_mean",
-            "use_act_norm",
-            "max_log_scale",
-            "seed",
-        )
-
-    def get_config(self):
-        width = list(self.width) if isinstance(self.width, (list, tuple)) else self.width
-        return {**super().get_config(), "width": width}
+    def _architectures(self):
+        """The architecture of each level: all are alike but for their widths."""
+        shared = {"num_steps": self.num_steps_per_level, "num_parameters": len(self.parameters)}
+        # The other fields have the names of arguments of this model.
+        shared |= {name: getattr(self, name) for name in _FIELDS if name not in ("width", *shared)}
+        widths = per_level(self.width, self.num_levels, "width")
+        return [GlowArchitecture(width=width, **shared) for width in widths]
 
     # ---- the flow
 
@@ -185,31 +128,22 @@ class ConditionalGlow(MapFlow):
     def _latents_by_level(self, x, conditional_input):
         return self.multiscale.inverse_by_level(x, conditional_input)
 
-    def generate(self, z, theta):
-        """Latents `[N, D]` and theta `[N, P]` -> maps `[N, H, W, C]`. A graph function."""
-        maps, _ = self.bijector.forward_and_log_det(to_channel_major(z), self.normalize(theta))
-        return from_channel_major(maps)
-
-    def infer_latents(self, hi_maps, theta):
-        """Maps `[N, H, W, C]` and theta `[N, P]` -> latents `[N, D]`. A graph function."""
-        z, _ = self.bijector.inverse_and_log_det(to_channel_major(hi_maps), self.normalize(theta))
-        return from_channel_major(z)
-
     # ---- data-dependent start
 
     def initialize(self, train):
-        """Fits the map scaler and starts every level at a whitening of the training maps. Call once, before `fit`.
+        """Fits the scaler of the maps, and starts every level at a whitening of the training maps. Call it once, before `fit`.
 
         Args:
             train: `HIMapDataset` of the training simulations only.
 
         Returns:
             The model itself.
+
+        Raises:
+            InputError: If the model cannot be trained on these maps.
         """
-        arguments.check_training_data(self, train)
-        maps, scaler = arguments.start_batch(train, _NUM_MAPS_OF_START)
-        self._set_scaler(train, scaler)
-        x = (np.log10(maps) - scaler.shift) / scaler.scale
+        scaler = self._fit_scaler(train)
+        x = (np.log10(start_batch(train, _NUM_MAPS_OF_START)) - scaler.shift) / scaler.scale
         x = np.transpose(x, (3, 1, 2, 0))
         for level in self.levels:
             x = level.initialize(x)

@@ -1,5 +1,7 @@
 """One level of the flow: squeeze, K steps, and the conditional Gaussian of what leaves."""
 
+from dataclasses import asdict
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -14,6 +16,7 @@ from higlow_tf.bijectors import (
     RepeatedSteps,
     Squeeze,
 )
+from higlow_tf.models.architecture import GlowArchitecture
 from higlow_tf.networks import (
     StackedActNormWeights,
     StackedCouplingNetwork,
@@ -28,89 +31,65 @@ __all__ = ["GlowLevel"]
 _SMALLEST_RELATIVE_VARIANCE = 1e-6
 
 
+@keras.saving.register_keras_serializable(package="higlow_tf")
 class GlowLevel(keras.layers.Layer):
     """Owns the stacked weights of a level, and shows them as one bijector.
 
     Math, map -> latent:
         squeeze; K times: injector**-1, (activation normalisation**-1,) 1x1 convolution**-1, coupling**-1;
-        then, with `use_split_prior`: the half that leaves is standardised given the half that stays and the condition
-        (last level: all, given the condition).
+        then, with `use_split_prior`: the half that leaves is standardised, given the half that stays and the condition
+        (last level: all of it, given the condition).
 
     Args:
-        num_steps: K.
+        architecture: `GlowArchitecture` of the steps.
         channels: Channels after the squeeze.
-        width: Hidden channels of the coupling networks.
-        num_parameters: P.
         is_last: Whether nothing stays after this level.
-        injector: "scalar" (one number a map, the paper) or "channel".
-        injector_width: Hidden units of the injectors.
-        padding: "periodic" or "zero".
-        use_split_prior: Whether what leaves has a learned conditional mean and scale.
-        use_act_norm: Whether a step has an activation normalisation.
-        max_log_scale: Bound of every log-scale.
         seed: Seed of the start.
+
+    Example:
+        >>> level = GlowLevel(GlowArchitecture(), channels=4)
+        >>> level.bijector.inverse(tf.zeros([3, 8, 8, 1]), conditional_input=tf.zeros([3, 2])).shape
+        TensorShape([3, 4, 4, 4])
     """
 
-    def __init__(
-        self,
-        num_steps,
-        channels,
-        width,
-        num_parameters,
-        *,
-        is_last,
-        injector,
-        injector_width,
-        padding,
-        use_split_prior,
-        use_map_mean,
-        use_act_norm,
-        max_log_scale,
-        seed=0,
-        **kwargs,
-    ):
+    def __init__(self, architecture, channels, *, is_last=False, seed=0, **kwargs):
         super().__init__(**kwargs)
+        # -- config
+        self.architecture = architecture
+        self.channels = channels
+        self.is_last = is_last
+        self.seed = seed
         # -- layers
-        shared = {"max_log_scale": max_log_scale, "dtype": self.dtype_policy}
-        coupling = {**shared, "width": width, "num_parameters": num_parameters, "use_map_mean": use_map_mean}
-        injection = {**shared, "width": injector_width, "num_parameters": num_parameters}
-        half = channels // 2
-        self.lu_matrix = StackedLUMatrix(num_steps, channels, seed=seed, name="lu_matrix", **shared)
+        self._make_layers()
+        # -- bijector wiring
+        self.squeeze = Squeeze()
+        self.steps = RepeatedSteps(self._make_step, self._stacked_weights, architecture.num_steps)
+        self.bijector = ConditionalChain([*self._end_bijectors(), self.steps, self.squeeze])
+
+    def _make_layers(self):
+        of, channels, seed, half = self.architecture, self.channels, self.seed, self.channels // 2
+        shared = {"max_log_scale": of.max_log_scale, "dtype": self.dtype_policy}
+        conditional = {**shared, "num_parameters": of.num_parameters}
+        coupling = {**conditional, "width": of.width, "use_map_mean": of.use_map_mean}
+        injection = {**conditional, "width": of.injector_width}
+        self.lu_matrix = StackedLUMatrix(of.num_steps, channels, seed=seed, name="lu_matrix", **shared)
         self.coupling_network = StackedCouplingNetwork(
-            num_steps, half, channels - half, seed=seed + 1, name="coupling_network", **coupling
+            of.num_steps, half, channels - half, seed=seed + 1, name="coupling_network", **coupling
         )
-        num_outputs = 1 if injector == "scalar" else channels
+        num_outputs = 1 if of.injector == "scalar" else channels
         self.injector_network = StackedInjectorNetwork(
-            num_steps, num_outputs, seed=seed + 2, name="injector_network", **injection
+            of.num_steps, num_outputs, seed=seed + 2, name="injector_network", **injection
         )
         self.act_norm_weights = None
-        if use_act_norm:
-            self.act_norm_weights = StackedActNormWeights(num_steps, channels, name="act_norm_weights", **shared)
+        if of.use_act_norm:
+            self.act_norm_weights = StackedActNormWeights(of.num_steps, channels, name="act_norm_weights", **shared)
         self.end_network = None
-        if use_split_prior and is_last:
+        if of.use_split_prior and self.is_last:
             self.end_network = StackedInjectorNetwork(1, channels, seed=seed + 3, name="end_network", **injection)
-        elif use_split_prior:
+        elif of.use_split_prior:
             self.end_network = StackedCouplingNetwork(
                 1, half, channels - half, seed=seed + 3, name="end_network", **coupling
             )
-        # -- bijector wiring
-        self.squeeze = Squeeze()
-        self.steps = RepeatedSteps(self._make_step, self._stacked_weights, num_steps)
-        self.bijector = ConditionalChain([*self._end_bijectors(is_last), self.steps, self.squeeze])
-        # -- config
-        self.num_steps = num_steps
-        self.channels = channels
-        self.width = width
-        self.num_parameters = num_parameters
-        self.is_last = is_last
-        self.injector = injector
-        self.injector_width = injector_width
-        self.padding = padding
-        self.use_split_prior = use_split_prior
-        self.use_map_mean = use_map_mean
-        self.use_act_norm = use_act_norm
-        self.max_log_scale = max_log_scale
-        self.seed = seed
 
     def build(self, input_shape=None):
         for layer in (
@@ -143,16 +122,17 @@ class GlowLevel(keras.layers.Layer):
         return ConditionalChain(step)
 
     def _coupling_view(self, weights):
-        return ConditionalAffineCoupling(
-            lambda a, _: apply_coupling_network(weights, a, self.padding, self.max_log_scale)
-        )
+        return ConditionalAffineCoupling(lambda a, _: self._apply_coupling(weights, a))
 
-    def _end_bijectors(self, is_last):
+    def _apply_coupling(self, weights, a):
+        return apply_coupling_network(weights, a, self.architecture.padding, self.architecture.max_log_scale)
+
+    def _end_bijectors(self):
         """The conditional Gaussian of what leaves, as one more affine bijector, so that the base is N(0, I) everywhere."""
         if self.end_network is None:
             return []
 
-        if is_last:
+        if self.is_last:
 
             def shift_and_log_scale(conditional_input):
                 weights = self.end_network(conditional_input)
@@ -163,16 +143,16 @@ class GlowLevel(keras.layers.Layer):
         def shift_and_log_scale_of_split(a, conditional_input):
             shared, per_map = self.end_network(conditional_input)
             weights = {name: tensor[0] for name, tensor in {**shared, **per_map}.items()}
-            return apply_coupling_network(weights, a, self.padding, self.max_log_scale)
+            return self._apply_coupling(weights, a)
 
         return [ConditionalAffineCoupling(shift_and_log_scale_of_split, name="split_prior")]
 
     def initialize(self, y):
         """Starts the level at a principal-component whitening of a batch, and returns what the batch becomes.
 
-        The injectors (or activation normalisations) of the first step remove mean and scale; its 1x1 convolution
-        whitens the channels; those of the other steps are random rotations whose product is the identity. Untrained,
-        a level so keeps the components that vary most and sends the others out as unit Gaussians.
+        The injector (or the activation normalisation) of the first step removes mean and scale. The 1x1 convolution of
+        the first step whitens the channels. Those of the other steps are random rotations whose product is the identity.
+        So an untrained level keeps the components that vary most, and sends the others out as unit Gaussians.
 
         Args:
             y: Batch of maps or of what stayed of them, channel-major `[C, H, W, N]`, NumPy.
@@ -181,46 +161,46 @@ class GlowLevel(keras.layers.Layer):
             The latents of the level, channel-major, NumPy float64.
         """
         x = self.squeeze.inverse_and_log_det(tf.constant(y, tf.float64))[0].numpy()
-        channels = len(x)
+        of = self.architecture
         shift, scale = x.mean(axis=(1, 2, 3)), x.std(axis=(1, 2, 3))
-        if self.injector == "scalar" and self.act_norm_weights is None:
+        is_scalar = of.injector == "scalar" and self.act_norm_weights is None
+        if is_scalar:
             shift, scale = np.full_like(shift, x.mean()), np.full_like(scale, x.std())
-        log_scale = np.clip(np.log(scale), -0.9 * self.max_log_scale, 0.9 * self.max_log_scale)
-        owner = self.act_norm_weights or self.injector_network
-        width = 1 if owner is self.injector_network and self.injector == "scalar" else channels
-        start = np.zeros((2, self.num_steps, width))
-        start[0, 0], start[1, 0] = shift[:width], log_scale[:width]
-        owner.start_at(*start)
+        log_scale = np.clip(np.log(scale), -0.9 * of.max_log_scale, 0.9 * of.max_log_scale)
+        num_outputs = 1 if is_scalar else len(x)
+        start = np.zeros((2, of.num_steps, num_outputs))
+        start[0, 0], start[1, 0] = shift[:num_outputs], log_scale[:num_outputs]
+        (self.act_norm_weights or self.injector_network).start_at(*start)
         x = (x - shift[:, None, None, None]) * np.exp(-log_scale)[:, None, None, None]
-
-        matrices = self.lu_matrix.random_rotations()
-        flat = x.reshape(channels, -1)
-        variances, directions = np.linalg.eigh(flat @ flat.T / flat.shape[1])
-        variances, directions = variances[::-1], directions[:, ::-1]
-        variances = np.maximum(variances, _SMALLEST_RELATIVE_VARIANCE * variances[0])
-        matrices[0] = directions.T / np.sqrt(variances)[:, None]
-        if self.num_steps > 1:
-            product = np.eye(channels)
-            for rotation in matrices[1:-1]:
-                product = rotation @ product
-            matrices[-1] = product.T
+        flat = x.reshape(len(x), -1)
+        matrices = _whitening_first(flat, self.lu_matrix.random_rotations())
         self.lu_matrix.start_at(matrices)
         return (matrices[0] @ flat).reshape(x.shape)
 
     def get_config(self):
         return {
             **super().get_config(),
-            "num_steps": self.num_steps,
+            "architecture": asdict(self.architecture),
             "channels": self.channels,
-            "width": self.width,
-            "num_parameters": self.num_parameters,
             "is_last": self.is_last,
-            "injector": self.injector,
-            "injector_width": self.injector_width,
-            "padding": self.padding,
-            "use_split_prior": self.use_split_prior,
-            "use_map_mean": self.use_map_mean,
-            "use_act_norm": self.use_act_norm,
-            "max_log_scale": self.max_log_scale,
             "seed": self.seed,
         }
+
+    @classmethod
+    def from_config(cls, config):
+        return super().from_config({**config, "architecture": GlowArchitecture(**config["architecture"])})
+
+
+def _whitening_first(flat, rotations):
+    """K matrices: the first whitens the channels of `flat` `[C, M]`, the product of the others is the identity."""
+    matrices = rotations.copy()
+    variances, directions = np.linalg.eigh(flat @ flat.T / flat.shape[1])
+    variances, directions = variances[::-1], directions[:, ::-1]
+    variances = np.maximum(variances, _SMALLEST_RELATIVE_VARIANCE * variances[0])
+    matrices[0] = directions.T / np.sqrt(variances)[:, None]
+    if len(matrices) > 1:
+        product = np.eye(len(flat))
+        for rotation in rotations[1:-1]:
+            product = rotation @ product
+        matrices[-1] = product.T
+    return matrices

@@ -2,18 +2,13 @@
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from higlow_tf.bijectors import ConditionalChain, MaskedAutoregressive
-from higlow_tf.data.parameters import ParameterSpace
-from higlow_tf.data.scalers import fit_map_scaler
 from higlow_tf.errors import InputError
-from higlow_tf.layout import from_channel_major, to_channel_major
-from higlow_tf.models import arguments
-from higlow_tf.models.likelihood_model import compiled
 from higlow_tf.models.map_flow import MapFlow
 from higlow_tf.models.presets import HIFLOW_PRESETS
 from higlow_tf.networks import MaskedAutoregressiveNetwork
+from higlow_tf.networks.defaults import MAX_LOG_SCALE
 
 __all__ = ["HIFlow"]
 
@@ -69,6 +64,8 @@ class HIFlow(MapFlow):
 
     title = "HIFlow, a conditional masked autoregressive flow"
     presets = HIFLOW_PRESETS
+    # The loop over pixels has no gradient under XLA, and drawing is to have one.
+    _is_drawing_compiled = False
 
     def __init__(
         self,
@@ -79,25 +76,23 @@ class HIFlow(MapFlow):
         num_blocks=5,
         width=512,
         ordering="random",
-        max_log_scale=1.0,
+        max_log_scale=MAX_LOG_SCALE,
         seed=0,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(locals(), **kwargs)
         for name, value in {"map_size": map_size, "num_blocks": num_blocks, "width": width}.items():
             if value < 1:
                 raise InputError(f"Expected {name} of at least 1. Received: {value}.")
         if ordering not in _ORDERINGS:
             raise InputError(f"Expected an ordering of {_ORDERINGS}. Received: {ordering!r}.")
-        space = parameters if isinstance(parameters, ParameterSpace) else arguments.parameter_space(parameters)
         # -- layers
-        num_dimensions = map_size**2 * num_channels
         self.blocks = [
             MaskedAutoregressiveNetwork(
-                num_dimensions,
+                self.num_dimensions,
                 width,
-                len(space),
-                order=_order(block, num_dimensions, ordering, seed),
+                len(self.parameters),
+                order=_order(block, self.num_dimensions, ordering, seed),
                 max_log_scale=max_log_scale,
                 seed=seed + 10 * block,
                 dtype=self.dtype_policy,
@@ -106,41 +101,10 @@ class HIFlow(MapFlow):
             for block in range(num_blocks)
         ]
         # -- bijector wiring: the first block is next to the map
-        steps = [MaskedAutoregressive(block, block.pixel_by_pixel) for block in reversed(self.blocks)]
-        self.steps = ConditionalChain(steps)
-        self.bijector = ConditionalChain([self.steps, self.preprocessing])
-        # -- config
-        self.map_size = map_size
-        self.num_channels = num_channels
-        self.parameters = space
-        self.num_blocks = num_blocks
-        self.width = width
-        self.ordering = ordering
-        self.max_log_scale = max_log_scale
-        self.seed = seed
-        self._make_compiled(jit_compile=True)
-        self.build()
-
-    def build(self, input_shape=None):
-        if self.built:
-            return
-        for block in self.blocks:
-            block.build(None)
-        self._add_scaler_weights()
-        self.built = True
-
-    @staticmethod
-    def _config_keys():
-        return (
-            "map_size",
-            "num_channels",
-            "parameters",
-            "num_blocks",
-            "width",
-            "ordering",
-            "max_log_scale",
-            "seed",
+        self.steps = ConditionalChain(
+            [MaskedAutoregressive(block, block.pixel_by_pixel) for block in reversed(self.blocks)]
         )
+        self._complete(self.steps)
 
     # ---- the flow: one level, whose latents have the shape of the map
 
@@ -149,38 +113,12 @@ class HIFlow(MapFlow):
         """Shape `(C, H, W)` of the latents, of the one level there is."""
         return [(self.num_channels, self.map_size, self.map_size)]
 
+    @property
+    def _latent_event(self):
+        return self.latent_shapes[0]
+
     def _latents_by_level(self, x, conditional_input):
         return [self.steps.inverse_and_log_det(x, conditional_input)]
-
-    def generate(self, z, theta):
-        """Latents `[N, D]` and theta `[N, P]` -> maps `[N, H, W, C]`. A graph function."""
-        x = tf.reshape(tf.transpose(z), [*self.latent_shapes[0], -1])
-        return from_channel_major(self.bijector.forward_and_log_det(x, self.normalize(theta))[0])
-
-    def infer_latents(self, hi_maps, theta):
-        """Maps `[N, H, W, C]` and theta `[N, P]` -> latents `[N, D]`. A graph function."""
-        z, _ = self.bijector.inverse_and_log_det(to_channel_major(hi_maps), self.normalize(theta))
-        return tf.transpose(tf.reshape(z, [self.num_dimensions, -1]))
-
-    def _make_compiled(self, jit_compile):
-        super()._make_compiled(jit_compile)
-        # The loop over pixels has no gradient under XLA, and drawing is to have one.
-        self._compiled_generate = compiled(self.generate, jit_compile=False)
-
-    # ---- data-dependent start
-
-    def initialize(self, train):
-        """Fits the map scaler; the blocks start as the identity, so that the model starts at white Gaussian noise.
-
-        Args:
-            train: `HIMapDataset` of the training simulations only.
-
-        Returns:
-            The model itself.
-        """
-        arguments.check_training_data(self, train)
-        self._set_scaler(train, fit_map_scaler(train))
-        return self
 
 
 def _order(block, num_dimensions, ordering, seed):

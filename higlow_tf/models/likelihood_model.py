@@ -122,7 +122,7 @@ class LikelihoodModel(keras.Model):
         loss = tf.reduce_sum(weight * losses[0])
         is_finite = apply_clipped_finite(self.optimizer, loss, gradients, self.trainable_variables, self.clip_norm)
         is_counted = tf.math.is_finite(losses[0])
-        counted = [tf.where(is_counted, one, tf.zeros_like(one)) for one in losses]
+        counted = [tf.where(is_counted, term, tf.zeros_like(term)) for term in losses]
         self._update_losses(counted, weight * tf.cast(is_counted, weight.dtype))
         self._skipped_metric.update_state((1.0 - tf.cast(is_finite, weight.dtype)) / replicas)
         return {metric.name: metric.result() for metric in self.metrics}

@@ -1,19 +1,18 @@
 """What a conditional flow of maps can do, whatever it is made of: its verbs, its units, its configuration."""
 
-import difflib
 import math
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from higlow_tf.bijectors import MapPreprocessing
-from higlow_tf.data.scalers import log10_extremes
-from higlow_tf.errors import InputError
-from higlow_tf.layout import to_channel_major
-from higlow_tf.models import arguments
-from higlow_tf.models.likelihood_model import LikelihoodModel, compiled
-from higlow_tf.models.presets import preset
+from higlow_tf.bijectors import ConditionalChain, MapPreprocessing
+from higlow_tf.data import parameter_tensors
+from higlow_tf.data.scalers import fit_map_scaler, log10_extremes
+from higlow_tf.layout import from_channel_major, to_channel_major
+from higlow_tf.models.arguments import check_training_data, latents_and_theta, maps_and_theta, theta_rows
+from higlow_tf.models.configuration import ConfiguredModel
+from higlow_tf.models.likelihood_model import compiled
 from higlow_tf.models.row_batches import in_batches
 
 __all__ = ["MapFlow"]
@@ -23,68 +22,62 @@ _LOG_2PI = math.log(2.0 * math.pi)
 _NO_BOUND = 100.0
 
 
-class MapFlow(LikelihoodModel):
+class MapFlow(ConfiguredModel):
     """Base of normalizing flows of maps given simulation parameters.
 
     Math:
         u = log10(map);  x = (u - map_shift) / map_scale   (beyond the extremes of training: see `LogarithmicTails`)
         log p(u | theta) = sum over levels of log N(z_level; 0, 1) + log-determinants
 
-    A subclass has the attributes `map_size`, `num_channels` and `parameters`; the class attributes `title` and `presets`; the
-    graph functions `_latents_by_level` (map after the preprocessing -> list of (z_level, log-determinant)), `generate`
-    and `infer_latents`; `latent_shapes`, `_config_keys` and `initialize(train)`. It calls `_add_scaler_weights` when it is
-    built and `_make_compiled` when its constructor is done.
+    A subclass has the class attributes `title` and `presets`, and a constructor in this order: it hands its own arguments
+    to this class, makes its layers (which need nothing but themselves to be built), wires them into one bijector of
+    the standardised map, and hands that to `_complete`. It has `latent_shapes` and the graph function
+    `_latents_by_level` (standardised map -> list of (z_level, log-determinant)).
+
+    A model uses whole float32 numbers: the constructor switches TensorFloat-32 off, here and when a model is loaded. A
+    density sums thousands of products, and the ten bits of TensorFloat-32, the default of recent GPUs, are too few.
+    This is a setting of TensorFlow for the whole process: other models in it are then slower and more exact, too.
 
     Units:
         Maps are positive and physical, in and out; theta is physical. Every density is that of the log10 map, in nats;
         losses are nats per pixel.
+
+    Args:
+        arguments, **kwargs: See `ConfiguredModel`.
+
+    Attributes:
+        split: What the model was trained on: the content of split.json, or None. `load_model` sets it, as the next two.
+        calibration: What `higlow calibrate` found for its posteriors: the content of calibration.json, or None.
+        typicality: What typical maps look like to it: the content of typicality.json, or None.
     """
 
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
+    # Whether XLA may compile the drawing of maps.
+    _is_drawing_compiled = True
+
+    def __init__(self, arguments, **kwargs):
+        super().__init__(arguments, **kwargs)
+        tf.config.experimental.enable_tensor_float_32_execution(False)
         self.preprocessing = MapPreprocessing(
             lambda: (self.map_shift.value, self.map_log_scale.value),
             lambda: (self.log10_lowest.value, self.log10_highest.value),
         )
+        self.split = None
+        self.calibration = None
+        self.typicality = None
 
-    @classmethod
-    def from_preset(cls, name, *, map_size=None, num_channels=1, parameters=None, dtype=None, **overrides):
-        """Builds one of the class's `presets`.
+    def _complete(self, flow):
+        """Ends the constructor: `flow` is the bijector between latents and the standardised map."""
+        self.bijector = ConditionalChain([flow, self.preprocessing])
+        self._make_compiled(jit_compile=True)
+        self.build()
 
-        Args:
-            name: Name of the preset.
-            map_size: Pixels on a side, if other than the preset's.
-            num_channels: Fields in a map.
-            parameters: Names or `ParameterSpec`s; None for Omega_m and sigma_8.
-            dtype: "float32" (default) or "float64".
-            **overrides: Other arguments of the constructor.
-
-        Raises:
-            InputError: If the preset or an override does not exist.
-        """
-        known = [key for key in cls._config_keys() if key not in ("map_size", "num_channels", "parameters")]
-        for key in overrides:
-            if key not in [*known, "name"]:
-                nearest = difflib.get_close_matches(key, known, n=1)
-                hint = f" (did you mean {nearest[0]}?)" if nearest else ""
-                raise InputError(f"Expected overrides among {', '.join(known)}{hint}. Received: {key}.")
-        config = {**preset(name, cls.presets), "num_channels": num_channels, "dtype": dtype, **overrides}
-        if map_size is not None:
-            config["map_size"] = map_size
-        if parameters is not None:
-            config["parameters"] = parameters
-        return cls(**config)
-
-    # ---- configuration
-
-    def get_config(self):
-        config = {key: getattr(self, key) for key in self._config_keys()}
-        config["parameters"] = self.parameters.to_config()
-        return {**super().get_config(), **config}
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        return cls(**config)
+    def build(self, input_shape=None):
+        if self.built:
+            return
+        for layer in self.layers:
+            layer.build(None)
+        self._add_scaler_weights()
+        self.built = True
 
     # ---- the scaler of the maps
 
@@ -99,36 +92,41 @@ class MapFlow(LikelihoodModel):
             name="log10_highest", shape=shape, initializer=keras.initializers.Constant(_NO_BOUND), trainable=False
         )
 
-    def _set_scaler(self, train, scaler):
-        """Sets the scaler and the bounds of the tails to those of the training maps."""
+    def _fit_scaler(self, train):
+        """Sets the scaler and the bounds of the tails to those of the training maps, and returns the `MapScaler`."""
+        check_training_data(self, train)
+        scaler = fit_map_scaler(train)
         lowest, highest = log10_extremes(train)
         self.log10_lowest.assign(lowest)
         self.log10_highest.assign(highest)
         self.map_shift.assign(scaler.shift)
         self.map_log_scale.assign(np.log(scaler.scale))
+        return scaler
+
+    def initialize(self, train):
+        """Fits the scaler of the maps. Call it once, before `fit`.
+
+        Args:
+            train: `HIMapDataset` of the training simulations only.
+
+        Returns:
+            The model itself.
+
+        Raises:
+            InputError: If the model cannot be trained on these maps.
+        """
+        self._fit_scaler(train)
+        return self
 
     # ---- the flow as plain graph functions: any batch size, under jit or not
 
     def normalize(self, theta):
         """Theta `[..., P]` -> condition in [-1, 1] over the prior, `[..., P]`."""
-        theta = tf.cast(theta, self.compute_dtype)
-        columns = []
-        for index, spec in enumerate(self.parameters):
-            value, low, high = theta[..., index], spec.low, spec.high
-            if spec.transform == "log":
-                value, low, high = tf.math.log(value), math.log(low), math.log(high)
-            columns.append((value - low) * (2.0 / (high - low)) - 1.0)
-        return tf.stack(columns, axis=-1)
+        return parameter_tensors.normalize(self.parameters, tf.cast(theta, self.compute_dtype))
 
     def denormalize(self, condition):
         """The inverse of `normalize`."""
-        columns = []
-        for index, spec in enumerate(self.parameters):
-            is_log = spec.transform == "log"
-            low, high = (math.log(edge) if is_log else edge for edge in (spec.low, spec.high))
-            value = low + (condition[..., index] + 1.0) * (0.5 * (high - low))
-            columns.append(tf.exp(value) if is_log else value)
-        return tf.stack(columns, axis=-1)
+        return parameter_tensors.denormalize(self.parameters, condition)
 
     @property
     def num_dimensions(self):
@@ -150,6 +148,22 @@ class MapFlow(LikelihoodModel):
             base = -0.5 * tf.reduce_sum(z * z, axis=(0, 1, 2)) - 0.5 * size * _LOG_2PI
             by_level.append(base + level_ildj + ildj * (size / self.num_dimensions))
         return tf.where(is_good[:, None], tf.stack(by_level, axis=-1), math.nan)
+
+    @property
+    def _latent_event(self):
+        """Shape of one map's latents on the far side of the bijector."""
+        return (self.num_dimensions,)
+
+    def generate(self, z, theta):
+        """Latents `[N, D]` and theta `[N, P]` -> maps `[N, H, W, C]`. A graph function."""
+        z = tf.reshape(to_channel_major(z), [*self._latent_event, -1])
+        maps, _ = self.bijector.forward_and_log_det(z, self.normalize(theta))
+        return from_channel_major(maps)
+
+    def infer_latents(self, hi_maps, theta):
+        """Maps `[N, H, W, C]` and theta `[N, P]` -> latents `[N, D]`. A graph function."""
+        z, _ = self.bijector.inverse_and_log_det(to_channel_major(hi_maps), self.normalize(theta))
+        return from_channel_major(tf.reshape(z, [self.num_dimensions, -1]))
 
     def noise(self, row_seeds):
         """Standard normal latents `[N, D]` of stateless seeds `[N, 2]` (Philox): a row depends on its seed alone."""
@@ -180,22 +194,24 @@ class MapFlow(LikelihoodModel):
 
     def log_prob_by_level(self, hi_maps, theta):
         """As `log_prob`, split by the level at which latents leave: `[N, L]`, the finest level first."""
-        hi_maps, theta = arguments.maps_and_theta(self, hi_maps, theta)
+        hi_maps, theta = maps_and_theta(self, hi_maps, theta)
         return self._run(self._compiled_density, self.density_by_level, hi_maps, theta)
 
-    def sample(self, theta, seed=0, temperature=1.0):
+    def sample(self, theta, seed=0, temperature=1.0, *, first_row=0):
         """Draws one map for each row of theta.
 
         Args:
             theta: Parameters `[N, P]`, physical.
-            seed: Row i uses the stateless seed (seed, i).
+            seed: Row i uses the stateless seed (seed, first_row + i).
             temperature: Factor of the latents' standard deviation.
+            first_row: Number of the first row. Where many maps are drawn in parts, each part says here at which row it
+                begins, and the parts together are the maps of one call.
 
         Returns:
-            Physical maps `[N, H, W]` (or `[N, H, W, C]`). Never clipped: look for non-finite ones yourself.
+            Physical maps `[N, H, W]` (or `[N, H, W, C]`). They are never clipped: look for non-finite ones yourself.
         """
-        theta = arguments.theta_rows(self, theta)
-        rows = tf.range(tf.shape(theta)[0], dtype=tf.int64)
+        theta = theta_rows(self, theta)
+        rows = tf.range(tf.shape(theta)[0], dtype=tf.int64) + tf.cast(first_row, tf.int64)
         row_seeds = tf.stack([tf.fill(tf.shape(rows), tf.constant(seed, tf.int64)), rows], axis=-1)
         return self.decode(self.noise(row_seeds) * tf.cast(temperature, self.compute_dtype), theta)
 
@@ -210,13 +226,13 @@ class MapFlow(LikelihoodModel):
 
     def encode(self, hi_maps, theta):
         """Maps `[N, H, W]` to latents `[N, D]`, level by level, the finest first; differentiable."""
-        hi_maps, theta = arguments.maps_and_theta(self, hi_maps, theta)
+        hi_maps, theta = maps_and_theta(self, hi_maps, theta)
         return self._run(self._compiled_latents, self.infer_latents, hi_maps, theta)
 
     def decode(self, z, theta):
         """Latents `[N, D]` to maps `[N, H, W]`: the inverse of `encode`; differentiable."""
-        theta = arguments.theta_rows(self, theta)
-        maps = self._run(self._compiled_generate, self.generate, tf.cast(z, self.compute_dtype), theta)
+        z, theta = latents_and_theta(self, z, theta)
+        maps = self._run(self._compiled_generate, self.generate, z, theta)
         return maps[..., 0] if self.num_channels == 1 else maps
 
     def _run(self, compiled, plain, *inputs):
@@ -237,5 +253,5 @@ class MapFlow(LikelihoodModel):
     def _make_compiled(self, jit_compile):
         super()._make_compiled(jit_compile)
         self._compiled_density = compiled(self.density_by_level, jit_compile)
-        self._compiled_generate = compiled(self.generate, jit_compile)
+        self._compiled_generate = compiled(self.generate, jit_compile and self._is_drawing_compiled)
         self._compiled_latents = compiled(self.infer_latents, jit_compile)

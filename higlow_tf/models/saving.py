@@ -32,16 +32,16 @@ def save_model(model, directory, *, split=None, overwrite=False):
     Raises:
         InputError: If the folder exists and `overwrite` is false, or cannot be written.
     """
-    split = getattr(model, "split", None) if split is None else split
+    split = model.split if split is None else split
     with whole_path(directory, overwrite) as part:
         part.mkdir()
         write_model(model, part / "model.keras")
         write_json(versions(), part / "versions.json")
         if split is not None:
             write_json(split, part / "split.json")
-        for name, record in ((CALIBRATION_FILE, "calibration"), (TYPICALITY_FILE, "typicality")):
-            if getattr(model, record, None) is not None:
-                write_json(getattr(model, record), part / name)
+        for name, record in ((CALIBRATION_FILE, model.calibration), (TYPICALITY_FILE, model.typicality)):
+            if record is not None:
+                write_json(record, part / name)
         (part / "format_version").write_text(f"{FORMAT_VERSION}\n")
 
 

@@ -3,11 +3,13 @@
 import keras
 import tensorflow as tf
 
+from higlow_tf.networks.defaults import MAX_LOG_SCALE
 from higlow_tf.networks.soft_clamp import soft_clamp, soft_clamp_inverse
 
 __all__ = ["StackedActNormWeights"]
 
 
+@keras.saving.register_keras_serializable(package="higlow_tf")
 class StackedActNormWeights(keras.layers.Layer):
     """One shift and one bounded log-scale a channel and step.
 
@@ -26,7 +28,7 @@ class StackedActNormWeights(keras.layers.Layer):
         [1] Kingma & Dhariwal. Glow. NeurIPS 2018. https://arxiv.org/abs/1807.03039
     """
 
-    def __init__(self, num_steps, channels, *, max_log_scale=1.0, **kwargs):
+    def __init__(self, num_steps, channels, *, max_log_scale=MAX_LOG_SCALE, **kwargs):
         super().__init__(**kwargs)
         self.num_steps = num_steps
         self.channels = channels

@@ -4,11 +4,13 @@ import keras
 import tensorflow as tf
 
 from higlow_tf.networks.convolution import conv1x1, conv3x3
+from higlow_tf.networks.defaults import MAX_LOG_SCALE
 from higlow_tf.networks.soft_clamp import soft_clamp
 
 __all__ = ["StackedCouplingNetwork", "apply_coupling_network"]
 
 
+@keras.saving.register_keras_serializable(package="higlow_tf")
 class StackedCouplingNetwork(keras.layers.Layer):
     """Convolutions 3x3 - 1x1 - 3x3 of K coupling steps, their weights stacked on axis 0.
 
@@ -58,7 +60,7 @@ class StackedCouplingNetwork(keras.layers.Layer):
         width,
         num_parameters,
         *,
-        max_log_scale=1.0,
+        max_log_scale=MAX_LOG_SCALE,
         use_map_mean=False,
         seed=0,
         **kwargs,

@@ -3,11 +3,13 @@
 import keras
 import tensorflow as tf
 
+from higlow_tf.networks.defaults import MAX_LOG_SCALE
 from higlow_tf.networks.soft_clamp import soft_clamp, soft_clamp_inverse
 
 __all__ = ["StackedInjectorNetwork"]
 
 
+@keras.saving.register_keras_serializable(package="higlow_tf")
 class StackedInjectorNetwork(keras.layers.Layer):
     """Multilayer perceptrons with one hidden layer from the condition to a shift and a log-scale, K steps stacked.
 
@@ -39,7 +41,7 @@ class StackedInjectorNetwork(keras.layers.Layer):
         [1] Friedman & Hassan. HIGlow. 2022. https://arxiv.org/abs/2211.12724
     """
 
-    def __init__(self, num_steps, num_outputs, width, num_parameters, *, max_log_scale=1.0, seed=0, **kwargs):
+    def __init__(self, num_steps, num_outputs, width, num_parameters, *, max_log_scale=MAX_LOG_SCALE, seed=0, **kwargs):
         super().__init__(**kwargs)
         self.num_steps = num_steps
         self.num_outputs = num_outputs

@@ -5,11 +5,13 @@ import numpy as np
 import scipy.linalg
 import tensorflow as tf
 
+from higlow_tf.networks.defaults import MAX_LOG_SCALE
 from higlow_tf.networks.soft_clamp import soft_clamp
 
 __all__ = ["StackedLUMatrix"]
 
 
+@keras.saving.register_keras_serializable(package="higlow_tf")
 class StackedLUMatrix(keras.layers.Layer):
     """K invertible matrices W**-1 = P L (U + diag(s)), stored by their factors.
 
@@ -39,7 +41,7 @@ class StackedLUMatrix(keras.layers.Layer):
         [1] Kingma & Dhariwal. Glow. NeurIPS 2018. https://arxiv.org/abs/1807.03039
     """
 
-    def __init__(self, num_steps, channels, *, max_log_scale=1.0, seed=0, **kwargs):
+    def __init__(self, num_steps, channels, *, max_log_scale=MAX_LOG_SCALE, seed=0, **kwargs):
         super().__init__(**kwargs)
         self.num_steps = num_steps
         self.channels = channels

@@ -4,11 +4,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from higlow_tf.networks.defaults import MAX_LOG_SCALE
 from higlow_tf.networks.soft_clamp import soft_clamp
 
 __all__ = ["MaskedAutoregressiveNetwork"]
 
 
+@keras.saving.register_keras_serializable(package="higlow_tf")
 class MaskedAutoregressiveNetwork(keras.layers.Layer):
     """Fully connected network with one hidden layer, whose output for a pixel depends on the pixels before it alone.
 
@@ -24,7 +26,7 @@ class MaskedAutoregressiveNetwork(keras.layers.Layer):
         num_dimensions: D.
         width: Hidden units.
         num_parameters: P.
-        order: Pixels in the order in which they are drawn, a permutation of 0..D-1.
+        order: Pixels in the order in which they are drawn, a permutation of 0..D-1; None for row by row.
         max_log_scale: Bound of |log_scale|.
         seed: Seed of the start.
 
@@ -44,12 +46,14 @@ class MaskedAutoregressiveNetwork(keras.layers.Layer):
         [2] Papamakarios et al. Masked autoregressive flow. NeurIPS 2017. https://arxiv.org/abs/1705.07057
     """
 
-    def __init__(self, num_dimensions, width, num_parameters, *, order, max_log_scale=1.0, seed=0, **kwargs):
+    def __init__(
+        self, num_dimensions, width, num_parameters, *, order=None, max_log_scale=MAX_LOG_SCALE, seed=0, **kwargs
+    ):
         super().__init__(**kwargs)
         self.num_dimensions = num_dimensions
         self.width = width
         self.num_parameters = num_parameters
-        self.order = np.asarray(order, dtype=np.int32)
+        self.order = np.asarray(range(num_dimensions) if order is None else order, dtype=np.int32)
         self.max_log_scale = max_log_scale
         self.seed = seed
         self._position = np.argsort(self.order).astype(np.int32)

@@ -17,7 +17,7 @@ _LINE_STYLES = ("--", "-", ":", "-.")
 def plot_coverage(ax: Axes, curves: Mapping[str, CoverageCurve], *, style: Style = STYLE) -> Axes:
     """Draws the share of truths inside highest-density regions against the mass of the regions.
 
-    Below the diagonal posteriors are over-confident, above it they are too wide.
+    Posteriors are over-confident below the diagonal, and too wide above it.
 
     Args:
         ax: Axes to draw in.
@@ -53,8 +53,8 @@ def plot_tarp(ax: Axes, curves: Mapping[str, RankECDF], *, style: Style = STYLE)
         style: Style of the figure.
 
     Returns:
-        `ax`, square; the grey band holds the whole curve of calibrated posteriors with the stated probability. It is that of
-        the curve that is worth the fewest independent ranks.
+        `ax`, square; the grey band holds the whole curve of calibrated posteriors with the stated probability. The band is
+        drawn for the curve with the smallest effective number of ranks.
 
     Raises:
         InputError: If there is no curve or there are more than four.

@@ -7,9 +7,9 @@ from higlow_tf.plotting.style import Style
 
 __all__ = ["draw_deviation"]
 
-# A limit that no tick label of a perfect model has to resolve.
+# The least half height of a panel: the tick labels of a perfect model need not resolve less.
 _NARROWEST = 1e-3
-# A bin with an error of more typical ones than this (a rare peak, an empty tail) must not set the limits of the panel.
+# A bin whose error is larger than this many typical errors (a rare peak, an empty tail) does not set the limits.
 _MOST_NOISE = 8.0
 
 
@@ -18,7 +18,7 @@ def draw_deviation(
 ) -> None:
     """Draws deviations round zero with errors, the floor as a grey band, and limits symmetric about zero.
 
-    An arrow stands for a deviation of a very noisy bin beyond the panel.
+    An arrow marks the deviation of a very noisy bin beyond the panel.
     """
     if floor is not None:
         ax.fill_between(x, -floor, floor, color=style.floor, alpha=0.6, linewidth=0, label="real against real")

@@ -13,7 +13,7 @@ __all__ = ["plot_loss"]
 
 _AXIS_LABELS = {"epoch": "epoch", "wall_minutes": "wall time  [minutes]"}
 
-# The first epochs fall from far above; the frame is drawn round what follows this share of the run.
+# The loss of the first epochs is far higher: the frame is drawn round the rest of the run, after this share.
 _SETTLED_AFTER = 0.1
 
 
@@ -29,14 +29,13 @@ def plot_loss(
     Args:
         ax: Axes to draw in.
         history: Columns of equal length: "loss", optionally "val_loss" and "steps", and the one named by `against`;
-            without "epoch" the rows are counted from 1. The training loss of an epoch with less than half the steps of
-            the longest is left out: it is that of few maps.
+            without "epoch" the rows are counted from 1. The training loss of an epoch is left out if it has less
+            than half the steps of the longest epoch: it is the mean over few maps.
         against: "epoch" or "wall_minutes".
         style: Style of the figure.
 
     Returns:
-        `ax`. Where there is a validation loss its best row is marked. The frame may leave out the first tenth of the
-        run.
+        `ax`. The best row is marked if there is a validation loss. The frame may leave out the first tenth of the run.
 
     Raises:
         InputError: If a column is missing or of another length, or no loss is finite.

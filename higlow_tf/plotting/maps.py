@@ -30,8 +30,8 @@ def plot_map_panel(
 ) -> np.ndarray:
     """Draws real maps in the first row and generated maps in the second, in one colour scale of log10.
 
-    The scale is set by the real maps alone; the ends of the colour bar are pointed where pixels lie beyond it. Pixels
-    that are not positive and finite are left grey. The first axis of a map runs upwards, as in the pictures of CMD.
+    The real maps alone set the scale. An end of the colour bar is pointed if pixels lie beyond it. Pixels that are not
+    positive and finite are grey. The first axis of a map runs upwards, as in the pictures of CMD.
 
     Args:
         axes: Axes `[2, R]` of one figure, for example of `STYLE.new_figure(2, R, size_in=(2 * R, 4.2))`.

@@ -18,7 +18,7 @@ def plot_nearest(ax: Axes, nearest: NearestTraining, *, style: Style = STYLE) ->
         style: Style of the figure.
 
     Returns:
-        `ax`: the share of maps that are nearer than each distance. Copies of training maps would lie near zero.
+        `ax`. The curves are the share of maps that are nearer than each distance; copies of training maps lie near zero.
     """
     with style.context():
         for distance, colour, line, label in (

@@ -18,7 +18,7 @@ def plot_pixel_pdf(
     """Draws the densities of log10 pixels, and below them their ratio.
 
     Above: the densities of both, with dotted lines at the smallest and largest pixel of each. Below: ratio with
-    bootstrap errors and the grey real-against-real floor; an arrow stands for a ratio above the panel.
+    bootstrap errors and the grey real-against-real floor; an arrow marks a ratio above the panel.
 
     Args:
         axes: Two axes that share x, for example of `STYLE.new_figure(2, 1, height_ratios=(2, 1), share_x=True)`.

@@ -15,7 +15,7 @@ __all__ = ["hpd_log_density", "plot_posterior"]
 
 _MASSES = (0.95, 0.68)
 
-# What the frame must hold of each posterior, so that narrow ones can be seen in a wide prior.
+# The frame holds this mass of each posterior, so that narrow posteriors can be seen in a wide prior.
 _FRAMED_MASS = 0.999
 
 # Log-densities this far below the peak do not count; -inf would break the interpolation of contours.
@@ -120,7 +120,7 @@ def _checked(log_posterior: ArrayLike, num_points: int, name: str) -> np.ndarray
 
 
 def _levels(log_posterior: np.ndarray) -> list[float]:
-    """Contour levels, rising; one where a single point holds both masses."""
+    """Contour levels, rising. There is only one if a single point holds both masses."""
     return sorted({hpd_log_density(log_posterior, mass) for mass in _MASSES})
 
 

@@ -6,14 +6,13 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from higlow_tf.diagnostics.comparison import PowerComparison
+from higlow_tf.diagnostics.fields import MAP_FIELDS
 from higlow_tf.plotting.ratio import draw_floor, draw_ratio, frame_ratio
 from higlow_tf.plotting.style import STYLE, Style, label_log_axis
 
 __all__ = ["plot_power"]
 
-_FIELD_LABELS = {"log10": r"\log_{10}\mathrm{HI}", "overdensity": r"\delta_\mathrm{HI}"}
-
-# The points of the second ratio stand this factor to the right of the first ones, so that the error bars can be seen.
+# The points of the second ratio are moved to the right by this factor, so that both error bars can be seen.
 _OFFSET = 1.012
 
 
@@ -38,7 +37,7 @@ def plot_power(
     k = comparison.k_h_mpc
     real, real_sd = comparison.real_mean_mpc2_h2, comparison.real_sd_mpc2_h2
     mean, sd = comparison.generated_mean_mpc2_h2, comparison.generated_sd_mpc2_h2
-    label = _FIELD_LABELS[comparison.field]
+    label = MAP_FIELDS[comparison.field].label
     with style.context():
         above.set_xscale("log")
         above.set_yscale("log", nonpositive="clip")

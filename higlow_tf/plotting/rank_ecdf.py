@@ -1,4 +1,4 @@
-"""Distributions of the ranks of the truth, less the uniform one."""
+"""Distributions of the ranks of the truth, minus the uniform one."""
 
 from collections.abc import Mapping
 
@@ -22,19 +22,19 @@ def plot_rank_ecdf(
     parameter_labels: Mapping[str, str] | None = None,
     style: Style = STYLE,
 ) -> Axes:
-    """Draws the distribution of ranks less the uniform one for each parameter, with the band of calibrated posteriors.
+    """Draws the distribution of ranks minus the uniform one for each parameter, with the band of calibrated posteriors.
 
-    Above zero at low ranks and below it at high ones, the posteriors are over-confident; the reverse, too wide. Above zero
-    everywhere, they lie too high; below, too low.
+    Posteriors are over-confident if the curve is above zero at low ranks and below zero at high ranks, and too wide in the
+    reverse case. They lie too high if it is above zero everywhere, and too low if it is below.
 
     Args:
         ax: Axes to draw in.
-        curves: `RankECDF` by parameter name, as in `CalibrationReport.ranks`.
+        curves: `RankECDF` by parameter name, as in `CalibrationScores.ranks`.
         parameter_labels: LaTeX labels by name, without dollar signs; names without one are written as they are.
         style: Style of the figure.
 
     Returns:
-        `ax`; the grey band is that of the curve that is worth the fewest independent ranks.
+        `ax`; the grey band is drawn for the curve with the smallest effective number of ranks.
 
     Raises:
         InputError: If there is no curve.

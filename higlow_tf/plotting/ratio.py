@@ -14,7 +14,7 @@ _NARROWEST = 0.1
 
 
 def draw_floor(ax: Axes, x: np.ndarray, floor: np.ndarray | None, label: str, style: Style, alpha: float) -> None:
-    """Shades what real maps differ by from real maps, if it is known."""
+    """Shades the deviation of real maps from real maps, if it is known."""
     if floor is not None:
         ax.fill_between(x, 1 - floor, 1 + floor, color=style.floor, alpha=alpha, linewidth=0, label=label)
 

@@ -84,7 +84,7 @@ def add_evaluation(page, evaluation, verdict, folder=None, *, name="model", othe
     if others:
         evaluations = {name: evaluation, **others}
         page.section("All runs").table(*_table_of_runs(evaluations))
-        add_pictures(page, "All runs in one figure", pictures_of_runs(evaluations), folder)
+        add_pictures(page, None, pictures_of_runs(evaluations), folder)
     add_pictures(page, "Other statistics", pictures.others, folder)
 
 

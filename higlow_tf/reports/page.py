@@ -180,7 +180,7 @@ def _verdict_table(rows: Sequence[VerdictRow]) -> str:
 
 def _folded(group: str, table: str, rows: Sequence[VerdictRow]) -> str:
     """A group of rows behind its name and how many of its checks pass; closed, so that the page stays short."""
-    words = [row.word for row in rows if row.group == group and row.word]
+    words = [row.word for row in rows if row.group == group and row.word in (PASS, OFF)]
     counts = "" if not words else f" <span>{words.count(PASS)} of {len(words)} pass</span>"
     has_off = ' class="off"' if OFF in words else ""
     return f'<details class="verdict"><summary{has_off}>{_text(group)}{counts}</summary>{table}</details>'

@@ -35,11 +35,11 @@ def add_pictures(page, section, pictures, folder=None):
 
     Args:
         page: `Page`.
-        section: Heading of the section; a single picture needs no heading of its own below it.
+        section: Heading of the section, None to go on in the last one. A picture with the same title needs no heading.
         pictures: `Picture`s; without any there is no section.
         folder: Where the files go.
     """
-    if pictures:
+    if pictures and section is not None:
         page.section(section)
     for picture in pictures:
         if picture.title != section:

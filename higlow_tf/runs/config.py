@@ -119,7 +119,7 @@ def parse_run_config(content, path):
         return RunConfig.model_validate(content)
     except pydantic.ValidationError as error:
         # An unknown key explains the required one that is missing.
-        first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+        first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
         where = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             known = _keys_beside(first["loc"])

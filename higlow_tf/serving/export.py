@@ -1,6 +1,5 @@
 """Writes a model as a SavedModel that serves without any package of ours."""
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +7,7 @@ import tensorflow as tf
 
 from higlow_tf.errors import InputError
 from higlow_tf.files import check_new, whole_path
-from higlow_tf.inference.symmetry import checked_num_symmetries
+from higlow_tf.inference.calibration import Calibration, chosen_calibration
 from higlow_tf.serving.model_card import CARD_FILE, make_model_card
 from higlow_tf.serving.signatures import CHUNK_SIZE, make_signatures
 from higlow_tf.serving.warmup import WARMUP_FILE, write_warmup_requests
@@ -40,9 +39,9 @@ def export_model(model, out_dir, *, calibration="stored", metrics=None, overwrit
     Args:
         model: `ConditionalGlow` or `HIFlow`.
         out_dir: Folder of the served model; its name is the model's.
-        calibration: "stored" for the model's own, or a dict with "tempering" t, "widening" (one number, or one a parameter)
-            and "num_symmetries": the posterior is proportional to exp(t * mean of log_prob over that many symmetric copies of
-            the map), its sd becomes sqrt(sd**2 + widening**2). None for 1, 0 and 1.
+        calibration: "stored" for the model's own, a `Calibration`, or its configuration: with its tempering t, the posterior is
+            proportional to exp(t * mean of log_prob over `num_symmetries` symmetric copies of the map), and its sd becomes
+            sqrt(sd**2 + widening**2). None for the raw posterior of the map alone.
         metrics: For the card: name -> `Metric`, or dict with value, error, floor and n_simulations.
         overwrite: Whether an existing `out_dir/1` may be replaced.
         xla: Whether XLA compiles the flow. TensorFlow Serving takes such a model only with extra flags.
@@ -59,7 +58,7 @@ def export_model(model, out_dir, *, calibration="stored", metrics=None, overwrit
     """
     version = check_new(Path(out_dir) / _VERSION, overwrite)
     name = Path(out_dir).resolve().name
-    calibration = _checked_calibration(model, calibration)
+    calibration = _served_calibration(model, calibration)
     _check_batch_size(xla, batch_size)
     flow = _float32_copy(model)
     signatures = make_signatures(flow, **calibration, batch_size=batch_size, jit_compile=xla)
@@ -84,22 +83,14 @@ def _float32_copy(model):
     return copy
 
 
-def _checked_calibration(model, calibration):
-    """The calibration with a widening for every parameter, JSON-compatible."""
-    if isinstance(calibration, str) and calibration == "stored":
-        calibration = getattr(model, "calibration", None)
-    calibration = {"tempering": 1.0, "widening": 0.0, "num_symmetries": 1} if calibration is None else calibration
-    num_parameters = len(model.parameters)
-    expected = f"calibration: expected a positive tempering, and a widening of one or {num_parameters} numbers >= 0"
-    try:
-        tempering = float(calibration["tempering"])
-        widening = np.broadcast_to(np.asarray(calibration["widening"], dtype=float), (num_parameters,))
-    except (TypeError, KeyError, ValueError) as error:
-        raise InputError(f"{expected}. Received: {calibration!r}.") from error
-    if not (math.isfinite(tempering) and tempering > 0 and np.all(np.isfinite(widening)) and np.all(widening >= 0)):
-        raise InputError(f"{expected}. Received: {calibration!r}.")
-    num_symmetries = checked_num_symmetries(calibration.get("num_symmetries", 1))
-    return {"tempering": tempering, "widening": widening.tolist(), "num_symmetries": num_symmetries}
+def _served_calibration(model, calibration):
+    """The numbers of a calibration that the graph applies, with a widening for every parameter; JSON-compatible."""
+    calibration = chosen_calibration(model, calibration) or Calibration()
+    return {
+        "tempering": calibration.tempering,
+        "widening": calibration.widening_of(len(model.parameters)).tolist(),
+        "num_symmetries": calibration.num_symmetries,
+    }
 
 
 def _check_batch_size(xla, batch_size):

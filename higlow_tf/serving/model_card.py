@@ -21,7 +21,7 @@ def make_model_card(model, name, *, signatures, calibration, metrics=None):
     """Collects the card of a model.
 
     Args:
-        model: `ConditionalGlow` or `HIFlow`; its attribute `split`, if it has one, is the content of split.json.
+        model: `ConditionalGlow` or `HIFlow`; its attribute `split` is what it was trained on, or None.
         name: Name under which the model is served.
         signatures: Documentation of the signatures, JSON-compatible.
         calibration: Dict with tempering, widening and num_symmetries.
@@ -33,7 +33,7 @@ def make_model_card(model, name, *, signatures, calibration, metrics=None):
     Raises:
         InputError: If the metrics are not such a mapping, or not JSON (NaN is not).
     """
-    split = getattr(model, "split", None)
+    split = model.split
     trainable = sum(int(variable.value.shape.num_elements()) for variable in model.trainable_variables)
     card = {
         "format_version": CARD_FORMAT_VERSION,

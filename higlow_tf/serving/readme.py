@@ -12,7 +12,8 @@ _METRICS = {
     "power_log10_mean_ratio_worst_deviation": "P(k) of log10 maps, mean: worst bin, abs(generated / simulated - 1)",
     "power_log10_sd_ratio_worst_deviation": "P(k) of log10 maps, scatter: worst bin, abs(generated / simulated - 1)",
     "power_overdensity_mean_ratio_worst_deviation": "P(k) of the overdensity, mean: worst bin, the same",
-    "nonfinite_samples": "generated maps with pixels that are not finite and positive",
+    "nonfinite_samples": "generated maps with pixels that are not finite",
+    "unusable_samples": "generated maps with pixels that are not finite and positive",
 }
 
 _PAGE = """# {name}
@@ -83,12 +84,13 @@ def make_readme(card):
         "pixels": f"{card['map_size']} a side, {card['units']['hi_map']}",
         "simulations": f"{parts}; split by simulation, seed {split['seed']}",
         "parameters": "; ".join(
-            f"{one['name']} {one['prior']} {one['low']:g}-{one['high']:g}" for one in card["parameters"]
+            f"{parameter['name']} {parameter['prior']} {parameter['low']:g}-{parameter['high']:g}"
+            for parameter in card["parameters"]
         ),
     }
     return _PAGE.format(
         **{key: card[key] for key in ("name", "summary", "num_trainable_weights", "map_size")},
-        middle=", ".join(f"{_middle(one):.3g}" for one in card["parameters"]),
+        middle=", ".join(f"{_middle(parameter):.3g}" for parameter in card["parameters"]),
         data="\n".join(f"| {name} | {value} |" for name, value in rows.items()),
         suite=data["suite"],
         metrics="\n".join(_metric_rows(card)),
@@ -104,7 +106,7 @@ def _middle(parameter):
 
 def _metric_rows(card):
     for name, text in _METRICS.items():
-        parameters = [one["name"] for one in card["parameters"]] if "{parameter}" in name else [""]
+        parameters = [parameter["name"] for parameter in card["parameters"]] if "{parameter}" in name else [""]
         for parameter in parameters:
             metric = (card["metrics"] or {}).get(name.format(parameter=parameter))
             if metric is not None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from higlow_tf.inference import Calibration
+from higlow_tf.inference.calibration import Calibration, chosen_calibration
 from higlow_tf.inference.uniform_grid import log_likelihood_of_copies
 
 __all__ = ["REFERENCE_FORMAT_VERSION", "reference_answers"]
@@ -36,7 +36,7 @@ def reference_answers(model, hi_maps, theta):
     """
     theta = np.asarray(theta)
     samples = np.log10(model.sample(theta[:_NUM_SAMPLES], seed=_SEED).numpy())
-    calibration = Calibration.from_config(model.calibration or {})
+    calibration = chosen_calibration(model, "stored") or Calibration()
     theta_grid, of_copies = log_likelihood_of_copies(model, hi_maps[:1], _POINTS_PER_AXIS, calibration.num_symmetries)
     mean, sd = _mean_and_sd(theta_grid, of_copies[0].mean(axis=0), calibration)
     answers = {

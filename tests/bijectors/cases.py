@@ -11,7 +11,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from higlow_tf import bijectors as hb
-from higlow_tf.models import ConditionalGlow, GlowLevel, HIFlow
+from higlow_tf.models import ConditionalGlow, GlowArchitecture, GlowLevel, HIFlow
 from higlow_tf.networks import (
     MaskedAutoregressiveNetwork,
     StackedActNormWeights,
@@ -294,21 +294,16 @@ def _built_of_model(bijector, layer, network_layer):
 
 
 def _make_level(dtype, is_last):
-    level = GlowLevel(
+    architecture = GlowArchitecture(
         NUM_STEPS,
-        16,
-        6,
-        *CONDITION,
-        is_last=is_last,
+        width=6,
         injector="scalar" if is_last else "channel",
         injector_width=5,
         padding="zero" if is_last else "periodic",
-        use_split_prior=True,
         use_map_mean=True,
         use_act_norm=is_last,
-        max_log_scale=MAX_LOG_SCALE,
-        dtype=dtype,
     )
+    level = GlowLevel(architecture, channels=16, is_last=is_last, dtype=dtype)
     level.build(None)
     return level
 

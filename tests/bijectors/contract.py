@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
+from requirements import ContractError, require, require_close
 
-__all__ = ["CHECKS", "INVERT_CHECKS", "ContractError", "applies"]
+__all__ = ["CHECKS", "INVERT_CHECKS", "applies"]
 
 BATCH = 3
 BATCH_SHAPES = ((), (BATCH,), (2, BATCH))
@@ -22,22 +23,6 @@ ROUND_TRIP = {
 AUTODIFF = 1e-9  # slogdet of a float64 Jacobian of 64 x 64
 SAME_ARITHMETIC = 1e-12  # the same float64 operations, in batches of another size or shape
 COMPILED = 1e-4  # float32 operations in another order: log-dets are sums of up to 64 terms
-
-
-class ContractError(Exception):
-    """A bijector breaks the contract."""
-
-
-def _require(condition, message):
-    if not condition:
-        raise ContractError(message)
-
-
-def _require_close(actual, expected, tolerance, what):
-    actual, expected = np.asarray(actual), np.asarray(expected)
-    _require(actual.shape == expected.shape, f"{what}: expected shape {expected.shape}. Received: {actual.shape}")
-    error = np.max(np.abs(actual - expected) / np.maximum(1.0, np.abs(expected)))
-    _require(error <= tolerance, f"{what}: expected a relative error of at most {tolerance:.0e}. Received: {error:.1e}")
 
 
 @dataclass(frozen=True)
@@ -94,7 +79,7 @@ def check_round_trips(case):
     for dtype in DTYPES:
         for way in _directions(case, dtype):
             returned = way.back(tf.identity(way.value(way.x, **way.keywords)), **way.keywords)
-            _require_close(returned, way.x, ROUND_TRIP[dtype], f"round trip, {way.name} first, {dtype}")
+            require_close(returned, way.x, ROUND_TRIP[dtype], f"round trip, {way.name} first, {dtype}")
 
 
 def check_log_dets(case):
@@ -110,7 +95,7 @@ def check_log_dets(case):
             outputs = tf.linalg.diag_part(tf.reshape(way.value(x, **keywords), [BATCH, size, size]))
         jacobians = tf.reshape(tape.gradient(outputs, x), [BATCH, size, size])
         log_dets = way.log_det(tf.identity(way.x), **way.keywords)
-        _require_close(log_dets, np.linalg.slogdet(jacobians)[1], AUTODIFF, f"{way.name} log-det against autodiff")
+        require_close(log_dets, np.linalg.slogdet(jacobians)[1], AUTODIFF, f"{way.name} log-det against autodiff")
 
 
 def check_batch_shapes(case):
@@ -122,16 +107,16 @@ def check_batch_shapes(case):
             flat_value, flat_log_det = way.both(flat_x, **flat_keywords)
             value, log_det = way.both(way.x, **way.keywords)
             what = f"batch shape {batch}, {way.name}"
-            _require(log_det.shape == batch, f"{what} log-det: expected shape {batch}. Received: {log_det.shape}")
-            _require_close(value, tf.reshape(flat_value, (*batch, *way.shape_out)), SAME_ARITHMETIC, f"{what} value")
-            _require_close(log_det, tf.reshape(flat_log_det, batch), SAME_ARITHMETIC, f"{what} log-det")
+            require(log_det.shape == batch, f"{what} log-det: expected shape {batch}. Received: {log_det.shape}")
+            require_close(value, tf.reshape(flat_value, (*batch, *way.shape_out)), SAME_ARITHMETIC, f"{what} value")
+            require_close(log_det, tf.reshape(flat_log_det, batch), SAME_ARITHMETIC, f"{what} log-det")
             if case.conditional_shape is None or not batch:
                 continue
             one = tf.reshape(flat_x, (-1, *way.shape_in))[0]
             actual = way.both(one, **way.keywords)
             expected = way.both(tf.broadcast_to(one, way.x.shape), **way.keywords)
             for a, b in zip(actual, expected, strict=True):
-                _require_close(a, b, SAME_ARITHMETIC, f"one event and conditions of {what}")
+                require_close(a, b, SAME_ARITHMETIC, f"one event and conditions of {what}")
 
 
 def check_dtypes(case):
@@ -139,7 +124,7 @@ def check_dtypes(case):
     for dtype in DTYPES:
         for way in _directions(case, dtype):
             found = [output.dtype.name for output in way.both(way.x, **way.keywords)]
-            _require(found == [dtype, dtype], f"output dtypes of {way.name}: expected {dtype}. Received: {found}")
+            require(found == [dtype, dtype], f"output dtypes of {way.name}: expected {dtype}. Received: {found}")
 
 
 def check_graph(case):
@@ -159,8 +144,8 @@ def check_graph(case):
         outputs = both_ways(forward.x, inverse.x, *forward.keywords.values())
     eager = *forward.both(forward.x, **forward.keywords), *inverse.both(inverse.x, **inverse.keywords)
     for actual, expected in zip(outputs, eager, strict=True):
-        _require_close(actual, expected, COMPILED, "traced for an unknown batch size")
-    _require(len(traces) == 1, f"expected one trace for equal specs. Received: {len(traces)} traces")
+        require_close(actual, expected, COMPILED, "traced for an unknown batch size")
+    require(len(traces) == 1, f"expected one trace for equal specs. Received: {len(traces)} traces")
 
 
 def check_jit(case):
@@ -173,7 +158,7 @@ def check_jit(case):
 
     eager = *forward.both(forward.x, **forward.keywords), *inverse.both(inverse.x, **inverse.keywords)
     for actual, expected in zip(both_ways(forward.x, inverse.x, **forward.keywords), eager, strict=True):
-        _require_close(actual, expected, COMPILED, "compiled by XLA")
+        require_close(actual, expected, COMPILED, "compiled by XLA")
 
 
 def check_condition(case):
@@ -183,7 +168,7 @@ def check_condition(case):
             try:
                 method(way.x)
             except TypeError as error:
-                _require("conditional_input" in str(error), f"expected conditional_input named. Received: {error}")
+                require("conditional_input" in str(error), f"expected conditional_input named. Received: {error}")
             else:
                 raise ContractError(f"expected a TypeError of {way.name} without the condition. Received: an answer")
         other = _condition(case, "float64", (BATCH,), seed=1)
@@ -191,7 +176,7 @@ def check_condition(case):
             ("value", "log-det"), way.both(way.x, **way.keywords), way.both(way.x, **other), strict=True
         ):
             changed = np.any(np.asarray(one) != np.asarray(two), axis=tuple(range(1, one.shape.rank)))
-            _require(changed.all(), f"expected another condition to change the {what} of {way.name}")
+            require(changed.all(), f"expected another condition to change the {what} of {way.name}")
 
 
 def check_neighbours(case):
@@ -203,8 +188,8 @@ def check_neighbours(case):
         x = tf.concat([way.x[:1], other.x[1:]], axis=0)
         keywords = {key: tf.concat([c[:1], other.keywords[key][1:]], axis=0) for key, c in way.keywords.items()}
         for reference, single, exchanged in zip(together, alone, way.both(x, **keywords), strict=True):
-            _require_close(exchanged[0], reference[0], SAME_ARITHMETIC, f"{way.name} beside other neighbours")
-            _require_close(single[0], reference[0], SAME_ARITHMETIC, f"{way.name} without neighbours")
+            require_close(exchanged[0], reference[0], SAME_ARITHMETIC, f"{way.name} beside other neighbours")
+            require_close(single[0], reference[0], SAME_ARITHMETIC, f"{way.name} without neighbours")
 
 
 def _distribution(case, dtype):
@@ -226,13 +211,13 @@ def check_distribution(case):
     }
     for name, (found, expected) in shapes.items():
         found = tuple(np.asarray(found))
-        _require(found == expected, f"{name}: expected {expected}. Received: {found}")
+        require(found == expected, f"{name}: expected {expected}. Received: {found}")
     log_prob = distribution.log_prob(inverse.x, bijector_kwargs=inverse.keywords)
     z, ildj = inverse.both(tf.identity(inverse.x), **inverse.keywords)
     expected = distribution.distribution.log_prob(z) + ildj
-    _require_close(log_prob, expected, SAME_ARITHMETIC, "log_prob of TransformedDistribution")
+    require_close(log_prob, expected, SAME_ARITHMETIC, "log_prob of TransformedDistribution")
     samples = distribution.sample(BATCH, seed=(0, 1), bijector_kwargs=forward.keywords)
-    _require(samples.shape == (BATCH, *case.map_shape), f"samples of shape {samples.shape}")
+    require(samples.shape == (BATCH, *case.map_shape), f"samples of shape {samples.shape}")
 
 
 def check_copy(case):
@@ -240,7 +225,7 @@ def check_copy(case):
     copied = case.built("float64").bijector.copy()
     for way in _directions(case, "float64"):
         value = getattr(copied, way.name)(way.x, **way.keywords)
-        _require_close(value, way.value(tf.identity(way.x), **way.keywords), 0.0, f"{way.name} of a copy")
+        require_close(value, way.value(tf.identity(way.x), **way.keywords), 0.0, f"{way.name} of a copy")
 
 
 def check_gradients(case):
@@ -251,18 +236,18 @@ def check_gradients(case):
         log_prob = distribution.log_prob(inverse.x, bijector_kwargs=inverse.keywords)
     for weight, gradient in zip(weights, tape.gradient(log_prob, weights), strict=True):
         what = f"gradient of log_prob for {weight.name} {tuple(weight.shape)}"
-        _require(gradient is not None, f"{what}: None")
-        _require(np.isfinite(gradient).all(), f"{what}: not finite")
-        _require(np.any(gradient != 0.0), f"{what}: zero")
+        require(gradient is not None, f"{what}: None")
+        require(np.isfinite(gradient).all(), f"{what}: not finite")
+        require(np.any(gradient != 0.0), f"{what}: zero")
 
 
 def check_permutation(case):
     """The log-det is zero, and the entries are the same in another order."""
     for way in _directions(case, "float64"):
         value, log_det = way.both(way.x, **way.keywords)
-        _require(np.all(log_det == 0.0), f"expected a zero log-det of {way.name}. Received: {log_det}")
+        require(np.all(log_det == 0.0), f"expected a zero log-det of {way.name}. Received: {log_det}")
         before, after = (np.sort(np.reshape(x, (BATCH, -1)), axis=-1) for x in (way.x, value))
-        _require(np.array_equal(before, after), f"expected {way.name} to permute the entries")
+        require(np.array_equal(before, after), f"expected {way.name} to permute the entries")
 
 
 def check_variables_unchanged(case):
@@ -273,7 +258,7 @@ def check_variables_unchanged(case):
     for way in _directions(case, "float64"):
         way.both(way.x, **way.keywords)
     for variable, old in zip(variables, before, strict=True):
-        _require(np.array_equal(variable.numpy(), old), f"a call changed the variable {variable.name}")
+        require(np.array_equal(variable.numpy(), old), f"a call changed the variable {variable.name}")
 
 
 def check_one_evaluation(case):
@@ -283,11 +268,11 @@ def check_one_evaluation(case):
         before = network.num_calls
         way.both(way.x, **way.keywords)
         found = network.num_calls - before
-        _require(found == case.calls_per_pass, f"network calls of {way.name} and its log-det: {found}")
+        require(found == case.calls_per_pass, f"network calls of {way.name} and its log-det: {found}")
     before = network.num_calls
     _distribution(case, "float64").log_prob(tf.identity(way.x), bijector_kwargs=way.keywords)
     found = network.num_calls - before
-    _require(found == case.calls_per_pass, f"network calls of log_prob: {found}")
+    require(found == case.calls_per_pass, f"network calls of log_prob: {found}")
 
 
 CHECKS = {

@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 from cases import CASES, Built, CountedCalls
-from contract import CHECKS, ContractError
+from contract import CHECKS
+from requirements import ContractError
 
 from higlow_tf.bijectors import ActNorm, AffineInjector, ConditionalAffineCoupling, Squeeze
 

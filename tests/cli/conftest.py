@@ -1,33 +1,20 @@
 """The program inside the process of the tests, and a small suite of files to give it."""
 
-import functools
 import os
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
+from uncompiled import no_compilation
 
 from higlow_tf.cli.app import app
 from higlow_tf.data.lognormal import write_lognormal
-from higlow_tf.models import ConditionalGlow, HIFlow
+
+__all__ = ["higlow", "no_compilation", "suite"]
 
 # What quiets the libraries is said in the environment and must not reach the tests of other packages.
 ENVIRONMENT = ("TF_CPP_MIN_LOG_LEVEL", "GRPC_VERBOSITY")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def no_compilation():
-    """XLA would take most of the time of these tests, and what it compiles is tested with the model."""
-    with pytest.MonkeyPatch.context() as patch:
-        for model in (ConditionalGlow, HIFlow):
-            plain = functools.partial(_without_compilation, model._make_compiled)
-            patch.setattr(model, "_make_compiled", functools.partialmethod(plain))
-        yield
-
-
-def _without_compilation(make_compiled, model, jit_compile):
-    make_compiled(model, False)
 
 
 @pytest.fixture(scope="session")

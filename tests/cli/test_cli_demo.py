@@ -42,10 +42,11 @@ def test_demo_ends_with_a_report(tmp_path, capsys):
     assert str(out.resolve() / "report.html") in capsys.readouterr().out.splitlines()[-1]
 
 
-def test_benchmark_measures_each_task_alone(higlow, tmp_path):
+def test_benchmark_measures_each_task_alone(higlow, tmp_path, capfd):
     result = higlow("benchmark", "--preset", "tiny", "--batch", "4", "--json", tmp_path / "speed.json")
     assert result.exit_code == 0, result.stderr
     assert "--peer benchmarks/compare_with_torch.py" in result.stdout
+    assert capfd.readouterr().err == "", "the processes that measure are quiet"
     tasks = json.loads((tmp_path / "speed.json").read_text())["tasks"]
     assert set(tasks) == {"train", "log_prob", "sample"}
     assert all(number > 0 for task in tasks.values() for number in task.values())

@@ -8,7 +8,7 @@ import pytest
 
 from higlow_tf.data.lognormal import write_lognormal
 from higlow_tf.errors import InputWarning
-from higlow_tf.evaluation.answer_cache import EvaluationCache
+from higlow_tf.inference.cache import AnswerCache
 from higlow_tf.models import ConditionalGlow, HIFlow, load_model, save_model
 
 TRAIN = ("--epochs", "1", "--batch-size", "16")
@@ -102,7 +102,7 @@ def test_a_second_page_asks_no_model(evaluated, higlow, data, runs, monkeypatch)
         raise AssertionError("a model was asked again")
 
     for model in (ConditionalGlow, HIFlow):
-        for verb in ("log_prob", "log_prob_by_level", "decode", "encode"):
+        for verb in ("log_prob", "log_prob_by_level", "decode", "encode", "density_by_level"):
             monkeypatch.setattr(model, verb, must_not_be_called)
     result = higlow("evaluate", runs[0], *data, "--compare", runs[1], *FEW, "--out", out, "--overwrite")
     assert result.exit_code == 0, result.stderr
@@ -110,7 +110,7 @@ def test_a_second_page_asks_no_model(evaluated, higlow, data, runs, monkeypatch)
 
 
 def test_a_damaged_cache_is_computed_again(runs, tmp_path):
-    cache, answers = EvaluationCache(load_model(runs[0]), tmp_path), iter([np.arange(3.0), np.arange(4.0)])
+    cache, answers = AnswerCache(tmp_path, load_model(runs[0])), iter([np.arange(3.0), np.arange(4.0)])
     assert len(cache.array("log_prob", [1], lambda: next(answers))) == 3
     (path,) = tmp_path.iterdir()
     path.write_bytes(path.read_bytes()[:-30])
@@ -118,7 +118,7 @@ def test_a_damaged_cache_is_computed_again(runs, tmp_path):
         assert len(cache.array("log_prob", [1], lambda: next(answers))) == 4
     assert len(cache.array("log_prob", [1], lambda: next(answers))) == 4
     with pytest.raises(StopIteration):  # another model, or another question, is not answered from it
-        EvaluationCache(load_model(runs[1]), tmp_path).array("log_prob", [1], lambda: next(answers))
+        AnswerCache(tmp_path, load_model(runs[1])).array("log_prob", [1], lambda: next(answers))
 
 
 def test_another_file_and_samples_that_are_not_finite(higlow, runs, tmp_path, monkeypatch):

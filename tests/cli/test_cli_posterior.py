@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from higlow_tf.data.lognormal import write_lognormal
+from higlow_tf.data.map_hash import map_hash
 from higlow_tf.inference import Calibration, load_posterior
 from higlow_tf.models import ConditionalGlow, load_model
 
@@ -94,6 +95,33 @@ def test_calibrate_judges_another_file_by_what_is_stored(higlow, calibrated, sta
     assert "expected a run that is calibrated" in result.stderr
 
 
+def test_calibrate_goes_on_after_an_interruption(higlow, calibrated, tmp_path):
+    maps, params = write_lognormal(tmp_path, simulations=5, map_size=16, maps_per_simulation=1, seed=9)
+    out = tmp_path / "out"
+    arguments = ("calibrate", calibrated[0], "--maps", maps, "--params", params, "--points", 8, "--out", out)
+    log_prob, asked = ConditionalGlow.log_prob, []
+
+    def stop_at_third_map(self, hi_maps, theta):
+        asked.append(same_for_copies(hi_maps[0]))
+        if len(set(asked)) == 3:
+            raise KeyboardInterrupt
+        return log_prob(self, hi_maps, theta)
+
+    def only_of_other_maps(self, hi_maps, theta):
+        assert same_for_copies(hi_maps[0]) not in asked[:-1]
+        return log_prob(self, hi_maps, theta)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ConditionalGlow, "log_prob", stop_at_third_map)
+        assert higlow(*arguments).exit_code == 130
+    assert len(list((out / ".likelihoods.unfinished").iterdir())) == 2
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ConditionalGlow, "log_prob", only_of_other_maps)
+        result = higlow(*arguments)
+    assert result.exit_code == 0, result.stderr
+    assert not (out / ".likelihoods.unfinished").exists()
+
+
 def test_infer_applies_the_calibration_and_goes_on_after_an_interruption(higlow, files, calibrated, tmp_path):
     run, out = calibrated[0], tmp_path / "posterior.h5"
     arguments = ("infer", run, "--maps", files[0], "--rows", "0:3", "--out", out)
@@ -111,14 +139,13 @@ def test_infer_applies_the_calibration_and_goes_on_after_an_interruption(higlow,
         assert higlow(*arguments).exit_code == 130
     assert not out.exists()
 
-    def only_probe_first_map(self, hi_maps, theta):
-        # Three points tell whether what is stored belongs to this model.
-        assert same_for_copies(hi_maps[0]) != calls[0] or len(theta) == 3
+    def not_of_the_first_map(self, hi_maps, theta):
+        assert same_for_copies(hi_maps[0]) != calls[0]
         return log_prob(self, hi_maps, theta)
 
     figure = tmp_path / "posterior.png"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ConditionalGlow, "log_prob", only_probe_first_map)
+        patch.setattr(ConditionalGlow, "log_prob", not_of_the_first_map)
         result = higlow(*arguments, "--figure", figure)
     assert result.exit_code == 0, result.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"posterior.h5", "posterior.png"}
@@ -126,6 +153,12 @@ def test_infer_applies_the_calibration_and_goes_on_after_an_interruption(higlow,
     assert len(posterior) == 3
     assert posterior.calibration == Calibration.from_config(load_model(run).calibration)
     assert "calibrated: tempering" in result.stdout
+    hashes = {name: set(found) for name, found in load_model(run).split["map_hashes"].items()}
+    of_maps = [map_hash(hi_map) for hi_map in np.load(files[0])[:3]]
+    for row, content in enumerate(of_maps):
+        is_seen = content in hashes["train"] | hashes["validation"]
+        assert (f"Warning: map {row}: one of the model's" in result.stderr) is is_seen
+    assert any(content in hashes["train"] for content in of_maps)
 
     raw = tmp_path / "raw.h5"
     assert "raw, not calibrated" in higlow(*arguments[:-1], raw, "--raw").stdout

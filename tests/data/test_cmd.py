@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from higlow_tf.data import ParameterSpec, load_cmd
 from higlow_tf.data.file_names import (
     CAMELS_SUITES,
-    FIELDS,
+    CMD_FIELDS,
     FileName,
     check_same_origin,
     parse_maps_name,
@@ -199,7 +199,7 @@ def test_what_contradicts_a_name_is_refused(write):
 @settings(deadline=None, max_examples=15)
 @given(
     kind=st.sampled_from(["Maps", "Images", "Grids"]),
-    field=st.sampled_from(sorted(FIELDS)),
+    field=st.sampled_from(sorted(CMD_FIELDS)),
     suite=st.sampled_from([*CAMELS_SUITES, "Nbody_SIMBA", "MockBubbles", "PM_two_words"]),
     set_name=st.sampled_from(["LH", "CV", "1P", "EX", "BE", "SB28", "SB35"]),
     redshift=st.floats(0.0, 20.0),

@@ -79,6 +79,22 @@ def test_latin_hypercube_hits_each_slice_once():
     np.testing.assert_array_equal(np.sort(np.floor(unit * 50), axis=0), np.repeat(np.arange(50.0)[:, None], 3, axis=1))
 
 
+def test_the_derivative_is_that_of_the_normalised_coordinate():
+    theta, step = np.array([0.3, 0.8, 1.0]), 1e-6
+    above, below = (SPACE.normalize(theta + sign * step * np.where(SPACE.is_log, theta, 1.0)) for sign in (1, -1))
+    np.testing.assert_allclose((above - below) / (2 * step), SPACE.normalized_per_unit, rtol=1e-9)
+
+
+def test_prior_density_integrates_to_one():
+    """By the mean of density over density of uniform draws; uniform in Omega_m and sigma_8, 1 / theta in A_SN1."""
+    unit = (np.arange(1000) + 0.5)[:, None] / 1000
+    theta = SPACE.low + unit * (SPACE.high - SPACE.low)
+    density = np.exp(SPACE.log_prior_density(theta))
+    # A midpoint sum over 1000 cells of 1 / theta.
+    assert density.mean() * np.prod(SPACE.high - SPACE.low) == pytest.approx(1.0, rel=1e-4)
+    np.testing.assert_allclose(density * theta[:, 2], density[0] * theta[0, 2], rtol=ROUND_TRIP)
+
+
 def test_config_is_json_and_round_trips():
     own = ParameterSpace.from_names(["sigma_8", ParameterSpec("x_HI", r"x_{\rm HI}", 0.1, 0.9)])
     assert ParameterSpace.from_config(json.loads(json.dumps(own.to_config()))) == own

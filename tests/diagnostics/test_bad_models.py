@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from toy_samples import paired_samples
 
 from higlow_tf.data import lognormal
 from higlow_tf.diagnostics import compare_power, pixel_pdf
@@ -11,7 +12,6 @@ from higlow_tf.diagnostics.power_by_cosmology import power_r2_by_cosmology
 from higlow_tf.diagnostics.response import power_response
 from higlow_tf.diagnostics.sample_checks import check_samples
 
-BOX_SIZE = 25.0
 NUM_SIMULATIONS, MAPS_PER_SIMULATION = 40, 4
 SIMULATION = np.repeat(np.arange(NUM_SIMULATIONS), MAPS_PER_SIMULATION)
 THETA = np.random.default_rng(0).uniform([0.1, 0.6], [0.5, 1.0], size=(NUM_SIMULATIONS, 2))[SIMULATION]
@@ -37,29 +37,33 @@ def significance(deviation, error, floor):
     return np.max(np.abs(deviation) / np.maximum(error, floor))
 
 
+def samples_with(generated):
+    return paired_samples(REAL, generated, SIMULATION, real_theta=THETA, generated_theta=THETA)
+
+
 def power_significance(generated):
-    power = compare_power(REAL, SIMULATION, generated, SIMULATION, BOX_SIZE)
+    power = compare_power(samples_with(generated))
     return significance(power.mean_ratio - 1, power.mean_ratio_error, power.mean_ratio_floor)
 
 
 def pdf_significance(generated):
-    pdf = pixel_pdf(REAL, SIMULATION, generated, SIMULATION)
+    pdf = pixel_pdf(samples_with(generated))
     return significance(pdf.ratio - 1, pdf.ratio_error, pdf.ratio_floor)
 
 
 def classifier_significance(generated):
-    test = classifier_test(REAL, SIMULATION, generated, SIMULATION, BOX_SIZE)
+    test = classifier_test(samples_with(generated))
     return significance(test.auc - 0.5, test.error, test.floor)
 
 
 def response_significance(generated):
-    result = power_response(REAL, THETA, SIMULATION, generated, THETA, SIMULATION, BOX_SIZE, parameter_names=("a", "b"))
+    result = power_response(samples_with(generated), parameter_names=("a", "b"))
     return significance(result.difference, result.difference_error, result.floor)
 
 
 def cosmology_noise(generated):
     """The mean squared deviation at a cosmology, in units of what real maps show against real maps of it."""
-    result = power_r2_by_cosmology(REAL, SIMULATION, generated, SIMULATION, BOX_SIZE)
+    result = power_r2_by_cosmology(samples_with(generated))
     return np.mean(1 - result.r2) / np.mean(1 - result.floor_r2)
 
 
@@ -81,7 +85,7 @@ def test_an_honest_generator_is_right_at_every_cosmology():
 
 def test_an_honest_generator_has_no_bad_sample_and_memorises_nothing():
     assert checks_of(HONEST).num_bad == 0
-    assert not nearest_training_map(HONEST, TRAINING, REAL, num_samples=32).is_memorising
+    assert not nearest_training_map(samples_with(HONEST), TRAINING, num_samples=32).is_memorising
 
 
 def test_power_that_is_a_fifth_too_high_is_caught():
@@ -105,8 +109,9 @@ def test_constant_maps_are_caught():
 
 def test_moved_copies_of_training_maps_are_caught():
     rng = np.random.default_rng(4)
-    copies = np.stack([np.roll(one[::-1].T, rng.integers(16, size=2), axis=(0, 1)) for one in TRAINING[:160]])
-    result = nearest_training_map(copies, TRAINING, REAL, num_samples=32)
+    moves = zip(TRAINING[:160], rng.integers(16, size=(160, 2)), strict=True)
+    copies = np.stack([np.roll(training_map[::-1].T, shift, axis=(0, 1)) for training_map, shift in moves])
+    result = nearest_training_map(samples_with(copies), TRAINING, num_samples=32)
     assert result.is_memorising
     assert result.num_copies == 32
     assert result.sample_nearest.tolist() == result.sample_index.tolist()

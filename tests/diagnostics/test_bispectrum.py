@@ -29,7 +29,7 @@ def triangles(num_pixels, bins):
     members = [[wave for wave in waves if round(np.hypot(*wave)) == multiple] for multiple in bins]
     third = set(members[2])
     pairs = itertools.product(members[0], members[1])
-    triples = [(one, two, (-one[0] - two[0], -one[1] - two[1])) for one, two in pairs]
+    triples = [(first, second, (-first[0] - second[0], -first[1] - second[1])) for first, second in pairs]
     return np.array([triple for triple in triples if triple[2] in third])
 
 
@@ -90,8 +90,8 @@ def test_leading_order_of_a_squared_gaussian_field():
     for row, lowest in enumerate((None, 1)):
         for column, multiple in enumerate((1, 2, 3)):
             found = triangles(num_pixels, (lowest or multiple, multiple, multiple))
-            one, two, three = np.moveaxis(power_mpc2_h2[found[..., 0], found[..., 1]], 1, 0)
-            expected = 2 * factor * np.mean(one * two + two * three + three * one)
+            first, second, third = np.moveaxis(power_mpc2_h2[found[..., 0], found[..., 1]], 1, 0)
+            expected = 2 * factor * np.mean(first * second + second * third + third * first)
             assert abs(values[:, row, column].mean() - expected) < NUM_SIGMAS * error[row, column]
             assert error[row, column] < 0.2 * expected  # a wrong factor of two or a missing permutation is seen
 

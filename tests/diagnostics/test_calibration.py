@@ -6,7 +6,7 @@ from scipy.special import ndtr
 from scipy.stats import kstest
 
 from higlow_tf.diagnostics import (
-    calibration_report,
+    calibration_scores,
     calibration_verdict,
     coverage_curve,
     marginal_ranks,
@@ -45,8 +45,8 @@ def gaussian_cases(num_simulations, maps_per_simulation=1, seed=0, claimed=1.0, 
     return points, log_mass, truth, simulation, hpd_level
 
 
-def report_of(*case, **options):
-    return calibration_report(*case, NAMES, num_bootstrap=100, **options)
+def scores_of(*case, **options):
+    return calibration_scores(*case, NAMES, num_bootstrap=100, **options)
 
 
 @pytest.mark.parametrize("num_points", [12, 40])
@@ -107,10 +107,10 @@ def test_tarp_ranks_of_exact_posteriors_are_uniform():
     assert np.mean(np.abs(narrow - 0.5) < 0.34) < 0.55
 
 
-def test_report_of_exact_posteriors():
+def test_scores_of_exact_posteriors():
     case = gaussian_cases(300, seed=2)
-    report = report_of(*case, log_prior_density=-np.log(4.0), box=PRIOR)
-    metrics = report.metrics()
+    scores = scores_of(*case, log_prior_density=-np.log(4.0), box=PRIOR)
+    metrics = scores.metrics()
     assert {"coverage_68", "coverage_95", "pull2", "rmse", "r2", "information_gain_nats"} < set(metrics)
     assert {"tarp_68", "tarp_p_value", "rank_p_value_Omega_m", "rank_p_value_sigma_8"} < set(metrics)
     # E log p(truth) of a Gaussian is minus its entropy, sum(log(sd)) + P / 2 * (1 + log(2 pi)).
@@ -120,7 +120,7 @@ def test_report_of_exact_posteriors():
     assert metrics["pull2"].value == pytest.approx(1.0, abs=4 * np.sqrt(1 / 300))
     assert metrics["tarp_68"].value == pytest.approx(0.68, abs=0.12)
     assert all(metric.n_simulations == 300 for metric in metrics.values())
-    assert np.all(np.abs(report.coverage.coverage - report.coverage.levels) < 4.5 * report.coverage.error)
+    assert np.all(np.abs(scores.coverage.coverage - scores.coverage.levels) < 4.5 * scores.coverage.error)
 
 
 def test_information_gain_on_grids_and_draws():
@@ -138,8 +138,8 @@ def test_information_gain_on_grids_and_draws():
         "own": (np.broadcast_to(points, (40, 400, 2)), log_mass),
         "draws": (mean + sd * rng.normal(size=(2000, 2)), np.zeros((40, 2000))),
     }.items():
-        report = report_of(theta_points, mass, truth, np.arange(40), levels, log_prior_density=0.0)
-        gains[name] = report.information_gain.value
+        scores = scores_of(theta_points, mass, truth, np.arange(40), levels, log_prior_density=0.0)
+        gains[name] = scores.information_gain.value
     # A spline through a quadratic is exact; what is left is the mass of the tails outside of the grid.
     assert gains["shared"] == pytest.approx(exact.mean(), abs=1e-3)
     assert gains["own"] == pytest.approx(gains["shared"])
@@ -151,7 +151,7 @@ def test_information_gain_on_grids_and_draws():
     ("claimed", "words"), [(0.5, ("too narrow", "too small", "leave their band")), (2.0, ("too wide", "too large"))]
 )
 def test_wrong_widths_fail_in_words(claimed, words):
-    verdict = calibration_verdict(report_of(*gaussian_cases(60, 3, claimed=claimed, num_points=24, shared=0.5)))
+    verdict = calibration_verdict(scores_of(*gaussian_cases(60, 3, claimed=claimed, num_points=24, shared=0.5)))
     assert verdict.is_calibrated is False
     assert str(verdict).startswith("Not calibrated (60)")
     assert all(word in str(verdict) for word in words)
@@ -159,7 +159,7 @@ def test_wrong_widths_fail_in_words(claimed, words):
 
 def test_biased_posteriors_fail_by_their_ranks():
     points, log_mass, truth, simulation, levels = gaussian_cases(200)
-    verdict = calibration_verdict(report_of(points, log_mass, truth + [0.0, 0.6 * SD[1]], simulation, levels))
+    verdict = calibration_verdict(scores_of(points, log_mass, truth + [0.0, 0.6 * SD[1]], simulation, levels))
     assert verdict.is_calibrated is False
     assert "The ranks of sigma_8 leave their band" in str(verdict)
 
@@ -167,7 +167,7 @@ def test_biased_posteriors_fail_by_their_ranks():
 @pytest.mark.parametrize(("maps", "shared"), [(1, 0.0), (3, 0.5)])
 def test_exact_posteriors_pass_about_as_often_as_claimed(maps, shared):
     verdicts = [
-        calibration_verdict(report_of(*gaussian_cases(30, maps, seed=seed, num_points=8, shared=shared)))
+        calibration_verdict(scores_of(*gaussian_cases(30, maps, seed=seed, num_points=8, shared=shared)))
         for seed in range(25)
     ]
     failed = np.mean([not verdict.is_calibrated for verdict in verdicts])
@@ -177,8 +177,8 @@ def test_exact_posteriors_pass_about_as_often_as_claimed(maps, shared):
 
 def test_too_few_simulations_have_no_verdict():
     with pytest.warns(InputWarning, match="no error bar"):
-        report = report_of(*gaussian_cases(3, 4))
-    verdict = calibration_verdict(report)
+        scores = scores_of(*gaussian_cases(3, 4))
+    verdict = calibration_verdict(scores)
     assert verdict.is_calibrated is None
     assert str(verdict) == "Too few simulations to tell: 3."
 
@@ -211,7 +211,7 @@ def test_wrong_input(change, message):
         "hpd_level": np.full(4, 0.5),
     }
     with pytest.raises(InputError, match=message):
-        calibration_report(**(case | change), names=NAMES)
+        calibration_scores(**(case | change), names=NAMES)
 
 
 def test_wrong_ranks():

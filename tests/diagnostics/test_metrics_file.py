@@ -70,3 +70,8 @@ def test_unreadable_files(tmp_path, text, message):
         path.write_text(text)
     with pytest.raises(InputError, match=message):
         read_metrics(path)
+
+
+def test_old_names_are_read_as_the_new_ones(tmp_path):
+    path = write_metrics(tmp_path / "metrics.json", {"nonfinite_samples_at_cosmologies": Metric(3, floor=0)})
+    assert read_metrics(path) == {"unusable_samples_at_cosmologies": Metric(3, floor=0)}

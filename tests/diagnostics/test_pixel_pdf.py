@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
+from toy_samples import paired_samples, samples_of
 
 from higlow_tf.diagnostics import pixel_pdf
 from higlow_tf.errors import InputError, InputWarning
@@ -13,7 +14,7 @@ def maps_of(num_maps, seed, mean=6.5, sd=0.4, num_pixels=16):
 
 
 def measure(real, generated, **options):
-    return pixel_pdf(real, np.arange(len(real)), generated, -1 - np.arange(len(generated)), **options)
+    return pixel_pdf(samples_of(real, generated), **options)
 
 
 def test_gaussian_pixels_have_a_gaussian_density():
@@ -97,7 +98,7 @@ def test_worst_central_bin_is_the_one_that_was_changed():
 
 def test_same_simulations_are_resampled_together():
     maps = maps_of(10, seed=6)
-    pdf = pixel_pdf(maps, np.arange(10), maps, np.arange(10))
+    pdf = pixel_pdf(paired_samples(maps, maps))
     assert np.array_equal(pdf.ratio, np.ones_like(pdf.ratio))
     assert pdf.ratio_error == pytest.approx(0.0, abs=1e-12)
 
@@ -126,20 +127,12 @@ def test_too_few_simulations_have_no_error_bar():
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("real", "bin_width_dex", "message"),
     [
-        ({"bin_width_dex": 0.0}, r"bin_width_dex: .*Received: 0\.0"),
-        ({"generated_maps": np.zeros((8, 4, 4))}, r"generated_maps: expected positive pixels\. Received: 128"),
-        ({"real_simulation": np.arange(7)}, r"real_simulation: .*Received: \(7,\)"),
-        ({"real_maps": np.ones((8, 4, 4)) * 10.0 ** np.arange(8)[:, None, None]}, r"no bin that four of them share"),
+        (maps_of(8, seed=0, num_pixels=4), 0.0, r"bin_width_dex: .*Received: 0\.0"),
+        (np.ones((8, 4, 4)) * 10.0 ** np.arange(8)[:, None, None], 0.1, r"no bin that four of them share"),
     ],
 )
-def test_wrong_input(change, message):
-    arguments = {
-        "real_maps": maps_of(8, seed=0, num_pixels=4),
-        "real_simulation": np.arange(8),
-        "generated_maps": maps_of(8, seed=1, num_pixels=4),
-        "generated_simulation": np.arange(8),
-    }
+def test_wrong_input(real, bin_width_dex, message):
     with pytest.raises(InputError, match=message):
-        pixel_pdf(**(arguments | change))
+        measure(real, maps_of(8, seed=1, num_pixels=4), bin_width_dex=bin_width_dex)

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from toy_samples import paired_samples, samples_of
 
 from higlow_tf.data import lognormal
 from higlow_tf.diagnostics.power_by_cosmology import power_r2_by_cosmology
 from higlow_tf.errors import InputError, InputWarning
 
-BOX_SIZE = 25.0
 ROUNDING = 1e-6  # maps go through 10**x and log10, in float32 for the lognormal ones
 
 
@@ -21,7 +21,7 @@ def suite(num_simulations=12, maps_per_simulation=6, seed=0):
 
 
 def measure(real, generated, simulation, **options):
-    return power_r2_by_cosmology(real, simulation, generated, simulation, BOX_SIZE, **options)
+    return power_r2_by_cosmology(paired_samples(real, generated, simulation), **options)
 
 
 def test_equal_spectra_and_spectra_off_by_a_factor():
@@ -47,8 +47,8 @@ def test_floor_is_what_independent_maps_give():
 
 def test_floor_counts_the_generated_maps():
     real, simulation = suite()
-    one_each = power_r2_by_cosmology(real, simulation, real[::6], simulation[::6], BOX_SIZE)
-    ratio = (1 - one_each.floor_r2) / (1 - measure(real, real, simulation).floor_r2)
+    of_single_maps = power_r2_by_cosmology(samples_of(real, real[::6], simulation, simulation[::6]))
+    ratio = (1 - of_single_maps.floor_r2) / (1 - measure(real, real, simulation).floor_r2)
     assert ratio == pytest.approx((1 / 6 + 1) / (1 / 6 + 1 / 6))  # the same halvings
 
 
@@ -61,9 +61,8 @@ def test_maps_of_other_cosmologies_are_seen():
 
 def test_choice_of_cosmologies():
     real, simulation = suite()
-    result = power_r2_by_cosmology(
-        real, simulation, real[20:], simulation[20:], BOX_SIZE, num_cosmologies=5, field="overdensity", seed=1
-    )
+    samples = samples_of(real, real[20:], simulation, simulation[20:])
+    result = power_r2_by_cosmology(samples, num_cosmologies=5, field="overdensity", seed=1)
     assert len(result.simulation) == len(result.r2) == len(result.floor_r2) == len(result.real_log10_power) == 5
     assert np.all(np.diff(result.simulation) > 0)
     assert result.simulation.min() >= 3  # the first three have no generated maps
@@ -84,19 +83,22 @@ def test_single_maps_have_no_floor_and_few_simulations_no_error():
     [
         ({"field": "linear"}, r"field: .*Received: 'linear'"),
         ({"num_cosmologies": 0}, r"num_cosmologies: .*Received: 0"),
-        ({"real_simulation": np.arange(3)}, r"real_simulation: .*Received: \(3,\)"),
         ({"generated_simulation": np.full(72, 99)}, r"generated_simulation: .*none that the real maps have"),
         ({"generated_maps": np.ones((72, 16, 16))}, r"generated_maps: .*Received: 72 of 72 maps with no power"),
     ],
 )
 def test_wrong_input(change, message):
     maps, simulation = suite()
-    arguments = {
-        "real_maps": maps,
-        "real_simulation": simulation,
-        "generated_maps": maps,
-        "generated_simulation": simulation,
-        "box_size_mpc_h": BOX_SIZE,
-    }
+    generated = {"generated_maps": maps, "generated_simulation": simulation}
+    generated |= {name: change[name] for name in change if name in generated}
+    options = {name: change[name] for name in change if name not in generated}
+    samples = samples_of(maps, generated["generated_maps"], simulation, generated["generated_simulation"])
     with pytest.raises(InputError, match=message):
-        power_r2_by_cosmology(**(arguments | change))
+        power_r2_by_cosmology(samples, **options)
+
+
+def test_only_the_chosen_maps_must_have_power():
+    maps, simulation = suite()
+    flat = np.where((simulation == 0)[:, None, None], 1.0, maps)
+    result = power_r2_by_cosmology(samples_of(flat, maps[6:], simulation, simulation[6:]))
+    assert result.simulation.tolist() == list(range(1, 12))

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from toy_samples import BOX_SIZE, paired_samples, samples_of
 
 from higlow_tf.diagnostics import compare_power_correlation, power_correlation, power_spectrum
 from higlow_tf.errors import InputError, InputWarning
 
-BOX_SIZE = 25.0
 ROUNDING = 1e-9  # moments of a few hundred numbers of order one
 
 
@@ -19,9 +19,7 @@ def maps_of(num_maps, seed, amplitude_sd=0.0):
 
 def compare(real, generated, **options):
     """One map a simulation, other simulations on either side."""
-    return compare_power_correlation(
-        real, np.arange(len(real)), generated, -1 - np.arange(len(generated)), BOX_SIZE, **options
-    )
+    return compare_power_correlation(samples_of(real, generated), **options)
 
 
 def test_equals_numpy():
@@ -58,14 +56,12 @@ def test_white_noise_has_none_and_the_analytic_error():
 
 
 def test_floor_of_two_pairs_of_equal_simulations():
-    one, other = maps_of(6, seed=10), 10 ** (2 * np.log10(maps_of(6, seed=11)))
-    maps = np.concatenate([one, one, other, other])
-    comparison = compare_power_correlation(
-        maps, np.repeat(np.arange(4), 6), maps, -1 - np.repeat(np.arange(4), 6), 25.0
-    )
+    weak, strong = maps_of(6, seed=10), 10 ** (2 * np.log10(maps_of(6, seed=11)))
+    maps, simulation = np.concatenate([weak, weak, strong, strong]), np.repeat(np.arange(4), 6)
+    comparison = compare_power_correlation(samples_of(maps, maps, simulation, -1 - simulation))
     upper = np.triu_indices(len(comparison.k_h_mpc), 1)
-    difference = np.subtract(*(power_correlation(np.log10(side), BOX_SIZE).correlation for side in (one, other)))
-    # Only one of the three ways to halve them parts one from the other, and in the other two the halves are equal.
+    difference = np.subtract(*(power_correlation(np.log10(side), BOX_SIZE).correlation for side in (weak, strong)))
+    # Only one of the three ways to halve them parts the weak from the strong; in the other two the halves are equal.
     share = comparison.floor[upper] / np.abs(difference[upper]) / np.sqrt((1 / 4 + 1 / 4) / (1 / 2 + 1 / 2))
     assert share == pytest.approx(share[0], rel=ROUNDING)
     assert 0.2 < share[0] < 0.5  # a third of 100 random halvings
@@ -80,7 +76,7 @@ def test_a_missing_scatter_of_amplitudes_is_seen():
 
 def test_same_simulations_are_resampled_together():
     maps = maps_of(10, seed=7)
-    comparison = compare_power_correlation(maps, np.arange(10), maps, np.arange(10), BOX_SIZE)
+    comparison = compare_power_correlation(paired_samples(maps, maps))
     assert np.array_equal(comparison.difference, np.zeros_like(comparison.real))
     assert comparison.error == pytest.approx(0.0, abs=ROUNDING)
 
@@ -93,29 +89,20 @@ def test_too_few_simulations_have_no_error_bar():
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("generated", "field", "message"),
     [
-        ({"field": "density"}, r"field: .*Received: 'density'"),
-        ({"generated_maps": np.ones((8, 6, 6))}, r"generated_maps: .*\(8, 8\).*Received: \(6, 6\)"),
-        ({"generated_maps": np.ones((8, 8, 8))}, r"generated_maps: .*differs from map to map\. Received: 8 maps"),
-        ({"real_simulation": np.arange(7)}, r"real_simulation: .*Received: \(7,\)"),
+        (maps_of(8, seed=1), "density", r"field: .*Received: 'density'"),
+        (np.ones((8, 8, 8)), "log10", r"generated_maps: .*differs from map to map\. Received: 8 maps"),
     ],
 )
-def test_wrong_input(change, message):
-    arguments = {
-        "real_maps": maps_of(8, seed=0),
-        "real_simulation": np.arange(8),
-        "generated_maps": maps_of(8, seed=1),
-        "generated_simulation": np.arange(8),
-        "box_size_mpc_h": BOX_SIZE,
-    }
+def test_wrong_input(generated, field, message):
     with pytest.raises(InputError, match=message):
-        compare_power_correlation(**(arguments | change))
+        compare(maps_of(8, seed=0), generated, field=field)
 
 
 def test_the_mean_difference_tells_another_scatter_from_none():
     """The amplitude of a map correlates all bins; two sides with the same scatter differ by no more than their errors."""
     same = compare(maps_of(150, seed=5, amplitude_sd=0.3), maps_of(150, seed=6, amplitude_sd=0.3))
-    other = compare(maps_of(150, seed=5, amplitude_sd=0.3), maps_of(150, seed=6))
+    without = compare(maps_of(150, seed=5, amplitude_sd=0.3), maps_of(150, seed=6))
     assert abs(same.mean_difference) < 3 * same.mean_difference_error
-    assert other.mean_difference < -5 * max(other.mean_difference_error, other.mean_difference_floor)
+    assert without.mean_difference < -5 * max(without.mean_difference_error, without.mean_difference_floor)

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from toy_samples import paired_samples, samples_of
 
 from higlow_tf.data import lognormal
 from higlow_tf.diagnostics.response import power_response
 from higlow_tf.errors import InputError, InputWarning
 
-BOX_SIZE = 25.0
 NAMES = ("Omega_m", "sigma_8")
 ROUNDING = 1e-9  # float64: FFTs, a well-conditioned 6 x 6 system
 NUM_PIXELS = 16
@@ -27,18 +27,17 @@ def maps_with_power(log_power, seed=0):
 
 def test_polynomial_spectra_have_their_exact_derivatives():
     rng = np.random.default_rng(1)
-    theta, other = parameters(40), parameters(30, seed=2)
-    linear, quadratic, other_linear = rng.normal(size=(2, 8)), rng.normal(size=(2, 2, 8)), rng.normal(size=(2, 8))
+    theta, generated_theta = parameters(40), parameters(30, seed=2)
+    linear, quadratic, generated_linear = rng.normal(size=(2, 8)), rng.normal(size=(2, 2, 8)), rng.normal(size=(2, 8))
     at = np.array([0.3, 0.75])
     real = maps_with_power(theta @ linear + np.einsum("np,nq,pqk->nk", theta, theta, quadratic))
-    generated = maps_with_power(other @ other_linear)
-    result = power_response(
-        real, theta, np.arange(40), generated, other, -1 - np.arange(30), BOX_SIZE, parameter_names=NAMES, at=at
-    )
+    generated = maps_with_power(generated_theta @ generated_linear)
+    samples = samples_of(real, generated, real_theta=theta, generated_theta=generated_theta)
+    result = power_response(samples, parameter_names=NAMES, at=at)
     expected = linear + np.einsum("q,pqk->pk", at, quadratic + np.swapaxes(quadratic, 0, 1))
     assert result.real == pytest.approx(expected, abs=100 * ROUNDING)
-    assert result.generated == pytest.approx(other_linear, abs=100 * ROUNDING)
-    assert result.difference == pytest.approx(other_linear - expected, abs=100 * ROUNDING)
+    assert result.generated == pytest.approx(generated_linear, abs=100 * ROUNDING)
+    assert result.difference == pytest.approx(generated_linear - expected, abs=100 * ROUNDING)
     # Every map is on the polynomial, so that no resample gives another one.
     for error in (result.real_error, result.generated_error, result.difference_error, result.floor):
         assert error == pytest.approx(0.0, abs=1e4 * ROUNDING)
@@ -50,6 +49,11 @@ def lognormal_suite(num_simulations=60, maps_per_simulation=4, seed=0):
     return lognormal.sample(theta, NUM_PIXELS, seed), theta, np.repeat(np.arange(num_simulations), maps_per_simulation)
 
 
+def response_of(real, generated, theta, simulation):
+    samples = paired_samples(real, generated, simulation, real_theta=theta, generated_theta=theta)
+    return power_response(samples, parameter_names=NAMES)
+
+
 def derivative_of_the_model(at):
     """Derivatives of ln of the mean power of each bin, by central differences of the suite's own power."""
     ring = np.rint(np.hypot(np.fft.fftfreq(16, 1 / 16)[:, None], np.fft.fftfreq(16, 1 / 16))).astype(int)
@@ -59,13 +63,13 @@ def derivative_of_the_model(at):
         variance = lognormal.mode_variance(theta, NUM_PIXELS)
         return np.log([variance[ring == bin_].mean() for bin_ in range(1, 9)])
 
-    return np.array([(log_power(at + one) - log_power(at - one)) / 2e-4 for one in step])
+    return np.array([(log_power(at + shift) - log_power(at - shift)) / 2e-4 for shift in step])
 
 
 def test_lognormal_suite_has_the_derivative_of_its_power():
     maps, theta, simulation = lognormal_suite()
     again, _, _ = lognormal_suite(seed=1)
-    result = power_response(maps, theta, simulation, again, theta, simulation, BOX_SIZE, parameter_names=NAMES)
+    result = response_of(maps, again, theta, simulation)
     assert result.at == pytest.approx([0.3, 0.8], abs=0.02)  # the middle of the range
     expected = derivative_of_the_model(result.at)
     # 16 nearly independent pulls a side: the mean square scatters by 0.35 (0.25 for both).
@@ -82,7 +86,7 @@ def test_lognormal_suite_has_the_derivative_of_its_power():
 def test_a_generator_that_ignores_a_parameter_is_seen():
     maps, theta, simulation = lognormal_suite()
     deaf = lognormal.sample(np.column_stack([theta[:, 0], np.full(len(theta), 0.8)]), NUM_PIXELS, seed=2)
-    result = power_response(maps, theta, simulation, deaf, theta, simulation, BOX_SIZE, parameter_names=NAMES)
+    result = response_of(maps, deaf, theta, simulation)
     significance = np.sum((result.difference / np.maximum(result.difference_error, result.floor)) ** 2, axis=1)
     assert significance[1] > 50  # about 8 for a good generator
     assert significance[0] < 25
@@ -91,7 +95,7 @@ def test_a_generator_that_ignores_a_parameter_is_seen():
 def test_few_simulations_have_derivatives_without_errors():
     maps, theta, simulation = lognormal_suite(num_simulations=20)
     with pytest.warns(InputWarning, match=r"power_response: no error bar.*at least 24 simulations.*Received: 20"):
-        result = power_response(maps, theta, simulation, maps, theta, simulation, BOX_SIZE, parameter_names=NAMES)
+        result = response_of(maps, maps, theta, simulation)
     assert result.difference == pytest.approx(0.0, abs=ROUNDING)
     assert result.real_error is result.generated_error is result.difference_error is result.floor is None
 
@@ -101,24 +105,17 @@ def test_few_simulations_have_derivatives_without_errors():
     [
         ({"at": [0.3, 1.5]}, r"at: .*Received: \[0\.3 1\.5\]"),
         ({"at": [0.3]}, r"at: .*Received: \[0\.3\]"),
-        ({"real_theta": np.ones((8, 3))}, r"real_theta: .*one column a name\. Received: \(8, 3\)"),
-        ({"generated_theta": parameters(7)}, r"generated_theta: expected one row.*8 maps\. Received: 7"),
+        ({"parameter_names": ("a",)}, r"real_theta: .*one column a name\. Received: \(8, 2\)"),
+        ({"generated_theta": None}, r"generated_theta: .*one column a name\. Received: None"),
         ({"generated_theta": np.tile([0.3, 0.8], (8, 1))}, r"generated_theta: .*6 coefficients.*that determine 1\."),
         ({"generated_maps": np.ones((8, 16, 16))}, r"generated_maps: .*Received: 8 of 8 maps with no power"),
-        ({"real_simulation": np.arange(3)}, r"real_simulation: .*Received: \(3,\)"),
     ],
 )
 def test_wrong_input(change, message):
     maps, theta = maps_with_power(np.zeros((8, 8))), parameters(8)
-    arguments = {
-        "real_maps": maps,
-        "real_theta": theta,
-        "real_simulation": np.arange(8),
-        "generated_maps": maps,
-        "generated_theta": theta,
-        "generated_simulation": np.arange(8),
-        "box_size_mpc_h": BOX_SIZE,
-        "parameter_names": NAMES,
-    }
+    arguments = {"generated_maps": maps, "generated_theta": theta, "parameter_names": NAMES, "at": None} | change
+    samples = paired_samples(
+        maps, arguments["generated_maps"], real_theta=theta, generated_theta=arguments["generated_theta"]
+    )
     with pytest.raises(InputError, match=message):
-        power_response(**(arguments | change))
+        power_response(samples, parameter_names=arguments["parameter_names"], at=arguments["at"])

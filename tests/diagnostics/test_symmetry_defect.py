@@ -35,7 +35,7 @@ def test_a_density_of_one_pixel_scatters_as_the_pixels():
     assert defect.sd_nats_per_pixel == pytest.approx(np.sqrt(np.mean(defect.per_map**2)))
     assert 0 < defect.error < 0.2 * defect.sd_nats_per_pixel
     assert (defect.num_transforms, defect.num_simulations) == (400, 6)
-    assert calls == [(i + 1, 400) for i in range(400)]
+    assert calls == [("symmetry", i + 1, 400) for i in range(400)]
 
 
 def test_a_density_of_one_direction_is_seen_by_the_square_symmetries():

@@ -24,9 +24,9 @@ def test_equals_pairs_counted_one_by_one():
         matrix = np.zeros((4, 4))
         for y, x in np.ndindex(9, 9):
             for dy, dx in ((0, 1), (1, 0), (1, 1), (1, -1)):
-                one, other = levels[y, x], levels[(y + distance * dy) % 9, (x + distance * dx) % 9]
-                matrix[one, other] += 1
-                matrix[other, one] += 1
+                level, neighbour = levels[y, x], levels[(y + distance * dy) % 9, (x + distance * dx) % 9]
+                matrix[level, neighbour] += 1
+                matrix[neighbour, level] += 1
         matrix /= matrix.sum()
         i, j = np.indices(matrix.shape)
         mean = np.sum(matrix * i)

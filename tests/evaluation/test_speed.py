@@ -26,7 +26,7 @@ def test_a_peer_is_asked_for_its_numbers(tmp_path):
 
 
 def test_more_threads_than_cores_are_refused():
-    with pytest.raises(InputError, match="--threads: expected at most"):
+    with pytest.raises(InputError, match="threads: expected at most"):
         measure_speed("tiny", threads=10_000)
     with pytest.raises(InputError, match="did you mean 'tiny'"):
         measure_speed("tinny")

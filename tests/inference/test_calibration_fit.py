@@ -95,9 +95,9 @@ def test_few_simulations_stay_sensible():
 def test_order_of_the_grid_does_not_matter():
     log_likelihood, grid, truth, simulation = cases(20, sharpness=3.0)
     order = np.random.default_rng(0).permutation(len(grid))
-    one = fit_calibration(log_likelihood, grid, truth, simulation, SPACE, num_bootstrap=10)
+    fit = fit_calibration(log_likelihood, grid, truth, simulation, SPACE, num_bootstrap=10)
     other = fit_calibration(log_likelihood[:, order], grid[order], truth, simulation, SPACE, num_bootstrap=10)
-    assert other == one
+    assert other == fit
     calibration = Calibration(0.5, (0.02, 0.01))
     mass = applied(log_likelihood, grid, SPACE, calibration)[1]
     np.testing.assert_allclose(applied(log_likelihood[:, order], grid[order], SPACE, calibration)[1], mass, atol=1e-12)

@@ -41,7 +41,7 @@ def test_importance_agrees_with_the_grid(cut_off):
 def test_nuts_agrees_with_the_grid(cut_off):
     progress = []
     grid = infer(*cut_off)
-    draws = infer(*cut_off, **NUTS, progress=lambda done, total: progress.append(done))
+    draws = infer(*cut_off, **NUTS, progress=lambda stage, done, total: progress.append(done))
     assert_agrees(draws, grid)
     assert np.max(draws.diagnostics["r_hat"]) < 1.01
     assert np.min(draws.diagnostics["ess"]) > 500
@@ -50,7 +50,7 @@ def test_nuts_agrees_with_the_grid(cut_off):
     assert len(progress) == 6
     assert progress == sorted(progress)
     # The kernel estimate of the density orders points as the density does, up to its noise.
-    levels = [[one.hpd_level(point[None])[0] for point in grid.sample(0, 20, seed=1)] for one in (grid, draws)]
+    levels = [[kind.hpd_level(point[None])[0] for point in grid.sample(0, 20, seed=1)] for kind in (grid, draws)]
     np.testing.assert_allclose(*levels, atol=0.15)
 
 

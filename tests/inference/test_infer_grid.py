@@ -167,4 +167,4 @@ def test_wrong_maps_and_too_many_parameters():
 def test_progress_counts_posteriors():
     model, calls = GaussianModel(TWO, np.eye(2)), []
     infer(model, model.maps_at([0.0, 0.0], [0.1, 0.1]), progress=lambda *call: calls.append(call))
-    assert calls == [(1, 2), (2, 2)]
+    assert calls == [("posteriors", 1, 2), ("posteriors", 2, 2)]

@@ -117,39 +117,6 @@ def test_wrong_theta(posterior):
         posterior.hpd_level([[0.3, 0.8]])
 
 
-@pytest.mark.parametrize("options", METHODS)
-def test_interrupted_work_goes_on(model, tmp_path, options):
-    maps = model.maps_at([0.2, 0.1], [-0.3, 0.4], [0.0, 0.0])
-    expected = infer(model, maps, **options)
-
-    def stop(done, total):
-        if done == 2:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        infer(model, maps, cache_dir=tmp_path / "parts", progress=stop, **options)
-    assert len(list((tmp_path / "parts").iterdir())) == 2
-    # A file that cannot be read is computed again.
-    next((tmp_path / "parts").iterdir()).write_bytes(b"broken")
-    resumed = infer(model, maps, cache_dir=tmp_path / "parts", **options)
-    for name in ("theta_grid", "log_posterior", "map_estimate"):
-        np.testing.assert_array_equal(getattr(resumed, name), getattr(expected, name))
-    assert resumed.diagnostics.keys() == expected.diagnostics.keys()
-    model.num_rows = 0
-    infer(model, maps, cache_dir=tmp_path / "parts", **options)
-    assert model.num_rows == 3 * len(maps)  # three points recognise the model
-
-
-def test_other_questions_are_not_answered_from_the_cache(model, tmp_path):
-    maps = model.maps_at([0.2, 0.1])
-    infer(model, maps, cache_dir=tmp_path)
-    infer(model, maps + 1e-9, cache_dir=tmp_path)
-    infer(model, maps, cache_dir=tmp_path, calibration=Calibration(tempering=0.5))
-    infer(model, maps, cache_dir=tmp_path, calibration=Calibration(widening=0.1))
-    infer(GaussianModel(TWO, correlated([0.1, 0.06], 0.7)), maps, cache_dir=tmp_path)
-    assert len(list(tmp_path.iterdir())) == 5
-
-
 def test_prior_grid_agrees_with_the_adaptive_one(model):
     maps = model.maps_at([0.2, 0.1], [-0.3, 0.4])
     theta_grid, log_likelihood = log_likelihood_on_grid(model, maps, points_per_axis=24)

@@ -8,7 +8,6 @@ from exact_models import TWO, GaussianModel
 
 from higlow_tf.errors import InputError
 from higlow_tf.inference import Calibration, infer
-from higlow_tf.inference.cells import Cells, widened
 
 # The grid's own tolerance, in standard deviations.
 TOLERANCE_SD = 0.01
@@ -37,24 +36,6 @@ def test_widening_of_a_log_uniform_parameter_is_in_units_of_theta():
     raw, wide = (infer(model, model.maps_at([0.5]), calibration=c) for c in (None, Calibration(widening=0.1)))
     # The logarithm is linear over a width of 0.1 / 2 to a few per cent.
     assert wide.sd[0, 0] == pytest.approx(np.hypot(raw.sd[0, 0], 0.1), rel=0.02)
-
-
-def test_widening_reflects_at_the_edges():
-    cells = Cells(np.array([-1.0]), np.array([-0.9]), (10,))
-    log_mass, box = widened(np.full(10, -np.log(10.0)), cells, np.array([50.0]), np.array([-1.0]), np.array([1.0]))
-    assert (box.low, box.high) == (-1.0, 1.0)
-    cells = Cells(np.array([-1.0]), np.array([-0.8]), (200,))
-    log_mass, box = widened(np.full(200, -np.log(200.0)), cells, np.array([0.1]), np.array([-1.0]), np.array([1.0]))
-    assert np.exp(log_mass).sum() == pytest.approx(1.0, abs=1e-4)  # what lies beyond 4.5 standard deviations
-    # Reflected, the uniform mass in [-1, -0.8] is one in [-1.2, -0.8]: symmetric about the edge, flat there.
-    assert log_mass[0] == pytest.approx(log_mass[1], abs=1e-3)
-    assert np.exp(log_mass) @ box.points()[:, 0] == pytest.approx(-1.0 + _mean_of_folded(0.2, 0.1), abs=1e-3)
-
-
-def _mean_of_folded(width, sd):
-    draws = np.random.default_rng(0)
-    x = width * draws.random(10**6) + sd * draws.standard_normal(10**6)
-    return np.abs(x).mean()
 
 
 def test_stored_calibration_is_found_and_named(model):
@@ -97,9 +78,31 @@ def test_wrong_calibrations(arguments, sentence):
         Calibration(**arguments)
 
 
-def test_unknown_key_and_wrong_number_of_parameters(model):
-    with pytest.raises(InputError, match="Received: temperature"):
-        Calibration.from_config({"temperature": 1.0})
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        (
+            {"tempering": 1.0, "widening": 0.0, "temperature": 1.0},
+            "expected the keys tempering, .*Received: temperature",
+        ),
+        ({"tempering": 1.0}, "expected tempering and widening. Received: no widening"),
+        ({}, "expected tempering and widening. Received: no tempering and no widening"),
+        ([1.0, 0.0], r"expected the keys tempering, .*Received: \[1\.0, 0\.0\]"),
+    ],
+)
+def test_wrong_configurations(config, sentence):
+    with pytest.raises(InputError, match=f"calibration: {sentence}"):
+        Calibration.from_config(config)
+
+
+def test_a_configuration_is_as_good_as_its_calibration(model):
+    maps, calibration = model.maps_at([0.1, 0.1]), Calibration(0.25, 0.01)
+    found = infer(model, maps, calibration=calibration.to_config())
+    np.testing.assert_array_equal(found.log_posterior, infer(model, maps, calibration=calibration).log_posterior)
+    assert found.calibration == calibration
+
+
+def test_wrong_number_of_parameters(model):
     with pytest.raises(InputError, match="expected a widening of one or 2 numbers. Received: 3"):
         infer(model, model.maps_at([0.1, 0.1]), calibration=Calibration(widening=(0.1, 0.1, 0.1)))
 

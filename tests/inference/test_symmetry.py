@@ -27,7 +27,7 @@ def model():
 
 
 def symmetries_of_the_square(array):
-    return [np.rot90(one, k) for one in (array, array.T) for k in range(4)]
+    return [np.rot90(side, k) for side in (array, array.T) for k in range(4)]
 
 
 @pytest.mark.parametrize("map_size", [4, 7, 16])

@@ -134,9 +134,9 @@ def test_a_second_stage_starts_at_the_model_of_the_first(make_config, tmp_path):
     train_run(make_config(), first)
     stage = {"posterior_weight": 10.0, "learning_rate": 1e-12}
     train_run(make_config(start_from=first, **stage), second)
-    one, two = load_model(first), load_model(second)
+    start, end = load_model(first), load_model(second)
     # Weights of order one in float32, a step of 1e-12 times a few.
-    assert all(np.allclose(a.numpy(), b.numpy(), atol=1e-6) for a, b in zip(one.weights, two.weights, strict=True))
+    assert all(np.allclose(a.numpy(), b.numpy(), atol=1e-6) for a, b in zip(start.weights, end.weights, strict=True))
     row = next(csv.DictReader((second / "history.csv").read_text().splitlines()))
     terms = float(row["val_nll"]) + 10.0 * float(row["val_posterior"]) / 64
     assert np.isclose(float(row["val_loss"]), terms, rtol=1e-5)

@@ -25,15 +25,15 @@ def trained_weights(dataset, strategy, *, num_steps=5, clip_norm=0.05):
 
 
 def test_two_replicas_with_clipping_give_the_weights_of_one(dataset, two_replicas):
-    one_replica = tf.distribute.get_strategy()
-    start, one = trained_weights(dataset, one_replica)
-    same_start, two = trained_weights(dataset, two_replicas)
+    single = tf.distribute.get_strategy()
+    start, by_single = trained_weights(dataset, single)
+    same_start, by_two = trained_weights(dataset, two_replicas)
     assert all(np.array_equal(a, b) for a, b in zip(start, same_start, strict=True))
-    moved = max(np.abs(a - b).max() for a, b in zip(one, start, strict=True))
+    moved = max(np.abs(a - b).max() for a, b in zip(by_single, start, strict=True))
     assert moved > 100 * REPLICA_TOLERANCE
-    assert max(np.abs(a - b).max() for a, b in zip(one, two, strict=True)) < REPLICA_TOLERANCE
-    unclipped = trained_weights(dataset, one_replica, clip_norm=None)[1]
-    assert max(np.abs(a - b).max() for a, b in zip(one, unclipped, strict=True)) > 100 * REPLICA_TOLERANCE
+    assert max(np.abs(a - b).max() for a, b in zip(by_single, by_two, strict=True)) < REPLICA_TOLERANCE
+    unclipped = trained_weights(dataset, single, clip_norm=None)[1]
+    assert max(np.abs(a - b).max() for a, b in zip(by_single, unclipped, strict=True)) > 100 * REPLICA_TOLERANCE
 
 
 @pytest.mark.parametrize("num_replicas", [1, 2])
@@ -57,7 +57,8 @@ def test_a_step_that_is_not_finite_is_left_out_and_counted(dataset, two_replicas
 
 
 def test_fit_lowers_the_loss_and_evaluate_weighs_every_map_once(dataset):
-    model = ConditionalGlow.from_preset("tiny", **SMALL)
+    # Under XLA, which compiles few steps only: it takes most of the time.
+    model = ConditionalGlow.from_preset("tiny", **SMALL, num_levels=1, use_map_mean=False)
     model.initialize(dataset)
     model.compile(keras.optimizers.Adam(1e-2))
     losses = model.fit(dataset.to_tf(32, seed=0), epochs=3, verbose=0, shuffle=False).history["loss"]
@@ -67,14 +68,6 @@ def test_fit_lowers_the_loss_and_evaluate_weighs_every_map_once(dataset):
     assert np.isclose(evaluated, -np.mean(model.log_prob(dataset.maps, dataset.theta)) / 64, atol=1e-5)
 
 
-def test_density_calls_change_no_weight(dataset, make_model):
-    model = make_model(dtype="float32", **SMALL)
-    before = [np.array(weight) for weight in model.weights]
-    model.log_prob(dataset.maps[:3], dataset.theta[:3])
-    model.sample(dataset.theta[:3])
-    assert all(np.array_equal(a, np.array(b)) for a, b in zip(before, model.weights, strict=True))
-
-
 def test_a_compiled_model_goes_on_after_keras_saved_and_loaded_it(dataset, tmp_path):
     model = ConditionalGlow.from_preset("tiny", **SMALL)
     model.compile(keras.optimizers.Adam(1e-2), clip_norm=0.5, jit_compile=False)
@@ -82,8 +75,8 @@ def test_a_compiled_model_goes_on_after_keras_saved_and_loaded_it(dataset, tmp_p
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert (loaded.clip_norm, loaded.optimizer.iterations.numpy()) == (0.5, 3)
-    for one in (model, loaded):
-        one.fit(dataset.to_tf(32, seed=1), verbose=0, shuffle=False)
+    for trained in (model, loaded):
+        trained.fit(dataset.to_tf(32, seed=1), verbose=0, shuffle=False)
     for a, b in zip(model.weights, loaded.weights, strict=True):
         # The same float32 operations; kernels may add in another order.
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=0.0, atol=1e-6)
@@ -91,6 +84,5 @@ def test_a_compiled_model_goes_on_after_keras_saved_and_loaded_it(dataset, tmp_p
 
 def test_predict_draws_maps(make_model):
     model = make_model(dtype="float32", **SMALL)
-    model.compile()
     theta = np.array([[0.3, 0.8], [0.2, 0.7]], "f4")
     assert np.allclose(model.predict(theta, verbose=0), model.sample(theta, seed=0), rtol=1e-4)

@@ -36,8 +36,8 @@ def test_is_the_network_of_its_docstring(layer, padding, rng):
     stacked = {**shared, **per_map}
     weights = {variable.name: variable.numpy() for variable in layer.trainable_variables}
     for k in range(NUM_STEPS):
-        one_step = {name: tensor[k] for name, tensor in stacked.items()}
-        shift, log_scale = apply_coupling_network(one_step, tf.constant(a), padding, LIMIT)
+        of_step = {name: tensor[k] for name, tensor in stacked.items()}
+        shift, log_scale = apply_coupling_network(of_step, tf.constant(a), padding, LIMIT)
         w = {name: value[k] for name, value in weights.items()}
         for n in range(2):
             bias = w["b1"] + w["w1_condition"] @ condition[n]
@@ -53,8 +53,8 @@ def test_is_the_network_of_its_docstring(layer, padding, rng):
 def test_starts_as_the_identity(layer, rng):
     shared, per_map = layer(tf.constant(rng.uniform(-1.0, 1.0, (2, 2))))
     stacked = {**shared, **per_map}
-    one_step = {name: tensor[0] for name, tensor in stacked.items()}
-    for output in apply_coupling_network(one_step, tf.constant(rng.standard_normal((2, 4, 4, 2))), "periodic", LIMIT):
+    of_step = {name: tensor[0] for name, tensor in stacked.items()}
+    for output in apply_coupling_network(of_step, tf.constant(rng.standard_normal((2, 4, 4, 2))), "periodic", LIMIT):
         assert output.shape == (OUT_CHANNELS, 4, 4, 2)
         np.testing.assert_array_equal(output, 0.0)
 

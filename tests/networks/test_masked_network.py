@@ -63,8 +63,8 @@ def test_drawing_reads_the_same_network(monkeypatch):
 def test_every_pixel_knows_the_condition_and_scales_are_bounded():
     network = make_network()
     y, condition = make_inputs()
-    for one, other in zip(network(y, condition), network(y, -condition), strict=True):
-        assert np.all(one.numpy() != other.numpy())
+    for output, other in zip(network(y, condition), network(y, -condition), strict=True):
+        assert np.all(output.numpy() != other.numpy())
     log_scale = network(100.0 * y, condition)[1].numpy()
     assert 0.69 < np.abs(log_scale).max() <= 0.7
 
@@ -76,9 +76,3 @@ def test_a_fresh_network_is_the_identity_with_hidden_units_of_like_size():
     sums = np.sum(np.asarray(network._prepare(condition)[0]) ** 2, axis=0)
     # Sums of 1-8 squares of variance 2 / number: on average 2.
     assert 1.0 < sums.mean() < 3.0
-
-
-def test_configuration_round_trip():
-    network = make_network()
-    again = MaskedAutoregressiveNetwork.from_config(network.get_config())
-    assert again.get_config() == network.get_config()

@@ -41,7 +41,7 @@ def two_panels():
 
 def a_summary(deviation=(0.1, -0.2, 0.0, 0.1), error=(0.1, 0.1, 0.1, 0.1), floor=(0.1, 0.1, 0.2, 0.1), kind="ratio"):
     real = np.array([1.0, 2.0, 3.0, 2.0])
-    error, floor = (None if one is None else np.array(one) for one in (error, floor))
+    error, floor = (None if values is None else np.array(values) for values in (error, floor))
     return SummaryComparison(
         "peaks", "Peaks", K, "threshold (sd)", "peaks per area ((h/Mpc)^2)", real, 0.1 * real, real, 0.2 * real, kind,
         np.array(deviation), error, floor, 8, 8,
@@ -83,9 +83,9 @@ def test_a_noisy_bin_is_an_arrow_and_leaves_the_others_visible():
 def test_correlation_has_one_scale_for_all_panels():
     real = np.eye(4)
     generated = 0.5 * np.ones((4, 4))
-    one = CorrelationComparison(K, real, generated, generated - real, None, None, 0.1, None, None, "log10", 8, 8)
+    comparison = CorrelationComparison(K, real, generated, generated - real, None, None, 0.1, None, None, "log10", 8, 8)
     figure, axes = STYLE.new_figure(1, 3, size_in=(10, 3.6))
-    assert plot_correlation(axes, one) is axes
+    assert plot_correlation(axes, comparison) is axes
     meshes = [ax.collections[0] for ax in axes]
     assert {mesh.get_clim() for mesh in meshes} == {(-1, 1)}
     assert [ax.get_title() for ax in axes] == ["simulated", "generated", "difference"]
@@ -115,9 +115,9 @@ def test_response_has_a_panel_for_each_parameter(error):
 def test_cosmologies_are_ranked_by_r2(floor):
     r2 = np.array([0.9, 0.99, 0.95])
     spectra = np.zeros((3, 4))
-    one = PowerR2(np.arange(3), r2, floor, 0.95, 0.9, None, None, K, spectra, spectra, "log10")
+    power_r2 = PowerR2(np.arange(3), r2, floor, 0.95, 0.9, None, None, K, spectra, spectra, "log10")
     figure, ax = STYLE.new_figure()
-    assert plot_power_by_cosmology(ax, one) is ax
+    assert plot_power_by_cosmology(ax, power_r2) is ax
     (points,) = [line for line in ax.lines if line.get_marker() == "o"]
     assert points.get_ydata() == pytest.approx([0.01, 0.05, 0.1])
     assert ("simulated against simulated" in labels_of(ax)) == (floor is not None)
@@ -126,9 +126,9 @@ def test_cosmologies_are_ranked_by_r2(floor):
 
 def test_nearest_shows_the_share_of_maps_below_each_distance():
     distance = np.array([1.2, 0.4, 0.8])
-    one = NearestTraining(np.arange(3), distance, np.arange(3), distance + 0.1, 0.9, None, 0.3, 0, False)
+    nearest = NearestTraining(np.arange(3), distance, np.arange(3), distance + 0.1, 0.9, None, 0.3, 0, False)
     figure, ax = STYLE.new_figure()
-    assert plot_nearest(ax, one) is ax
+    assert plot_nearest(ax, nearest) is ax
     test_maps, generated = ax.lines
     assert generated.get_xdata().tolist() == [0.4, 0.8, 1.2]
     assert generated.get_ydata() == pytest.approx([1 / 3, 2 / 3, 1])

@@ -6,6 +6,7 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib import colors, pyplot
+from toy_samples import BOX_SIZE, paired_samples
 
 from higlow_tf.diagnostics import compare_power, pixel_pdf
 from higlow_tf.errors import InputError
@@ -21,7 +22,6 @@ from higlow_tf.plotting import (
 )
 from higlow_tf.plotting.posterior import hpd_log_density
 
-BOX_SIZE = 25.0
 LATTICE = 0.2  # log-density between neighbours of a lattice of a third of a standard deviation
 
 
@@ -135,8 +135,7 @@ def test_loss_wrong_input(history, options, message):
 
 @pytest.mark.parametrize("field", ["log10", "overdensity"])
 def test_power_draws_ratios_and_floors(field):
-    simulation = np.arange(8)
-    comparison = compare_power(maps_of(8, 0), simulation, maps_of(8, 1), simulation, BOX_SIZE, field=field)
+    comparison = compare_power(paired_samples(maps_of(8, 0), maps_of(8, 1)), field=field)
     figure, axes = STYLE.new_figure(2, 1, height_ratios=(2, 1), share_x=True)
     assert plot_power(axes, comparison) is axes
     assert axes[0].lines[0].get_ydata() == pytest.approx(comparison.real_mean_mpc2_h2)
@@ -149,7 +148,7 @@ def test_power_draws_ratios_and_floors(field):
 
 @pytest.mark.filterwarnings("ignore:compare_power. no error bar")
 def test_power_without_error_bars():
-    comparison = compare_power(maps_of(3, 0), [0, 1, 2], maps_of(3, 1), [0, 1, 2], BOX_SIZE)
+    comparison = compare_power(paired_samples(maps_of(3, 0), maps_of(3, 1)))
     figure, axes = STYLE.new_figure(2, 1, share_x=True)
     plot_power(axes, comparison)
     assert labels_of(axes[1]) == ["mean", "sd"]
@@ -158,7 +157,7 @@ def test_power_without_error_bars():
 
 def test_pdf_marks_ratios_beyond_its_panel():
     real, generated = maps_of(20, 0), maps_of(20, 1, sd=0.8)
-    pdf = pixel_pdf(real, np.arange(20), generated, np.arange(20))
+    pdf = pixel_pdf(paired_samples(real, generated))
     figure, axes = STYLE.new_figure(2, 1, height_ratios=(2, 1), share_x=True)
     assert plot_pixel_pdf(axes, pdf) is axes
     arrows = next(line for line in axes[1].lines if line.get_marker() == "^")
@@ -258,8 +257,8 @@ def test_colours_stay_apart_for_the_colour_blind(vision):
         linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
         return np.array(COLOUR_VISIONS[vision]) @ linear
 
-    def distance(one, other):
-        return np.linalg.norm(seen(one) - seen(other))
+    def distance(colour, neighbour):
+        return np.linalg.norm(seen(colour) - seen(neighbour))
 
     together = [
         (STYLE.real, STYLE.generated),

@@ -98,7 +98,7 @@ def test_figure_is_emptied():
 
 
 def test_verdict_words_floors_and_an_alert_stand_on_top():
-    rows = [VerdictRow("P(k)", "0.77 ± 0.05", "worst bin", "off", "0.07"), ("Density", "-0.6", "lower is better")]
+    rows = [VerdictRow("P(k)", "0.77 ± 0.05", "worst bin", "off", "0.07"), VerdictRow("Density", "-0.6", "lower")]
     page = ParsedPage(Page("x", "sub").verdict(rows, "One.\n\nTwo.").alert("3 maps <bad>").section("Maps").html())
     text = [part for part in page.text if part]
     order = [text.index(part) for part in ("3 maps <bad>", "sub", "One.", "Two.", "0.77 ± 0.05", "0.07", "off", "Maps")]

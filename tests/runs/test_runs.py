@@ -175,6 +175,7 @@ def test_save_and_load_carry_everything(make_model, tmp_path):
     model = make_model(dtype="float32", map_size=8)
     save_model(model, tmp_path / "model", split={"source": ["a"], "seed": 3})
     loaded = load_model(tmp_path / "model")
+    loaded.compile(jit_compile=False)  # as the model of the fixture
     assert loaded.split == {"source": ["a"], "seed": 3}
     assert np.array_equal(loaded.sample([[0.3, 0.8]]), model.sample([[0.3, 0.8]]))
     with pytest.raises(InputError, match="does not exist.*Received: an existing path"):

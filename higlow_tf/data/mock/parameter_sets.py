@@ -3,13 +3,13 @@
 import numpy as np
 
 from higlow_tf.data.parameters import CAMELS_PARAMETERS, ParameterSpace
+from higlow_tf.data.suite_files import DECIMALS
 from higlow_tf.errors import InputError
 
 __all__ = ["SETS", "set_parameters", "simulation_seeds"]
 
 SETS = ("LH", "CV", "1P")
 
-_DECIMALS = 5
 # Spawn key of the parameters of a set; those of a simulation start at 0.
 _PARAMETER_STREAM = 2
 
@@ -45,7 +45,7 @@ def set_parameters(set_name, simulations, seed, variant):
         theta = space.denormalize(_one_at_a_time(simulations, len(space)))
     else:
         raise InputError(f"Expected set_name to be one of {list(SETS)}. Received: {set_name!r}.")
-    return np.round(theta, _DECIMALS)
+    return np.round(theta, DECIMALS)
 
 
 def simulation_seeds(set_name, simulations, seed, variant):

@@ -94,14 +94,14 @@ def _neighbours(position, cells_per_length, size):
 
 @numba.njit(cache=True)
 def _assign(x, y, z, cells_per_x, cells_per_y, cells_per_z, weight, cells):
-    one = np.float32(1.0)
+    unity = np.float32(1.0)
     for p in range(x.size):
         i, i1, dx = _neighbours(x[p], cells_per_x, cells.shape[0])
         j, j1, dy = _neighbours(y[p], cells_per_y, cells.shape[1])
         k, k1, dz = _neighbours(z[p], cells_per_z, cells.shape[2])
         # The weight is split off the last factor: eight products of three.
-        far, near = weight * dz, weight * (one - dz)
-        w00, w10, w01, w11 = (one - dx) * (one - dy), dx * (one - dy), (one - dx) * dy, dx * dy
+        far, near = weight * dz, weight * (unity - dz)
+        w00, w10, w01, w11 = (unity - dx) * (unity - dy), dx * (unity - dy), (unity - dx) * dy, dx * dy
         cells[i, j, k] += w00 * near
         cells[i, j, k1] += w00 * far
         cells[i1, j, k] += w10 * near
@@ -114,12 +114,12 @@ def _assign(x, y, z, cells_per_x, cells_per_y, cells_per_z, weight, cells):
 
 @numba.njit(cache=True)
 def _interpolate(field, i, i1, dx, j, j1, dy, k, k1, dz):
-    one = np.float32(1.0)
-    near = (field[i, j, k] * (one - dx) + field[i1, j, k] * dx) * (one - dy)
-    near += (field[i, j1, k] * (one - dx) + field[i1, j1, k] * dx) * dy
-    far = (field[i, j, k1] * (one - dx) + field[i1, j, k1] * dx) * (one - dy)
-    far += (field[i, j1, k1] * (one - dx) + field[i1, j1, k1] * dx) * dy
-    return near * (one - dz) + far * dz
+    unity = np.float32(1.0)
+    near = (field[i, j, k] * (unity - dx) + field[i1, j, k] * dx) * (unity - dy)
+    near += (field[i, j1, k] * (unity - dx) + field[i1, j1, k] * dx) * dy
+    far = (field[i, j, k1] * (unity - dx) + field[i1, j, k1] * dx) * (unity - dy)
+    far += (field[i, j1, k1] * (unity - dx) + field[i1, j1, k1] * dx) * dy
+    return near * (unity - dz) + far * dz
 
 
 @numba.njit(cache=True)

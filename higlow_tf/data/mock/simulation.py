@@ -16,9 +16,9 @@ from higlow_tf.data.mock.variants import get_variant
 from higlow_tf.data.parameters import CAMELS_PARAMETERS
 from higlow_tf.errors import InputError
 
-__all__ = ["FIELDS", "check_map_size", "check_seed", "check_theta", "hi_maps", "matter_maps", "simulate"]
+__all__ = ["MOCK_FIELDS", "check_map_size", "check_seed", "check_theta", "hi_maps", "matter_maps", "simulate"]
 
-FIELDS = ("HI", "Mtot")
+MOCK_FIELDS = ("HI", "Mtot")
 
 _MIN_MAP_SIZE, _MAX_MAP_SIZE, _MIN_MESH_SIZE, _MAX_MESH_SIZE = 8, 128, 64, 256
 # Spawn keys of a seed: the initial conditions and the haloes of each axis share no random numbers.
@@ -54,8 +54,8 @@ def simulate(theta, seed, *, variant="uniform-background", map_size=64, mesh_siz
     theta, seed = check_theta(theta), check_seed(seed)
     variant = get_variant(variant)
     mesh_size = check_map_size(map_size, mesh_size)
-    if field not in FIELDS:
-        raise InputError(f"Expected field to be one of {list(FIELDS)}. Received: {field!r}.")
+    if field not in MOCK_FIELDS:
+        raise InputError(f"Expected field to be one of {list(MOCK_FIELDS)}. Received: {field!r}.")
     noise = _generator(seed, _NOISE_STREAM).standard_normal((mesh_size,) * 3, dtype=np.float32)
     positions = evolve(linear_modes(noise, theta[:2]), theta[0])
     if field == "Mtot":

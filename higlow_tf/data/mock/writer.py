@@ -2,7 +2,6 @@
 
 import contextlib
 from dataclasses import asdict
-from importlib import metadata
 from pathlib import Path
 
 from higlow_tf.data.lognormal.field import check_seed
@@ -25,6 +24,7 @@ from higlow_tf.data.mock.workers import available_processes, simulate_in_order
 from higlow_tf.data.parameters import CAMELS_PARAMETERS
 from higlow_tf.data.suite_files import check_count, check_new_suite, write_parameters
 from higlow_tf.errors import InputError
+from higlow_tf.versions import version
 
 __all__ = ["CARD_FORMAT_VERSION", "write_mock"]
 
@@ -128,10 +128,6 @@ def _start(partial, paths, resume, overwrite):
 
 def _card(variant, set_name, simulations, map_size, mesh_size, seed):
     """What the maps are and how they were made, JSON-compatible."""
-    try:
-        version = metadata.version("higlow_tf")
-    except metadata.PackageNotFoundError:
-        version = "not installed"
     return {
         "format_version": CARD_FORMAT_VERSION,
         "summary": "Mock HI maps from a particle mesh: no gas dynamics, no radiative transfer, constants set by eye.",
@@ -155,5 +151,5 @@ def _card(variant, set_name, simulations, map_size, mesh_size, seed):
         "num_steps": NUM_STEPS,
         "seed": int(seed),
         "variant": asdict(variant),
-        "higlow_tf_version": version,
+        "higlow_tf_version": version(),
     }

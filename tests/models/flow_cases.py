@@ -1,0 +1,84 @@
+"""A case for every flow of maps: a small configuration of it, and how many trainable numbers it must have."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from higlow_tf.models import ConditionalGlow, HIFlow
+
+__all__ = ["CASES", "FlowCase", "randomise"]
+
+# Large enough that no log-scale, shift or matrix is trivial.
+WEIGHT_SD = 0.1
+LOG10_MEAN, LOG10_SD = 6.5, 0.4
+# So near to the mean that one pixel in three is in the tails.
+LOWEST, HIGHEST = LOG10_MEAN - LOG10_SD, LOG10_MEAN + LOG10_SD
+PARAMETERS = ("Omega_m", "sigma_8", "A_SN1")  # the last is log-uniform
+
+
+@dataclass(frozen=True)
+class FlowCase:
+    """What the contract needs to know of a flow.
+
+    Attributes:
+        kind: The class.
+        config: Arguments of its constructor; maps of few pixels.
+        num_trainable: Trainable numbers of such a model.
+        smallest: Arguments of a model of at most 8 pixels, over whose maps the density is integrated.
+    """
+
+    kind: type
+    config: dict
+    num_trainable: int
+    smallest: dict
+
+    def build(self, dtype="float64", **overrides):
+        """A model with random weights; no function of it is compiled by XLA."""
+        model = self.kind(**{**self.config, **overrides}, dtype=dtype)
+        randomise(model)
+        model.compile(jit_compile=False)
+        return model
+
+
+def randomise(model, sd=WEIGHT_SD, seed=1):
+    """Adds noise to every trainable weight (a fresh flow is trivial) and sets the scaler of the maps."""
+    rng = np.random.default_rng(seed)
+    for variable in model.trainable_variables:
+        variable.assign_add(sd * rng.standard_normal(variable.shape))
+    for weight, value in {
+        "map_shift": LOG10_MEAN,
+        "map_log_scale": np.log(LOG10_SD),
+        "log10_lowest": LOWEST,
+        "log10_highest": HIGHEST,
+    }.items():
+        getattr(model, weight).assign(np.full(model.num_channels, value))
+
+
+GLOW = {"map_size": 4, "num_levels": 2, "num_steps_per_level": 2, "width": [4, 6], "injector_width": 4}
+PAPER = {"injector": "scalar", "padding": "zero", "use_split_prior": False, "use_act_norm": True}
+
+CASES = {
+    "ConditionalGlow": FlowCase(
+        ConditionalGlow, GLOW | {"use_map_mean": True}, 948 + 1924, {"map_size": 2, "num_levels": 1, "width": 4}
+    ),
+    "ConditionalGlow, scalar injector": FlowCase(
+        ConditionalGlow,
+        {**GLOW, **PAPER, "num_channels": 2, "parameters": PARAMETERS, "num_levels": 1, "width": 4},
+        1180,
+        {"map_size": 2},
+    ),
+    "HIFlow": FlowCase(HIFlow, {"map_size": 4, "num_blocks": 2, "width": 8}, 2 * 504, {"map_size": 2}),
+    "HIFlow, reversed": FlowCase(
+        HIFlow,
+        {
+            "map_size": 2,
+            "num_channels": 2,
+            "parameters": PARAMETERS,
+            "num_blocks": 3,
+            "width": 8,
+            "ordering": "reversed",
+        },
+        3 * 288,
+        {},
+    ),
+}
