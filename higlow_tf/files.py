@@ -30,16 +30,18 @@ def resolved(path):
         raise InputError(f"{path}: expected a path that leads somewhere. Received: {error}.") from error
 
 
-def check_new(path, overwrite=False, *, is_folder=False):
+def check_new(path, overwrite=False, *, is_folder=False, own_names=()):
     """Refuses a path that exists, unless it may be overwritten; called before long work whose result goes there.
 
     Args:
         path: Where the result goes.
         overwrite: Whether what is there may be replaced: a file by a file, a folder by a folder.
         is_folder: Whether the result is a folder.
+        own_names: What a folder of ours may hold; one that holds anything else is not replaced.
 
     Raises:
-        InputError: If the path exists and `overwrite` is false, or a file is where a folder goes or the reverse.
+        InputError: If the path exists and `overwrite` is false, a file is where a folder goes or the reverse, or a folder holds
+            something of somebody else.
     """
     target, path = resolved(path), Path(path)
     if not target.exists():
@@ -49,11 +51,16 @@ def check_new(path, overwrite=False, *, is_folder=False):
         raise InputError(f"{path}: expected {expected}, or a path that does not exist. Received: {found}.")
     if not overwrite:
         raise InputError(f"{path}: expected a path that does not exist, or --overwrite. Received: an existing path.")
+    foreign = sorted(entry.name for entry in target.iterdir() if entry.name not in own_names) if is_folder else []
+    if foreign:
+        raise InputError(
+            f"{path}: expected a folder with nothing but what higlow wrote. Received: one with {foreign[0]}."
+        )
     return path
 
 
 @contextlib.contextmanager
-def whole_path(path, overwrite=True, *, is_folder=False):
+def whole_path(path, overwrite=True, *, is_folder=False, own_names=()):
     """Yields a temporary path beside `path`, which takes the name of `path` when the block ends well.
 
     A block that fails, or a process that is killed in it, leaves `path` as it was. The temporary name keeps the suffix, by
@@ -63,12 +70,13 @@ def whole_path(path, overwrite=True, *, is_folder=False):
         path: Where the file or folder goes; its parents are made.
         overwrite: Whether what is there may be replaced: a file by a file, a folder by a folder.
         is_folder: Whether the block makes a folder.
+        own_names: What a folder that is replaced may hold.
 
     Raises:
-        InputError: If `path` exists and `overwrite` is false, a file is where a folder goes or the reverse, or the operating
-            system refuses (a full disk, a folder without permission): then with the path and the reason.
+        InputError: As `check_new`, or if the operating system refuses (a full disk, a folder without permission): then with
+            the path and the reason.
     """
-    check_new(path, overwrite, is_folder=is_folder)
+    check_new(path, overwrite, is_folder=is_folder, own_names=own_names)
     target = resolved(path)
     part = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
     try:

@@ -286,18 +286,23 @@ def _remove_owned_tree(path):
 
 
 def _remove_empty_parents(path, root):
+    """Folders in which nothing is left but their own marker go, too."""
     for parent in path.parents:
-        if parent == root:
+        if parent == root or not parent.is_dir():
             return
+        left = [entry.name for entry in parent.iterdir()]
+        if left == [MARKER_FOLDER] and parent not in _HELD:
+            shutil.rmtree(parent / MARKER_FOLDER)
         with contextlib.suppress(OSError):
             parent.rmdir()
 
 
 def _make(folder, path):
-    """Makes the folder and its marker; the folders that were not there before, the innermost first."""
-    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    """Makes the folder and its marker; what was not there before, the innermost first."""
+    marker = folder / MARKER_FOLDER
+    missing = [parent for parent in (marker, *marker.parents) if not parent.exists()]
     try:
-        (folder / MARKER_FOLDER).mkdir(parents=True, exist_ok=True)
+        marker.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{path}: expected to be able to write it. Received: {error.strerror or error}.") from error
     return missing
@@ -305,15 +310,13 @@ def _make(folder, path):
 
 def _remove_if_unused(folder, made):
     """A call that was refused, or failed before it wrote anything, leaves no folder behind."""
-    if (folder / MARKER_FOLDER / _LISTING).exists():
+    marker = folder / MARKER_FOLDER
+    if marker not in made or (marker / _LISTING).exists():
         return
-    entries = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
-    if entries == [MARKER_FOLDER]:
-        with contextlib.suppress(OSError):
-            (folder / MARKER_FOLDER / _LOCK).unlink(missing_ok=True)
-            (folder / MARKER_FOLDER).rmdir()
-            for parent in made:
-                parent.rmdir()
+    (marker / _LOCK).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        for parent in made:
+            parent.rmdir()
 
 
 def _write_text(path, text):

@@ -1,5 +1,6 @@
 """The program `higlow`: its commands and its one global option."""
 
+import signal
 import sys
 from typing import Annotated
 
@@ -43,6 +44,8 @@ def global_options(
 
 def main():
     """Entry point of the program; --debug may stand anywhere, since it is typed after an error."""
+    # Queues send SIGTERM before they kill: it stops the work as Ctrl-C does, so that it can be continued.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     arguments = sys.argv[1:]
     if "--debug" in arguments:
         arguments = ["--debug", *(argument for argument in arguments if argument != "--debug")]

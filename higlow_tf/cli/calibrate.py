@@ -1,14 +1,16 @@
 """higlow calibrate: how far the posteriors of a run can be trusted, and their repair."""
 
+import contextlib
 import shutil
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from higlow_tf.cli.console import check_new_files, load_tensorflow, print_table, progress_bar, say
+from higlow_tf.cli.console import load_tensorflow, print_table, progress_bar, say
 from higlow_tf.cli.options import MapsFiles, Overwrite, ParamsFile, Run, Seed
 from higlow_tf.errors import InputError
+from higlow_tf.ownership import owned_folder
 
 __all__ = ["calibrate"]
 
@@ -45,8 +47,17 @@ def calibrate(
     Example: higlow calibrate RUN --maps MAPS.npy --params PARAMS.txt
     """
     out = run / "calibration" if out is None else out
-    check_new_files(out, _FILES, overwrite)
     load_tensorflow()
+    options = (maps_per_simulation, points, symmetries, seed)
+    # The run first: what is written into a folder of it is on its list, too.
+    with (
+        owned_folder(run, "run") if run.is_dir() else contextlib.nullcontext(),
+        owned_folder(out, "calibration", names=_FILES, overwrite=overwrite),
+    ):
+        _calibrate(run, maps, params, out, options, allow_training_maps)
+
+
+def _calibrate(run, maps, params, out, options, allow_training_maps):
     from higlow_tf.evaluation import CalibrationOptions
     from higlow_tf.evaluation import calibrate as fit_and_judge
     from higlow_tf.evaluation.calibrate import check_calibratable, judge_calibration
@@ -65,7 +76,7 @@ def calibrate(
             f"{run}: expected a run that is calibrated on the file that it was trained on, or that file. "
             f"Received: neither."
         )
-    options, unfinished = CalibrationOptions(maps_per_simulation, points, symmetries, seed), out / _UNFINISHED
+    options, unfinished = CalibrationOptions(*options), out / _UNFINISHED
     with progress_bar() as progress:
         if is_own:
             validation = subset_of(model.split, data, "validation")
@@ -74,9 +85,9 @@ def calibrate(
         else:
             fit = None
             judgement = judge_calibration(model, test, options=options, progress=progress, cache_dir=unfinished)
-    facts = {"model": run, "grid points an axis": points}
+    facts = {"model": run, "grid points an axis": options.points_per_axis}
     page, rows = write_calibration(
-        judgement, out, model=model, label=label, name=run.name, fit=fit, facts=facts, overwrite=overwrite
+        judgement, out, model=model, label=label, name=run.name, fit=fit, facts=facts, overwrite=True
     )
     shutil.rmtree(unfinished, ignore_errors=True)
     print_table(("", "value", "how to read it"), rows)

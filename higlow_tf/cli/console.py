@@ -13,7 +13,6 @@ import time
 import traceback
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
 
 import typer
 
@@ -22,7 +21,6 @@ from higlow_tf.errors import InputError, InputWarning
 __all__ = [
     "INTERRUPTED",
     "SETTINGS",
-    "check_new_files",
     "guarded",
     "load_tensorflow",
     "print_table",
@@ -128,23 +126,6 @@ def _show_warnings():
     warnings.simplefilter("default" if SETTINGS.debug else "ignore")
     warnings.simplefilter("always", InputWarning)
     warnings.showwarning = show
-
-
-def check_new_files(directory, names, overwrite):
-    """Refuses a folder in which one of these files exists, unless it may be overwritten; before long work.
-
-    Raises:
-        InputError: If a file exists, or the folder is a file.
-    """
-    directory = Path(directory)
-    if directory.exists() and not directory.is_dir():
-        raise InputError(f"{directory}: expected a folder, or a path that does not exist. Received: a file.")
-    found = [name for name in names if (directory / name).exists()]
-    if found and not overwrite:
-        raise InputError(
-            f"{directory}: expected a folder without results, or --overwrite. Received: a folder with {found[0]}."
-        )
-    return directory
 
 
 def time_text(seconds):

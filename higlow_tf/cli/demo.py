@@ -1,15 +1,15 @@
 """higlow demo: the whole chain on mock maps, from their simulation to calibrated posteriors."""
 
-import shutil
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from higlow_tf.cli.console import check_new_files, load_tensorflow, progress_bar, say, time_text
+from higlow_tf.cli.console import load_tensorflow, progress_bar, say, time_text
 from higlow_tf.cli.options import Overwrite, Seed
 from higlow_tf.cli.training import train_with_progress
+from higlow_tf.ownership import owned_folder
 
 __all__ = ["DemoSize", "demo", "run_demo"]
 
@@ -47,13 +47,19 @@ def demo(
 
     Simulates, trains, samples, evaluates, calibrates, exports, and infers parameters of maps that it has not seen.
     """
-    check_new_files(out, _OWN_NAMES, overwrite)
     load_tensorflow()
-    run_demo(DemoSize, out, minutes, seed)
+    run_demo(DemoSize, out, minutes, seed, overwrite=overwrite)
 
 
-def run_demo(size, out, minutes, seed):
-    """Runs the chain in a folder, replacing what an earlier demo left there."""
+def run_demo(size, out, minutes, seed, *, overwrite=False):
+    """Runs the chain in a folder; with `overwrite`, what an earlier demo left there goes, and nothing else."""
+    with owned_folder(out, "demo", names=_OWN_NAMES, overwrite=overwrite) as folder:
+        for name in folder.remove_own(_OWN_NAMES):
+            say(f"Left: {out / name}, which higlow did not write.", fg="yellow")
+        _run_chain(size, out, minutes, seed)
+
+
+def _run_chain(size, out, minutes, seed):
     from higlow_tf.data.mock import write_mock
     from higlow_tf.diagnostics import write_metrics
     from higlow_tf.evaluation import CalibrationOptions, EvaluationOptions, calibrate, evaluate_model
@@ -65,8 +71,6 @@ def run_demo(size, out, minutes, seed):
     from higlow_tf.serving import export_model
 
     start = time.monotonic()
-    for name in _OWN_NAMES:
-        shutil.rmtree(out / name) if (out / name).is_dir() else (out / name).unlink(missing_ok=True)
     steps = iter(range(1, 9))
 
     def step(text):

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from higlow_tf.cli.console import check_new_files, load_tensorflow, print_table, progress_bar, say
+from higlow_tf.cli.console import load_tensorflow, print_table, progress_bar, say
 from higlow_tf.cli.options import MapsFiles, Overwrite, ParamsFile, Run, Seed
+from higlow_tf.ownership import owned_folder
 
 __all__ = ["evaluate"]
 
@@ -56,8 +57,17 @@ def evaluate(
     )
     names = _names([run, *others])
     files = ["metrics.json", *(f"metrics_{name}.json" for name in names[1:])]
-    check_new_files(out, (*files, _REPORT), overwrite)
     load_tensorflow()
+    with owned_folder(out, "evaluation", names=(*files, _REPORT), overwrite=overwrite):
+        _evaluate(
+            run, others, names, maps, params, out, (samples, cosmologies, maps_per_cosmology, posterior_maps, seed),
+            allow_training_maps, {"model": run, "seed of the generated maps": seed, "command": command},
+        )  # fmt: skip
+    say(f"Wrote {', '.join(str(out / file) for file in files)}")
+    say(f"Open {(out / _REPORT).resolve()}", bold=True)
+
+
+def _evaluate(run, others, names, maps, params, out, how_much, allow_training_maps, facts):
     from higlow_tf.evaluation import EvaluationOptions, evaluate_model
     from higlow_tf.evaluation.judged_maps import judged_maps, training_maps_of
     from higlow_tf.models import load_model
@@ -66,7 +76,7 @@ def evaluate(
 
     models = {name: load_model(path) for name, path in zip(names, (run, *others), strict=True)}
     data, test, label = judged_maps(models, maps, params, allow_training_maps=allow_training_maps)
-    options = EvaluationOptions(samples, cosmologies, maps_per_cosmology, posterior_maps, seed)
+    options = EvaluationOptions(*how_much)
     evaluations = {}
     for name, model in models.items():
         if len(models) > 1:
@@ -77,20 +87,18 @@ def evaluate(
                 model, test, options, label=label, training=training, cache_dir=out / _CACHE, progress=progress
             )
     evaluation = evaluations.pop(names[0])
-    page, verdict = write_evaluation(
+    _, verdict = write_evaluation(
         evaluation,
         out,
         name=run.name,
         others=evaluations,
         history=RunDirectory(run).read_history(),
-        facts={"model": run, "seed of the generated maps": seed, "command": command},
-        overwrite=overwrite,
+        facts=facts,
+        overwrite=True,  # refused above where it is not wanted
     )
     columns = [(row.label, row.value, row.floor, row.word, row.note) for row in verdict.rows]
     print_table(("", "value", "floor", "verdict", "how to read it"), columns)
     say(verdict.sentence)
-    say(f"Wrote {', '.join(str(out / file) for file in files)}")
-    say(f"Open {page.resolve()}", bold=True)
 
 
 def _names(runs):

@@ -26,7 +26,8 @@ def export(
 
     Example: higlow export RUN --out saved_models/mine --metrics evaluation/metrics.json
     """
-    check_new(out / "1", overwrite)
+    if not overwrite:
+        check_new(out / "1", is_folder=True)
     load_tensorflow()
     from higlow_tf.diagnostics import read_metrics
     from higlow_tf.models import load_model

@@ -9,11 +9,12 @@ from typing import Annotated
 
 import typer
 
-from higlow_tf.cli.console import check_new_files, load_tensorflow, print_table, progress_bar, say, time_text
+from higlow_tf.cli.console import load_tensorflow, print_table, progress_bar, say, time_text
 from higlow_tf.cli.options import Overwrite, Seed
 from higlow_tf.cli.training import train_with_progress
 from higlow_tf.errors import InputError
-from higlow_tf.files import write_json
+from higlow_tf.files import resolved, write_json
+from higlow_tf.ownership import owned_folder
 
 __all__ = ["PaperSize", "reproduce_paper", "run_reproduction"]
 
@@ -101,12 +102,17 @@ def run_reproduction(size, out, choices, *, overwrite=False):
         choices: Values of the options, JSON-compatible; None for what `size` says.
         overwrite: Whether to begin anew.
     """
+    with owned_folder(out, "reproduction", resume=True) as folder:
+        _prepare(folder, out, choices, overwrite)
+        _reproduce(size, out, choices)
+
+
+def _reproduce(size, out, choices):
     from higlow_tf.evaluation import EvaluationOptions, evaluate_model
     from higlow_tf.models import load_model
     from higlow_tf.reports import write_paper
     from higlow_tf.runs import RunDirectory, load_data_like, maps_for_testing
 
-    _prepare(out, choices, overwrite)
     start = time.monotonic()
     steps = iter(range(1, 6))
 
@@ -150,15 +156,15 @@ def _calibrate(size, out, choices, run, model, data, test, label):
     shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _prepare(out, choices, overwrite):
+def _prepare(folder, out, choices, overwrite):
     """Begins a reproduction, or makes sure that the folder holds one with the same choices."""
     settings = out / _SETTINGS
     if overwrite:
-        check_new_files(out, (), overwrite)
-        for name in _OWN_NAMES:
-            shutil.rmtree(out / name) if (out / name).is_dir() else (out / name).unlink(missing_ok=True)
+        folder.check(_OWN_NAMES, out, overwrite=True)
+        for name in folder.remove_own(_OWN_NAMES):
+            say(f"Left: {out / name}, which higlow did not write.", fg="yellow")
     if not settings.exists():
-        check_new_files(out, _OWN_NAMES, overwrite)
+        folder.check(_OWN_NAMES, out)
         write_json(choices, settings)
     found = json.loads(settings.read_text(encoding="utf-8"))
     different = [name for name in choices if found.get(name) != choices[name]]
@@ -222,7 +228,9 @@ def _trained_run(size, out, choices, maps, params):
     except typer.Exit:
         say("The same higlow reproduce-paper command goes on from there, too.")
         raise
-    os.replace(unfinished, run)
+    with owned_folder(out, "reproduction", resume=True) as folder:
+        folder.claim(resolved(run))
+        os.replace(unfinished, run)
     return run
 
 
@@ -237,6 +245,6 @@ def _copied_run(source, run):
             f"{source}: expected a model of one field, given {' and '.join(_PARAMETERS)}. "
             f"Received: {model.num_channels} fields, given {', '.join(model.parameters.names)}."
         )
-    with whole_path(run) as part:
+    with whole_path(run, is_folder=True) as part:
         shutil.copytree(source, part, ignore=shutil.ignore_patterns("checkpoints", "calibration"))
     return run

@@ -14,6 +14,7 @@ from higlow_tf.versions import versions
 __all__ = ["FORMAT_VERSION", "check_format_version", "load_model", "save_model", "write_model"]
 
 FORMAT_VERSION = 1
+_MODEL_FILES = ("model.keras", "split.json", "versions.json", "format_version", CALIBRATION_FILE, TYPICALITY_FILE)
 
 
 def save_model(model, directory, *, split=None, overwrite=False):
@@ -33,7 +34,7 @@ def save_model(model, directory, *, split=None, overwrite=False):
         InputError: If the folder exists and `overwrite` is false, or cannot be written.
     """
     split = model.split if split is None else split
-    with whole_path(directory, overwrite) as part:
+    with whole_path(directory, overwrite, is_folder=True, own_names=_MODEL_FILES) as part:
         part.mkdir()
         write_model(model, part / "model.keras")
         write_json(versions(), part / "versions.json")

@@ -9,7 +9,8 @@ from higlow_tf.errors import InputError
 from higlow_tf.files import write_json
 from higlow_tf.models import load_model
 from higlow_tf.models.posterior_record import CALIBRATION_FILE, TYPICALITY_FILE
-from higlow_tf.runs.directory import RunDirectory
+from higlow_tf.ownership import owned_folder
+from higlow_tf.runs.directory import RUN_FILES, RunDirectory
 from higlow_tf.runs.reading import load_data_like
 from higlow_tf.runs.split_record import subset_of
 
@@ -98,8 +99,11 @@ class Run:
 def store_calibration(directory, model, fit):
     """Stores a fit of `higlow_tf.evaluation.calibrate` with a run or a saved model, and with its loaded model."""
     model.calibration, model.typicality = fit.calibration.to_config(), fit.typicality.to_config()
-    write_json(model.calibration, Path(directory) / CALIBRATION_FILE)
-    write_json(model.typicality, Path(directory) / TYPICALITY_FILE)
+    with owned_folder(directory, "run") as folder:
+        # The model was loaded from here: the files with these names are those of a run or a model.
+        folder.adopt(RUN_FILES)
+        write_json(model.calibration, Path(directory) / CALIBRATION_FILE)
+        write_json(model.typicality, Path(directory) / TYPICALITY_FILE)
 
 
 def open_run(path):

@@ -90,6 +90,8 @@ def run_folder(out, *, resume=False, overwrite=False):
     with owned_folder(out, "run") as folder:
         if is_there and not folder.files:
             # Runs of older versions have no list; what can be read as a run is one.
+            if resume:
+                RunDirectory(out).open()
             folder.adopt(RUN_FILES if RunDirectory(out).is_readable() else ())
         if is_there and overwrite and not folder.files:
             raise InputError(

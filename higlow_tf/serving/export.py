@@ -15,6 +15,7 @@ from higlow_tf.serving.warmup import WARMUP_FILE, write_warmup_requests
 __all__ = ["export_model"]
 
 _VERSION = "1"
+_VERSION_FILES = ("saved_model.pb", "fingerprint.pb", "variables", "assets", "assets.extra")
 _DOCUMENTATION = {
     "log_prob": "log-density of each log10 map; also serving_default",
     "sample": "one map a row; a row depends on nothing but its own theta, seed and temperature",
@@ -56,7 +57,7 @@ def export_model(model, out_dir, *, calibration="stored", metrics=None, overwrit
     References:
         [1] https://www.tensorflow.org/tfx/serving/serving_basic
     """
-    version = check_new(Path(out_dir) / _VERSION, overwrite)
+    version = check_new(Path(out_dir) / _VERSION, overwrite, is_folder=True, own_names=_VERSION_FILES)
     name = Path(out_dir).resolve().name
     calibration = _served_calibration(model, calibration)
     _check_batch_size(xla, batch_size)
@@ -68,7 +69,7 @@ def export_model(model, out_dir, *, calibration="stored", metrics=None, overwrit
     module.flow_variables = [variable.value for variable in flow.weights]
     # The gradient of the rolled loop is Python code of ours, and serving needs none.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-    with whole_path(version, overwrite) as part:
+    with whole_path(version, overwrite, is_folder=True, own_names=_VERSION_FILES) as part:
         (part / CARD_FILE).parent.mkdir(parents=True)
         (part / CARD_FILE).write_text(card, encoding="utf-8")
         write_warmup_requests(part / WARMUP_FILE, name, _warmup_requests(flow, batch_size or 1))

@@ -20,6 +20,7 @@ from higlow_tf.serving.reference import REFERENCE_FORMAT_VERSION, reference_answ
 __all__ = ["publish_model"]
 
 _COPIED = ("model.keras", "history.csv", "format_version", "calibration.json", "typicality.json", "versions.json")
+_PUBLISHED = ("run", "1", "examples.npz", "reference.json", "README.md")
 _NUM_EXAMPLES = (3, 4)
 
 
@@ -47,7 +48,7 @@ def publish_model(run, out_dir, examples, metrics, *, overwrite=False):
     Raises:
         InputError: If the run is not calibrated, the examples are too many, too few or training maps, or a file is in the way.
     """
-    run, out_dir = Path(run), check_new(Path(out_dir), overwrite)
+    run, out_dir = Path(run), check_new(Path(out_dir), overwrite, is_folder=True, own_names=_PUBLISHED)
     missing = [name for name in _COPIED if not (run / name).exists()]
     if missing:
         raise InputError(f"{run}: expected a calibrated run with {', '.join(_COPIED)}. Received: no {missing[0]}.")
@@ -58,7 +59,7 @@ def publish_model(run, out_dir, examples, metrics, *, overwrite=False):
     # Compiling would take far longer than answering.
     model.compile(jit_compile=False)
     examples, _ = maps_for_testing(model.split, examples)
-    with whole_path(out_dir, overwrite) as part:
+    with whole_path(out_dir, overwrite, is_folder=True, own_names=_PUBLISHED) as part:
         _copy_run(run, part / "run")
         _export(model, part, out_dir.resolve().name, metrics)
         hi_maps, theta = _write_examples(examples, part / "examples.npz")

@@ -12,12 +12,21 @@ import yaml
 import higlow_tf.cli
 from higlow_tf.cli import console
 from higlow_tf.errors import InputError
+from higlow_tf.runs import RunDirectory, new_config
 
 CLI = Path(higlow_tf.cli.__file__).parent
 # Modules that commands import when they run.
 HEAVY_MODULES = {"train_progress.py"}
 ALLOWED = sys.stdlib_module_names
-LIGHT_PACKAGES = ("higlow_tf.cli", "higlow_tf.errors", "higlow_tf.files", "numpy", "typer", "yaml")
+LIGHT_PACKAGES = (
+    "higlow_tf.cli",
+    "higlow_tf.errors",
+    "higlow_tf.files",
+    "higlow_tf.ownership",
+    "numpy",
+    "typer",
+    "yaml",
+)
 
 
 def set_pixel(value):
@@ -140,7 +149,6 @@ def test_existing_output_stays(higlow, suite, tmp_path):
     for name, arguments in {
         "samples.npy": ("sample", tmp_path, "--from-prior", "2", "--out", tmp_path / "samples.npy"),
         "metrics.json": ("evaluate", tmp_path, "--maps", suite.maps, "--params", suite.params, "--out", tmp_path),
-        "1": ("export", tmp_path, "--out", tmp_path),
         "report.html": ("demo", "--out", tmp_path),
         "speed.json": ("benchmark", "--json", tmp_path / "speed.json"),
     }.items():
@@ -152,14 +160,49 @@ def test_existing_output_stays(higlow, suite, tmp_path):
     assert_refused(higlow(*simulate), "an existing file")
 
 
-def test_a_run_that_cannot_be_replaced_is_put_back(higlow, suite, tmp_path):
+def test_a_foreign_config_makes_no_run(higlow, suite, tmp_path):
     out = tmp_path / "run"
     out.mkdir()
     (out / "config.yaml").write_text("old")
+    (out / "thesis.txt").write_text("years")
+    assert_refused(train(higlow, suite.maps, suite.params, out, "--overwrite"), "replaces runs only")
+    assert sorted(path.name for path in out.iterdir()) == ["config.yaml", "thesis.txt"]
+    assert (out / "config.yaml").read_text() == "old"
+
+
+def test_a_run_that_cannot_be_replaced_is_put_back(higlow, suite, tmp_path):
+    out = tmp_path / "run"
+    config = new_config(preset="tiny", maps=suite.maps, params=suite.params)
+    RunDirectory(out).create(config, {"old": True})
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
     result = train(higlow, suite.maps, suite.params, out, "--overwrite", "--batch-size", "1000")
     assert_refused(result, "at least one batch")
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
-    assert (out / "config.yaml").read_text() == "old"
+    assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("sample", "RUN", "--from-prior", "2", "--out", "OUT/thesis.npy"),
+        ("infer", "RUN", "--maps", "MAPS", "--out", "OUT/thesis.npy"),
+        ("export", "RUN", "--out", "OUT"),
+        ("demo", "--out", "OUT"),
+        ("reproduce-paper", "--out", "OUT"),
+        ("simulate", "--suite", "lognormal", "--simulations", "1", "--size", "8", "--out", "OUT"),
+    ],
+)
+def test_overwrite_never_touches_what_is_foreign(arguments, higlow, suite, tmp_path):
+    """Folders and files with the names of ours, made by somebody else: with --overwrite, too."""
+    for name in ("thesis.npy", "1", "run", "data", "Maps_HI_Lognormal_LH_z=6.00.npy"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "thesis.txt").write_text("years")
+    places = {"OUT": tmp_path, "RUN": tmp_path / "run", "MAPS": suite.maps}
+    words = [str(places[w]) if w in places else w.replace("OUT/", f"{tmp_path}/") for w in arguments]
+    before = sorted(tmp_path.rglob("*"))
+    result = higlow(*words, "--overwrite")
+    assert result.exit_code == 2, result.stdout
+    assert sorted(path for path in tmp_path.rglob("*") if ".higlow" not in path.parts) == before
 
 
 def test_runs_of_a_newer_version_are_refused(higlow, suite, tmp_path):

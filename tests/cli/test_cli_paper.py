@@ -12,6 +12,7 @@ from higlow_tf.data.lognormal import write_lognormal
 from higlow_tf.diagnostics import read_metrics
 from higlow_tf.errors import InputError
 from higlow_tf.models import ConditionalGlow
+from higlow_tf.ownership import owned_folder
 from higlow_tf.reports.paper_page import PAPER, _other_maps, power_r2_of_linear_power
 
 CHOICES = {
@@ -77,19 +78,24 @@ def test_options_that_contradict_each_other_are_refused(higlow, tmp_path, option
     assert not (tmp_path / "paper").exists()
 
 
+def prepare(out, choices, overwrite=False):
+    with owned_folder(out, "reproduction", resume=True) as folder:
+        command._prepare(folder, out, choices, overwrite)
+
+
 def test_a_folder_belongs_to_one_choice_of_options(tmp_path):
-    command._prepare(tmp_path / "paper", CHOICES, overwrite=False)
-    command._prepare(tmp_path / "paper", CHOICES, overwrite=False)
+    prepare(tmp_path / "paper", CHOICES)
+    prepare(tmp_path / "paper", CHOICES)
     with pytest.raises(InputError, match=r"continued \(preset: None\).*--overwrite. Received: preset: paper"):
-        command._prepare(tmp_path / "paper", CHOICES | {"preset": "paper"}, overwrite=False)
-    command._prepare(tmp_path / "paper", CHOICES | {"preset": "paper"}, overwrite=True)
+        prepare(tmp_path / "paper", CHOICES | {"preset": "paper"})
+    prepare(tmp_path / "paper", CHOICES | {"preset": "paper"}, overwrite=True)
     assert json.loads((tmp_path / "paper" / "reproduction.json").read_text())["preset"] == "paper"
 
 
 def test_a_folder_with_other_results_is_left_alone(tmp_path):
     (tmp_path / "report.html").write_text("a page")
     with pytest.raises(InputError, match="expected a folder without results, or --overwrite"):
-        command._prepare(tmp_path, CHOICES, overwrite=False)
+        prepare(tmp_path, CHOICES)
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 

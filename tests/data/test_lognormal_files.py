@@ -22,7 +22,7 @@ def test_files_hold_the_maps_of_the_table(tmp_path):
     assert maps.shape == (12, 8, 8)
     assert theta.shape == (4, 2)
     np.testing.assert_array_equal(maps, lognormal.sample(np.repeat(theta, 3, axis=0), 8, seed=1))
-    assert sorted(path.name for path in maps_path.parent.iterdir()) == [maps_path.name, params_path.name]
+    assert sorted(path.name for path in maps_path.parent.iterdir() if path.is_file()) == [maps_path.name, params_path.name]
 
 
 def test_parameters_are_a_latin_hypercube_over_the_prior(tmp_path):
@@ -74,7 +74,7 @@ def test_an_interrupted_run_leaves_the_old_files_and_nothing_else(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         write_lognormal(tmp_path, **SMALL, seed=1, overwrite=True, progress=interrupt)
     assert (maps_path.read_bytes(), params_path.read_bytes()) == before
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len([path for path in tmp_path.iterdir() if path.is_file()]) == 2
 
 
 def test_a_file_that_does_not_fit_is_named_and_removed(tmp_path):
@@ -91,7 +91,7 @@ def test_a_file_that_does_not_fit_is_named_and_removed(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(InputError, match=r"Maps_HI_Lognormal.*able to write.*Received"):
+    with pytest.raises(InputError, match="out: expected to be able to write it. Received: Not a directory"):
         write_lognormal(tmp_path / "file" / "out", **SMALL)
 
 

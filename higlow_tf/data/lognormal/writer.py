@@ -9,6 +9,7 @@ from higlow_tf.data.lognormal.posterior import PARAMETER_NAMES
 from higlow_tf.data.parameters import ParameterSpace
 from higlow_tf.data.suite_files import DECIMALS, check_count, check_new_suite, write_maps_header, write_parameters
 from higlow_tf.files import whole_path
+from higlow_tf.ownership import owned_folder
 
 __all__ = ["write_lognormal"]
 
@@ -56,7 +57,10 @@ def write_lognormal(
     maps_path, params_path = Path(out_dir) / _MAPS_NAME, Path(out_dir) / _PARAMS_NAME
     check_new_suite((maps_path, params_path), overwrite)
     theta = _draw_parameters(simulations, seed)
-    with whole_path(maps_path) as maps_part:
+    with (
+        owned_folder(out_dir, "suite", names=(_MAPS_NAME, _PARAMS_NAME), overwrite=overwrite),
+        whole_path(maps_path) as maps_part,
+    ):
         with open(maps_part, "wb") as file:
             write_maps_header(file, len(theta) * maps_per_simulation, map_size)
             _write_maps(file, theta, map_size, maps_per_simulation, seed, progress)

@@ -85,6 +85,17 @@ class PartialMaps:
                 f"{self._maps}: expected to be able to write it; what is done is kept for resume. Received: {reason}."
             ) from error
 
+    def check_complete(self):
+        """Refuses maps that are not of the size that their head declares, before they get their name.
+
+        Raises:
+            InputError: If somebody else has written into the file.
+        """
+        expected = len(self._header) + self._settings["simulations"] * self._bytes_per_simulation
+        found = self._maps.stat().st_size
+        if found != expected:
+            raise InputError(f"{self._maps}: expected {expected} bytes of finished maps. Received: {found}.")
+
     def publish(self):
         """Gives the finished maps and their card their names, the maps last; whenever it is stopped, resuming goes on."""
         with whole_path(self.card_path) as part:

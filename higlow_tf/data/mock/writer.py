@@ -24,6 +24,8 @@ from higlow_tf.data.mock.workers import available_processes, simulate_in_order
 from higlow_tf.data.parameters import CAMELS_PARAMETERS
 from higlow_tf.data.suite_files import check_count, check_new_suite, write_parameters
 from higlow_tf.errors import InputError
+from higlow_tf.files import resolved
+from higlow_tf.ownership import owned_folder
 from higlow_tf.versions import version
 
 __all__ = ["CARD_FORMAT_VERSION", "write_mock"]
@@ -92,23 +94,30 @@ def write_mock(
     stem = Path(out_dir) / f"Maps_HI_{variant.suite}_{set_name}_z={REDSHIFT:.2f}"
     maps_path, card_path = stem.with_name(f"{stem.name}.npy"), stem.with_name(f"{stem.name}.json")
     params_path = stem.with_name(f"params_{set_name}_{variant.suite}.txt")
+    paths = maps_path, params_path, card_path
+    if not resume:
+        check_new_suite(paths, overwrite)
     partial = PartialMaps(maps_path, card_path, _card(variant, set_name, simulations, map_size, mesh_size, seed))
-    num_done = _start(partial, (maps_path, params_path, card_path), resume, overwrite)
-    if progress is not None and num_done:
-        progress("simulations", num_done, simulations)
-    seeds = simulation_seeds(set_name, simulations, seed, variant)
-    tasks = [
-        {"theta": row, "seed": row_seed, "variant": variant.name, "map_size": map_size, "mesh_size": mesh_size}
-        for row, row_seed in zip(theta[num_done:], seeds[num_done:], strict=True)
-    ]
-    # Closed at once when writing fails or is interrupted: no process works on.
-    with contextlib.closing(simulate_in_order(tasks, processes)) as results:
-        partial.append(results, num_done, progress)
-    # Old maps go first: if the process dies in between, no table stands beside maps of another one.
-    maps_path.unlink(missing_ok=True)
-    write_parameters(params_path, theta, CAMELS_PARAMETERS)
-    partial.publish()
-    return maps_path, params_path, card_path
+    names = [path.name for path in paths]
+    with owned_folder(out_dir, "suite", names=names, overwrite=overwrite, resume=resume) as folder:
+        num_done = _start(partial, paths, resume, overwrite)
+        if progress is not None and num_done:
+            progress("simulations", num_done, simulations)
+        seeds = simulation_seeds(set_name, simulations, seed, variant)
+        tasks = [
+            {"theta": row, "seed": row_seed, "variant": variant.name, "map_size": map_size, "mesh_size": mesh_size}
+            for row, row_seed in zip(theta[num_done:], seeds[num_done:], strict=True)
+        ]
+        # Closed at once when writing fails or is interrupted: no process works on.
+        with contextlib.closing(simulate_in_order(tasks, processes)) as results:
+            partial.append(results, num_done, progress)
+        partial.check_complete()
+        # Old maps go first: if the process dies in between, no table stands beside maps of another one.
+        maps_path.unlink(missing_ok=True)
+        write_parameters(params_path, theta, CAMELS_PARAMETERS)
+        folder.claim(resolved(maps_path))
+        partial.publish()
+    return paths
 
 
 def _start(partial, paths, resume, overwrite):
