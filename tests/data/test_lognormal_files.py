@@ -22,7 +22,10 @@ def test_files_hold_the_maps_of_the_table(tmp_path):
     assert maps.shape == (12, 8, 8)
     assert theta.shape == (4, 2)
     np.testing.assert_array_equal(maps, lognormal.sample(np.repeat(theta, 3, axis=0), 8, seed=1))
-    assert sorted(path.name for path in maps_path.parent.iterdir() if path.is_file()) == [maps_path.name, params_path.name]
+    assert sorted(path.name for path in maps_path.parent.iterdir() if path.is_file()) == [
+        maps_path.name,
+        params_path.name,
+    ]
 
 
 def test_parameters_are_a_latin_hypercube_over_the_prior(tmp_path):
