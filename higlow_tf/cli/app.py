@@ -42,7 +42,7 @@ def global_options(
 
 
 def main():
-    """Entry point of the program; --debug may stand anywhere, since it is typed after an error."""
+    """Entry point of the program. --debug may stand anywhere, because people add it after an error."""
     arguments = sys.argv[1:]
     if "--debug" in arguments:
         arguments = ["--debug", *(argument for argument in arguments if argument != "--debug")]
