@@ -24,7 +24,8 @@
 # ## Install
 #
 # In a checkout with the package installed (`pip install .`) there is nothing to do. Elsewhere, on Colab for example, write
-# the git URL of the project into `REPOSITORY`: the cell then downloads code and model, and installs. Python 3.11 is needed.
+# the git URL of the project into `REPOSITORY`. The cell then downloads code and model, and installs the package. You need
+# Python 3.11 to 3.13.
 
 # %%
 import json
@@ -59,7 +60,7 @@ print(
 # %% [markdown]
 # ## Draw maps
 #
-# `sample` takes one row of parameters a map. Row i depends on the seed and on i alone.
+# `sample` takes one row of parameters for each map. Row i depends only on the seed and on i.
 
 # %%
 theta = np.repeat([[0.3, 0.8]], 4, axis=0)
@@ -69,8 +70,8 @@ maps.shape, f"{maps.min():.3g} to {maps.max():.3g} (Msun/h)/(Mpc/h)^2"
 # %% [markdown]
 # ## Move the cosmology
 #
-# A map is a transformed draw of Gaussian noise. With the *same* noise in every panel the structures stay where they are, and only
-# what the cosmology does to them changes: from left to right more matter, from bottom to top stronger clustering.
+# A map is a transformed draw of Gaussian noise. Every panel has the *same* noise, so the structures stay where they are. You see
+# only what the cosmology does to them: more matter from left to right, stronger clustering from bottom to top.
 
 # %%
 omega_m, sigma_8 = [0.15, 0.25, 0.35, 0.45], [0.95, 0.8, 0.65]
@@ -92,7 +93,7 @@ figure.colorbar(image, ax=list(axes.flat), label=r"$\log_{10}$ HI surface densit
 figure
 
 # %% [markdown]
-# Where `ipywidgets` is installed (Colab has it), move the sliders:
+# If `ipywidgets` is installed (Colab has it), you can move the sliders:
 
 
 # %%
@@ -112,8 +113,9 @@ if find_spec("ipywidgets"):
 # %% [markdown]
 # ## Infer the cosmology of a map
 #
-# The same model gives the exact density of a map at any parameters, and so their posterior. First of a map that the model has
-# drawn itself, then of one from a simulation that it has never seen.
+# The same model gives the exact density of a map at any parameters. The posterior of the parameters follows from it. Here is
+# the posterior of two maps: the model has drawn the first one itself; the second one is from a simulation that it has never
+# seen.
 
 # %%
 examples = np.load(folder / "examples.npz")
@@ -139,9 +141,9 @@ figure
 # %% [markdown]
 # ## How far to trust it
 #
-# The regions above have the calibration of the model applied. What it was measured to be worth, on simulations that the model
-# has not seen: how many of the true parameters lie inside the 68 % regions (0.68 would be right), and how large errors are
-# beside the quoted ones (their mean square should be 1).
+# The calibration of the model is applied to the regions above. Two numbers say how good it is. They were measured on
+# simulations that the model has not seen. The first is the share of true parameters inside the 68 % regions (0.68 would be
+# right). The second is the mean square of the errors in units of the quoted errors (1 would be right).
 
 # %%
 card = json.loads((folder / "1" / "assets.extra" / "model_card.json").read_text())
@@ -154,7 +156,9 @@ for name, text in (
 print(f"calibration: {card['calibration']}")
 
 # %% [markdown]
-# One map that lies inside says little, and one outside neither: a third of the truths should be outside. For a map from another
-# simulation code, or from the sky, these numbers do not hold. `higlow infer` warns where a map is unlike those of training.
+# A single map inside its region says little, and so does a single map outside: a third of the truths should be outside. For a
+# map from another simulation code, or from the sky, these numbers do not hold. `infer` warns if a map is unlike those of
+# training.
 #
-# Next: `higlow demo` trains a model of your own in minutes; `higlow --help` is the manual.
+# Next: `higlow demo` trains a model of your own in minutes, and `higlow --help` is the manual. `notebooks/02_the_demo_in_python`
+# does the same as the demo, call by call.

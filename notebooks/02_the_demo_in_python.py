@@ -14,8 +14,9 @@
 # %% [markdown]
 # # The demo in Python
 #
-# Everything that `make demo` does, with public names only: simulate mock maps, train, judge, calibrate, draw, infer, export,
-# and one page at the end. With the sizes below it takes about ten minutes on two cores.
+# This notebook does everything that `make demo` does, with public names only. It simulates mock maps, trains a model, judges
+# it, calibrates its posteriors, draws maps, exports the model and infers parameters. It ends with one page. With the sizes
+# below it takes about ten minutes on two cores.
 
 # %%
 from pathlib import Path

@@ -15,9 +15,9 @@ class ConditionalChain(OnePassBijector):
     fldj:     sum of the children's fldj
     ildj:     -fldj
 
-    `tfb.Chain` routes keywords by name and silently drops what it cannot route; this one cannot become unconditional
-    by accident. Note the order: as written, in the forward direction (`tfb.Chain` reads like a composition, last
-    first).
+    `tfb.Chain` routes keywords by name and silently drops what it cannot route. This chain cannot become unconditional by
+    accident. Note the order: the first child acts first in the forward direction (`tfb.Chain` reads like a composition,
+    the last child acts first).
 
     Args:
         bijectors: The children, `OnePassBijector`s, in the order of the forward direction.

@@ -32,9 +32,8 @@ class InvertibleConv1x1(OnePassBijector):
     ildj:     -fldj
     where     W, W**-1, log|det W| = kernel_fn()
 
-    The networks of this package store the factors of W**-1 = P L (U + diag(s)), the matrix that the density and so the
-    training applies (Glow's own direction), so that a training step inverts nothing; log|det W| = -sum(log|s|).
-    Owns no variables.
+    The networks of this package store the factors of W**-1 = P L (U + diag(s)). The density applies this matrix, and so does
+    the training (Glow's own direction). A training step then inverts nothing; log|det W| = -sum(log|s|). Owns no variables.
 
     Args:
         kernel_fn: Callable `() -> Conv1x1Kernel`. Called at every use, so that weight updates are seen.

@@ -18,9 +18,9 @@ class LogarithmicTails(OnePassBijector):
     ildj:     sum(d / width)
     where     e, d >= 0 are how far x, y lie beyond the bounds, sign on which side;  low, high = bounds_fn()
 
-    A flow is unconstrained where it has seen no map: of ten thousand maps that one drew, some had a pixel four decades
-    above the brightest of training. This is a bijection with a continuous slope, so that nothing is clipped and the
-    density stays exact; inside the bounds, where all training maps lie, it changes nothing. Owns no variables.
+    A flow is unconstrained where it has seen no map: of ten thousand maps that a flow drew, some had a pixel four decades
+    above the brightest of training. This is a bijection with a continuous slope: nothing is clipped, and the density stays
+    exact. All training maps lie inside the bounds, and there it changes nothing. Owns no variables.
 
     Args:
         bounds_fn: Callable `() -> (low [C], high [C])`, in the units of x.

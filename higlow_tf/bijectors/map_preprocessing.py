@@ -24,7 +24,7 @@ class Exp10(OnePassBijector):
     fldj:     sum(x ln 10 + ln ln 10)
     ildj:     -sum(ln y + ln ln 10)
 
-    A zero or negative pixel gives a non-finite latent: flooring exact zeros is not invertible and therefore a step of
+    A zero or negative pixel gives a non-finite latent. A floor for exact zeros is not invertible. Therefore it is a step of
     the data, never of the flow.
 
     Args:
@@ -59,8 +59,8 @@ class MapPreprocessing(ConditionalChain):
     where     shift, log_scale = shift_and_log_scale_fn(), fitted on training maps, and `tails` is `LogarithmicTails`
               beyond the extremes of the training maps
 
-    The densities that this package quotes are those of the log10 map: they use `log10_part`, without the
-    log-determinant of `exp10`, which at 4096 pixels would cost four digits of a float32.
+    The densities that this package quotes are those of the log10 map. They use `log10_part`, without the log-determinant of
+    `exp10`. At 4096 pixels that term would cost four digits of a float32.
 
     Args:
         shift_and_log_scale_fn: Callable `() -> (shift [C], log_scale [C])` of the log10 map.

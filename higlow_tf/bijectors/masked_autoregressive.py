@@ -17,17 +17,17 @@ class MaskedAutoregressive(OnePassBijector):
     Inverse:  x_i = (y_i - shift_i) * exp(-log_scale_i)   # map -> latent: all pixels at once
     fldj:     sum(log_scale) over the D = H W C pixels
     ildj:     -fldj
-    where     shift, log_scale = shift_and_log_scale_fn(y, conditional_input), of which pixel i depends on y of the pixels
-              before i in the order alone: the Jacobian is triangular
+    where     shift, log_scale = shift_and_log_scale_fn(y, conditional_input); their pixel i depends only on y of the pixels
+              before i in the order: the Jacobian is triangular
 
     `tfb.MaskedAutoregressiveFlow` evaluates its whole network D times to draw a map; here a pixel costs what it adds.
     The loop is rolled. Its gradient is TensorFlow's own: not available under XLA with the tape outside. Owns no variables.
 
     Args:
         shift_and_log_scale_fn: Callable `(y [D, N], conditional_input [N, P]) -> (shift, log_scale)`, each `[D, N]`.
-            Called at every use, so that weight updates are seen, as is the other.
-        pixel_by_pixel_fn: The same function in pieces, for drawing: a callable `(conditional_input [N, P]) -> (order,
-            state, read, update)` with the order `[D]`, the state before the first pixel,
+            Called at every use, so that weight updates are seen.
+        pixel_by_pixel_fn: The same function in pieces, for drawing; also called at every use. A callable
+            `(conditional_input [N, P]) -> (order, state, read, update)` with the order `[D]`, the state before the first pixel,
             `read(state, pixel) -> (shift [N], log_scale [N])` and `update(state, pixel, y_pixel [N]) -> state`.
         name: Name of this bijector.
 

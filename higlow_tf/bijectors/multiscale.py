@@ -21,7 +21,7 @@ class Multiscale(OnePassBijector):
     fldj:     sum of the levels' fldj
     ildj:     -fldj
 
-    Latents are ordered level by level, the finest first, inside a level as `[C, H, W]`.
+    Latents are ordered level by level, the finest first. Inside a level their order is `[C, H, W]`.
 
     Args:
         levels: `OnePassBijector`s, the one next to the map first. Level l takes the `[H / 2**(l+1), ...]` latents of

@@ -24,7 +24,7 @@ class OnePassBijector(tfb.Bijector):
     forward is latent -> map (sampling), inverse is map -> latent (density).
 
     Args:
-        is_conditional: Whether the bijector cannot do without `conditional_input`.
+        is_conditional: Whether the bijector needs `conditional_input`.
         parameters: `dict(locals())` of the subclass's constructor.
         name: Name of this bijector.
         forward_min_event_ndims: Rank of a latent event; 3 for `[H, W, C]`, 1 for a latent vector.

@@ -9,8 +9,8 @@ from higlow_tf.layout import batch_size
 
 __all__ = ["RepeatedSteps"]
 
-# Pixels times maps that run through all steps together on one or two CPU cores: what one step touches then stays in the
-# cache, which was worth a quarter of the time. More cores share larger batches better, and a GPU wants all at once.
+# Pixels times maps that run through all steps together on one or two CPU cores. What a step touches then stays in the cache,
+# and this saved a quarter of the time. More cores share larger batches better, and a GPU wants all at once.
 _PIXELS_IN_CACHE = 2048
 _MAX_CORES_FOR_CHUNKS = 2
 
@@ -26,17 +26,17 @@ class RepeatedSteps(OnePassBijector):
     ildj:     -fldj
     where     step_k = make_step(*k-th slices of stacked_weights_fn(conditional_input, direction))
 
-    One `while_loop`, so that the graph does not grow with K. Its gradient is written here: it stores the input of every
-    step in one dense tensor and evaluates a step again on the way back. That keeps memory at one map a step, compiles
-    under XLA with the gradient tape outside (a plain loop does not), and was as quick as keeping all activations.
-    Second derivatives are not available.
+    This is one `while_loop`, so that the graph does not grow with K. Its gradient is written here: it stores the input of
+    every step in one dense tensor and evaluates a step again on the way back. Memory stays at one map a step. XLA compiles it
+    with the gradient tape outside (it does not compile a plain loop). It was as quick as keeping all activations. Second
+    derivatives are not available.
 
     Args:
         make_step: Callable `(shared, per_map) -> bijector` from one slice (axis 0 removed) of each of the two trees to a
             shape-preserving `OnePassBijector`. It must use no other trainable tensor.
         stacked_weights_fn: Callable `(conditional_input [N, P], direction) -> (shared, per_map)`: a tree of tensors
             `[K, ...]` that serve all maps and a tree of tensors `[K, ..., N]` with one value a map; direction is
-            "forward" or "inverse". Whatever does not depend on the map is computed there, once for all steps.
+            "forward" or "inverse". What does not depend on the map is computed there, once for all steps.
         num_steps: K.
         name: Name of this bijector.
 

@@ -1,4 +1,4 @@
-"""higlow audit: what a run was trained on, and whether a file may be used to test it."""
+"""higlow audit: what a run was trained on, and whether a file may test it."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +17,7 @@ def audit(
     maps: Annotated[list[Path] | None, typer.Option(help="Maps that might test the run; several are channels.")] = None,
     params: Annotated[Path | None, typer.Option(help="Their table of parameters; not for .h5 that holds them.")] = None,
 ):
-    """Say what a run was trained on, and whether a file, known by its content, may be used to test it.
+    """Say what a run was trained on, and whether a file may test it. A file is known by its content.
 
     Example: higlow audit RUN --maps MAPS.npy --params PARAMS.txt
     """

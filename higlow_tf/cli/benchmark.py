@@ -1,4 +1,4 @@
-"""higlow benchmark: speed and memory of a preset, and beside a peer where a script for that is given."""
+"""higlow benchmark: speed and memory of a preset; also beside a peer, if a script for this is given."""
 
 from pathlib import Path
 from typing import Annotated
@@ -25,7 +25,7 @@ def benchmark(
 ):
     """Measure training, density and sampling of a preset: maps a second, CPU time, compile time, memory.
 
-    Medians of five calls, each task in a process of its own.
+    The numbers are medians of five calls. Each task runs in a separate process.
 
     Example, in a source checkout with PyTorch: higlow benchmark --peer benchmarks/compare_with_torch.py
     """

@@ -25,24 +25,26 @@ def calibrate(
         Path | None, typer.Option(metavar="DIR", help="Folder for metrics.json, posteriors.npz, figures, report.html.")
     ] = None,
     maps_per_simulation: Annotated[
-        int, typer.Option(min=1, help="Most maps of each simulation to look at; fewer are quicker.")
+        int, typer.Option(min=1, help="Largest number of maps of each simulation to look at; fewer are quicker.")
     ] = 15,
     symmetries: Annotated[
         int,
         typer.Option(min=1, help="Shifted, rotated, reflected copies of a map over which its likelihood is averaged."),
     ] = 4,
-    points: Annotated[int, typer.Option(min=4, help="Grid points an axis; splines go between them.")] = 16,
+    points: Annotated[
+        int, typer.Option(min=4, help="Grid points along each axis; splines interpolate between them.")
+    ] = 16,
     seed: Seed = 0,
     allow_training_maps: Annotated[
-        bool, typer.Option("--allow-training-maps", help="Go on, and say so, where maps were trained on.")
+        bool, typer.Option("--allow-training-maps", help="Continue if maps were trained on; the results then say so.")
     ] = False,
     overwrite: Overwrite = False,
 ):
     """Measure whether posteriors hold the truth as often as they say, and repair them.
 
-    On the file that was trained on (known by content), the repair is fitted on the validation simulations, stored in the run
-    and judged on the test simulations. On any other file the run's stored repair is judged on all maps. Ctrl-C
-    leaves what is finished; the same command goes on.
+    If the file is the one that was trained on (known by content), the repair is fitted on the validation simulations, stored
+    in the run and judged on the test simulations. On any other file the stored repair of the run is judged on all maps. After
+    Ctrl-C the same command continues.
 
     Example: higlow calibrate RUN --maps MAPS.npy --params PARAMS.txt
     """

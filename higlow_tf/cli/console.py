@@ -56,7 +56,7 @@ def quiet_libraries():
 def load_tensorflow():
     """Imports TensorFlow without the lines that its C++ libraries write at their start, before any log level applies.
 
-    Called by every command that needs it, before anything that imports it. Shows them with --debug.
+    Every command that needs TensorFlow calls this before anything else imports it. With --debug the lines are shown.
     """
     if SETTINGS.debug or "tensorflow" in sys.modules:
         return
@@ -77,9 +77,9 @@ def say(text="", **style):
 
 
 def guarded(command):
-    """Wraps a command: wrong input is one sentence and exit code 2, anything else that fails exit code 1.
+    """Wraps a command: wrong input gives one sentence and exit code 2, any other failure gives exit code 1.
 
-    `InputWarning`s are printed once each; warnings of libraries are shown with --debug only.
+    `InputWarning`s are printed once each. Warnings of libraries are shown only with --debug.
     """
 
     @functools.wraps(command)
@@ -137,7 +137,7 @@ def time_text(seconds):
 
 @contextlib.contextmanager
 def progress_bar():
-    """Yields `progress(stage, done, total)`: a bar a stage on a terminal, and now and then a line elsewhere."""
+    """Yields `progress(stage, done, total)`: one bar for each stage on a terminal, and a line now and then elsewhere."""
     if not sys.stdout.isatty():
         yield _plain_progress()
         return

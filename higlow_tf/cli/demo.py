@@ -25,7 +25,7 @@ class DemoSize:
     preset = "compact"
     num_levels = 3
     num_samples = 64
-    # Maps of a simulation, points of a grid and copies of a map, with which posteriors are calibrated.
+    # For the calibration of posteriors: maps of a simulation, points of a grid along an axis, and copies of a map.
     calibration_maps = 4
     grid_points_per_axis = 16
     symmetries = 2
@@ -38,14 +38,14 @@ def demo(
         "higlow_demo"
     ),
     minutes: Annotated[
-        float, typer.Option(min=0.1, help="Wall time of the training; the rest takes a few more.")
+        float, typer.Option(min=0.1, help="Wall time of the training; the rest takes a few minutes more.")
     ] = 5.0,
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ):
-    """Run the whole chain on mock maps, on a laptop, in minutes: it ends with a report page to open.
+    """Run the whole chain on mock maps, on a laptop, in minutes. It ends with a report page to open.
 
-    Simulates, trains, samples, evaluates, calibrates, exports, and infers parameters of maps that it has not seen.
+    It simulates, trains, samples, evaluates, calibrates, exports, and infers parameters of maps that the model has not seen.
     """
     load_tensorflow()
     run_demo(DemoSize, out, minutes, seed, overwrite=overwrite)

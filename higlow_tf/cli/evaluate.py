@@ -24,21 +24,25 @@ def evaluate(
         list[Path] | None,
         typer.Option(metavar="RUN2", help="Another run, on the same maps; may be given several times."),
     ] = None,
-    samples: Annotated[int | None, typer.Option(min=1, help="Most maps to generate. [default: one a test map]")] = None,
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="Largest number of maps to generate. [default: one for each test map]")
+    ] = None,
     cosmologies: Annotated[int, typer.Option(min=0, help="Single test simulations to look at.")] = 4,
     maps_per_cosmology: Annotated[int, typer.Option(min=2, help="Maps to generate at each of these.")] = 15,
-    posterior_maps: Annotated[int, typer.Option(min=0, help="Most test maps to infer parameters of; 0 for none.")] = 60,
+    posterior_maps: Annotated[
+        int, typer.Option(min=0, help="Largest number of test maps whose parameters are inferred; 0 for none.")
+    ] = 60,
     seed: Seed = 0,
     allow_training_maps: Annotated[
-        bool, typer.Option("--allow-training-maps", help="Go on, and say so, where maps were trained on.")
+        bool, typer.Option("--allow-training-maps", help="Continue if maps were trained on; the results then say so.")
     ] = False,
     overwrite: Overwrite = False,
 ):
     """Judge a model by its density, by maps that it draws and by posteriors, and write report.html.
 
-    Maps are read the way they were for training: regridded, projected, as channels. Of the file that the model was trained
-    on (known by content) only the test simulations are used. What the model computes is kept in DIR/cache: a second
-    report asks it nothing.
+    Maps are read as they were for training: regridded, projected, as channels. If the file is the one that the model was
+    trained on (known by content), only its test simulations are used. What the model computes is kept in DIR/cache: a second
+    report does not ask the model again.
 
     Example: higlow evaluate RUN --maps MAPS.npy --params PARAMS.txt --out evaluation
     """
@@ -102,7 +106,7 @@ def _evaluate(run, others, names, maps, params, out, how_much, allow_training_ma
 
 
 def _names(runs):
-    """What the runs are called on the page: their folders' names, made different where they are not."""
+    """The names of the runs on the page: those of their folders. Equal names are made different."""
     names = [path.resolve().name for path in runs]
     return [name if names.count(name) == 1 else f"{name}_{number}" for number, name in enumerate(names, start=1)]
 

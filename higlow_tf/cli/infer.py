@@ -36,10 +36,10 @@ def infer(
     ] = None,
     maps_per_simulation: Annotated[
         int | None,
-        typer.Option(min=1, help="So many consecutive maps are of one simulation: one posterior of all of them."),
+        typer.Option(min=1, help="Number of consecutive maps of one simulation; they get one posterior together."),
     ] = None,
     independent: Annotated[
-        bool, typer.Option("--independent", help="One posterior of all maps, which are of different simulations.")
+        bool, typer.Option("--independent", help="One posterior for all maps, which are of different simulations.")
     ] = False,
     raw: Annotated[bool, typer.Option("--raw", help="Without the stored calibration.")] = False,
     figure: Annotated[
@@ -50,7 +50,7 @@ def infer(
 ):
     """Infer the parameters of maps, with the run's calibration, and warn of maps unlike those of training.
 
-    Ctrl-C leaves finished posteriors beside the output; the same command goes on with the others.
+    Ctrl-C leaves finished posteriors beside the output, and the same command continues with the others.
 
     Example: higlow infer RUN --maps MAPS.npy --rows 0:10 --out posterior.h5 --figure posterior.png
     """

@@ -26,14 +26,14 @@ _PARAMETERS = ("Omega_m", "sigma_8")
 
 
 class PaperSize:
-    """How large the reproduction is where the user does not say it."""
+    """How large the reproduction is, if the user does not say it."""
 
     preset = "compact"
     max_minutes = 25.0
-    # Of the mock suite that is simulated where there is no file.
+    # Of the mock suite, which is simulated if there is no file.
     simulations = 300
     map_size = 64
-    # Posteriors that RMSE and coverage are measured on, a simulation.
+    # RMSE and coverage are measured on so many posteriors a simulation.
     maps_per_simulation = 2
     # Whose regions are drawn.
     num_posteriors = 4
@@ -42,14 +42,14 @@ class PaperSize:
 
 
 def reproduce_paper(
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for everything; a later call goes on in it.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for everything; a later call continues in it.")],
     maps: Annotated[
         Path | None,
         typer.Option(help="Images_HI_{suite}_z=5.99.npy, or any other maps. [default: mock maps are simulated]"),
     ] = None,
     params: Annotated[Path | None, typer.Option(help="Parameters of these maps.")] = None,
     map_size: Annotated[
-        int | None, typer.Option(help="Regrid the maps to so many pixels a side; the paper has 64.")
+        int | None, typer.Option(help="Regrid the maps to this number of pixels a side; the paper has 64.")
     ] = None,
     run: Annotated[
         Path | None, typer.Option(metavar="RUN", help="A trained run, which is copied; otherwise one is trained.")
@@ -60,16 +60,16 @@ def reproduce_paper(
     ] = None,
     max_minutes: Annotated[float | None, typer.Option(min=0.1, help="Wall time of the training. [default: 25]")] = None,
     simulations: Annotated[
-        int | None, typer.Option(min=40, help="Mock simulations, where there are no maps. [default: 300]")
+        int | None, typer.Option(min=40, help="Mock simulations, if there are no maps. [default: 300]")
     ] = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ):
     """Make the figures of the HIGlow paper (arXiv 2211.12724), each beside the numbers that the paper quotes.
 
-    Maps and P(k) of generated beside simulated maps, at all and at single cosmologies; posteriors; predicted against true
-    parameters. The page says where the method differs from the paper's. Ctrl-C leaves what is finished; the same command
-    goes on.
+    The figures: generated beside simulated maps and their P(k), at all cosmologies and at single ones; posteriors; predicted
+    against true parameters. The page says where the method differs from the paper's. After Ctrl-C the same command
+    continues.
 
     Example: higlow reproduce-paper --maps Images_HI_IllustrisTNG_z=5.99.npy --params CAMELs_params.csv --out paper
     """
@@ -94,13 +94,13 @@ def reproduce_paper(
 
 
 def run_reproduction(size, out, choices, *, overwrite=False):
-    """Goes through all steps, leaving out those that an earlier call with the same choices has finished.
+    """Goes through all steps. It leaves out those that an earlier call with the same choices has finished.
 
     Args:
         size: `PaperSize`, or a class like it.
         out: Folder.
         choices: Values of the options, JSON-compatible; None for what `size` says.
-        overwrite: Whether to begin anew.
+        overwrite: Whether to start again from the beginning.
     """
     with owned_folder(out, "reproduction", resume=True) as folder:
         _prepare(folder, out, choices, overwrite)
@@ -127,7 +127,7 @@ def _reproduce(size, out, choices):
     data = load_data_like(model.split, maps, params, parameters=model.parameters)
     test, label = maps_for_testing(model.split, data)
     step("calibrate posteriors on validation simulations, and judge them on test simulations")
-    # metrics.json comes last: where it is, everything is.
+    # metrics.json is written last: if it is there, everything is there.
     if not (out / "calibration" / "metrics.json").exists():
         _calibrate(size, out, choices, run, model, data, test, label)
     step("draw maps and measure them")
@@ -200,7 +200,7 @@ def _maps(size, out, choices):
 
 
 def _trained_run(size, out, choices, maps, params):
-    """The run inside the folder: copied, or trained there; it has its final name once it is complete."""
+    """The run inside the folder: copied, or trained there. It gets its final name when it is complete."""
     run, unfinished = out / "run", out / "run.unfinished"
     if run.exists():
         return run
@@ -226,7 +226,7 @@ def _trained_run(size, out, choices, maps, params):
     try:
         train_with_progress(config, unfinished, resume=is_resumed)
     except typer.Exit:
-        say("The same higlow reproduce-paper command goes on from there, too.")
+        say("The same higlow reproduce-paper command also continues from there.")
         raise
     with owned_folder(out, "reproduction", resume=True) as folder:
         folder.claim(resolved(run))
@@ -235,7 +235,7 @@ def _trained_run(size, out, choices, maps, params):
 
 
 def _copied_run(source, run):
-    """A copy, since the calibration is stored in it; without what only training needs."""
+    """A copy, because the calibration is stored in it; without the files that only training needs."""
     from higlow_tf.files import whole_path
     from higlow_tf.models import load_model
 

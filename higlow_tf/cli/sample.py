@@ -32,7 +32,7 @@ def sample(
 ):
     """Draw new maps at given parameters, at those of a table, or at parameters drawn from the prior.
 
-    Row i depends on (seed, i) and its parameters only. Maps that are not finite are counted and kept.
+    Row i depends only on (seed, i) and on its parameters. Maps that are not finite are counted and kept.
 
     Example: higlow sample RUN --omega-m 0.3 --sigma-8 0.8 --count 64 --out samples.npy
     """

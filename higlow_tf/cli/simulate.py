@@ -1,4 +1,4 @@
-"""higlow simulate: mock maps on which everything can be tried."""
+"""higlow simulate: mock maps, with which you can try everything."""
 
 import enum
 from pathlib import Path
@@ -21,7 +21,9 @@ class Suite(enum.StrEnum):
 
 
 def simulate(
-    simulations: Annotated[int, typer.Option(help="Number of simulations: of points in the space of the parameters.")],
+    simulations: Annotated[
+        int, typer.Option(help="Number of simulations, which are points in the space of the parameters.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the files.")],
     suite: Annotated[
         Suite,

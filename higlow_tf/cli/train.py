@@ -24,11 +24,13 @@ class Stage(enum.StrEnum):
 def train(
     out: Annotated[Path, typer.Option(metavar="RUN", help="Folder of the run.")],
     config_file: Annotated[
-        Path | None, typer.Argument(metavar="[CONFIG.yaml]", help="Configuration; options below go before it.")
+        Path | None, typer.Argument(metavar="[CONFIG.yaml]", help="Configuration; the options below override it.")
     ] = None,
     stage: Annotated[
         Stage,
-        typer.Option(help="density: maximum likelihood; posterior: goes on from the run --from, for its parameters."),
+        typer.Option(
+            help="density: maximum likelihood; posterior: continues from the run --from, for better posteriors."
+        ),
     ] = Stage.DENSITY,
     start_from: Annotated[
         Path | None, typer.Option("--from", metavar="RUN", help="Run of the first stage, for --stage posterior.")
@@ -52,12 +54,12 @@ def train(
             help="Columns to condition on, with commas; all; or an Info_*.txt file. [default: Omega_m,sigma_8]"
         ),
     ] = None,
-    map_size: Annotated[int | None, typer.Option(help="Regrid the maps to so many pixels a side.")] = None,
+    map_size: Annotated[int | None, typer.Option(help="Regrid the maps to this number of pixels a side.")] = None,
     slab_thickness: Annotated[
         float | None, typer.Option(help="Depth of the maps that 3D grids are projected to, in Mpc/h. [default: 5]")
     ] = None,
     box_size: Annotated[float | None, typer.Option(help="Side of the maps in Mpc/h. [default: 25]")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Most epochs.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Largest number of epochs.")] = None,
     max_minutes: Annotated[float | None, typer.Option(help="Wall time of the run, compilation included.")] = None,
     split_seed: Annotated[int | None, typer.Option(help="Seed of the split by simulation.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Maps a step, over all GPUs.")] = None,
@@ -68,9 +70,11 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run from its last checkpoint.")] = False,
     overwrite: Overwrite = False,
-    deterministic: Annotated[bool, typer.Option("--deterministic", help="Bitwise repeatable, and slower.")] = False,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="The same numbers bit for bit in every run; slower.")
+    ] = False,
 ):
-    """Train a model; uses all GPUs. Ctrl-C leaves a run that --resume continues.
+    """Train a model, on all GPUs if there are any. After Ctrl-C, --resume continues the run.
 
     Example: higlow train --preset compact --maps MAPS.npy --params PARAMS.txt --max-minutes 25 --out runs/first
 

@@ -14,7 +14,7 @@ def train_with_progress(config, out, *, resume=False, overwrite=False):
         The `Run`.
 
     Raises:
-        InputError: If the data, the configuration or the folder cannot be used; then an existing run is as it was.
+        InputError: If the data, the configuration or the folder cannot be used. An existing run then stays as it was.
         typer.Exit: After Ctrl-C, with code 130.
     """
     from higlow_tf.cli.train_progress import TrainProgress

@@ -13,8 +13,8 @@ __all__ = ["BatchPlan", "checked_count"]
 class BatchPlan:
     """The batches of an epoch, cut into equal parts for the replicas of all workers.
 
-    A global batch depends on the number of maps, `batch_size` and the order of the epoch alone, never on the replicas:
-    each replica gets a run of neighbours of it, and the parts of all replicas, in their order, are the batch.
+    A global batch depends only on the number of maps, `batch_size` and the order of the epoch, never on the replicas. Each
+    replica gets a run of neighbours of the batch. The parts of all replicas, in their order, are the batch.
 
     Args:
         num_maps: Maps of the dataset.
@@ -54,14 +54,14 @@ class BatchPlan:
         """The plan of one input pipeline of a distribution strategy; every worker has the same number of replicas.
 
         Args:
-            num_maps, batch_size, drop_remainder: As the class.
+            num_maps, batch_size, drop_remainder: As in the class.
             input_context: `tf.distribute.InputContext`, or None for the whole batches.
 
         Returns:
             `BatchPlan`.
 
         Raises:
-            InputError: As the class, and if the workers do not share the replicas evenly.
+            InputError: As in the class, and if the workers do not share the replicas evenly.
         """
         if input_context is None:
             return cls(num_maps, batch_size, drop_remainder)
@@ -86,7 +86,7 @@ class BatchPlan:
 
     @property
     def rows_per_element(self):
-        """Maps of each part; None where the last ones are smaller."""
+        """Maps of each part; None if the last parts are smaller."""
         return self.batch_size // self.num_parts if self.drop_remainder else None
 
     def rows(self, order, element):

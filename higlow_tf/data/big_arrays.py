@@ -1,4 +1,4 @@
-"""Maps that do not fit into memory: read from their file when they are needed, and only those that are."""
+"""Maps that do not fit into memory. They are read from their file when they are needed, and only those that are needed."""
 
 import mmap
 import os
@@ -63,7 +63,7 @@ class MappedRows:
         return MappedRows(self._mapped, self._rows[index])
 
     def release(self):
-        """Gives the pages that were read back to the system."""
+        """Returns the pages that were read to the system."""
         _release(self._mapped)
 
 
@@ -73,16 +73,16 @@ def is_mapped(maps):
 
 
 def map_chunks(maps):
-    """Yields `(start, maps[start : start + n])` with chunks of about 16 MB; what was read of a file is let go again."""
+    """Yields `(start, maps[start : start + n])` with chunks of about 16 MB. The memory of what was read is released again."""
     size = max(1, _CHUNK_PIXELS // max(1, int(np.prod(maps.shape[1:]))))
     for start in range(0, len(maps), size):
         yield start, maps[start : start + size]
-        # Pages of a file that were touched count as memory of the process until somebody else needs the space.
+        # Pages of a file that were read count as memory of the process until another one needs the space.
         maps.release() if isinstance(maps, MappedRows) else _release(maps)
 
 
 def new_maps(shape):
-    """An array float32 to write maps into: in memory, or above `IN_MEMORY_BYTES` in a nameless temporary file.
+    """A float32 array to write maps into: in memory, or above `IN_MEMORY_BYTES` in a temporary file without a name.
 
     The file is made in the folder of TMPDIR and disappears with the array, or with the process.
 
@@ -94,7 +94,7 @@ def new_maps(shape):
         return np.empty(shape, np.float32)
     with tempfile.TemporaryFile() as file:
         try:
-            # Without the room, writing to the map later would end the process without a word.
+            # Without the space, writing to the map later would end the process without any message.
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(file.fileno(), 0, num_bytes)
         except OSError as error:
@@ -106,7 +106,7 @@ def new_maps(shape):
 
 
 def _memory_map(array):
-    """The memory map of a file that an array lies on; None too for one that keeps changes to itself (mode "c")."""
+    """The memory map of a file on which an array lies, or None. Also None for a map that keeps its changes (mode "c")."""
     is_private = False
     while isinstance(array, np.ndarray):
         is_private |= getattr(array, "mode", None) == "c"

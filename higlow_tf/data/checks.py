@@ -26,7 +26,7 @@ _NAMED_COPIES = 3
 
 
 def numeric_array(values, name):
-    """Returns `values` as an array of integers or real floating-point numbers, not copied where it is one."""
+    """Returns `values` as an array of integers or real floating-point numbers. It is not copied if it is one already."""
     if np.ma.isMaskedArray(values):
         raise InputError(f"{name} must be a plain array, since a mask would be lost. Received: a masked array.")
     try:
@@ -41,7 +41,7 @@ def numeric_array(values, name):
 def as_float32_maps(maps, name):
     """Returns maps as a read-only float32 array in native byte order and C order, `[N, H, H]` or `[N, H, H, C]`.
 
-    An array that already is one is not copied, so that a memory map stays on disk; copies are made chunk by chunk.
+    An array that already has this form is not copied, so that a memory map stays on disk. Copies are made chunk by chunk.
     """
     maps = numeric_array(maps, name)
     if maps.ndim not in (3, 4) or maps.shape[1] != maps.shape[2]:
@@ -84,8 +84,8 @@ class PixelCheck:
 
     Args:
         name: What the error calls the maps: the argument or the file.
-        index: What the first number of a place is called, and the others: "map" and "pixel".
-        allow_constant: Whether maps whose pixels are all equal are nothing wrong.
+        index: The names of the first number of a place, and of the others: "map" and "pixel".
+        allow_constant: Whether maps whose pixels are all equal are allowed.
     """
 
     def __init__(self, name, *, index=("map", "pixel"), allow_constant=False):
@@ -95,14 +95,14 @@ class PixelCheck:
         self._not_finite, self._negative, self._constant = _Finding(), _Finding(), _Finding()
 
     def add(self, chunk, start):
-        """Looks at `[n, H, H]` or `[n, H, H, C]`, of which the first is number `start`.
+        """Looks at `[n, H, H]` or `[n, H, H, C]`. The first of these maps has the number `start`.
 
         A part of a larger array has several such numbers, one for each of its first axes.
         """
         low, high = chunk.min(axis=(1, 2)), chunk.max(axis=(1, 2))  # of each channel; NaN shows in both
         if not self._allow_constant:
             self._constant.add((low == high).reshape(len(chunk), -1).any(axis=1), start)
-        # The slow masks are made only where the extremes say that there is something to find.
+        # The slow masks are made only if the extremes say that there is something to find.
         with np.errstate(over="ignore"):  # what does not fit into float32 becomes infinite there
             is_finite = np.isfinite(low.astype(np.float32)).all() and np.isfinite(high.astype(np.float32)).all()
             if not is_finite:

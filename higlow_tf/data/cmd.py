@@ -54,13 +54,13 @@ def load_cmd(
         multiplied by the length of a cell and summed, which gives the same units.
 
     Ordering:
-        Map i belongs to row i // (N / rows), and grid i to row i; that N is a multiple of the rows is checked, and so is
-        that the files name the same suite and the same set, where their names say so (N-body twins share the table of
-        their suite).
+        Map i belongs to row i // (N / rows), and grid i to row i. Two things are checked. N must be a multiple of the rows.
+        The files must name the same suite and the same set, if their names say these (N-body twins share the table of their
+        suite).
 
     Args:
-        maps_file: The maps: a path, or several, whose maps are the channels in this order. float32 files stay on disk,
-            memory-mapped, unless they are regridded, projected or several.
+        maps_file: The maps: one path, or several, whose maps are the channels in this order. float32 files stay on disk,
+            memory-mapped, unless they are regridded or projected, or there are several.
         params_file: The table; None for an HDF5 file with parameters.
         parameters: Columns of theta, in this order: names of the CAMELS registry, or `ParameterSpec`s (or mappings with
             name, low, high, transform) of other columns; "all" for all columns but the seed; or the path of an
@@ -68,7 +68,7 @@ def load_cmd(
         map_size: Pixels a side to regrid to, at most as many as the maps have; each is an area-weighted mean. None: as
             in the file.
         slab_thickness_mpc_h: Depth of the maps that grids are projected to, a divisor of the box; None: 5.
-        box_size_mpc_h: Side of the maps; None: what the files say, else 25.
+        box_size_mpc_h: Side of the maps; None: what the files say, otherwise 25.
         redshift: Redshift; None: what the files say.
 
     Returns:
@@ -76,12 +76,12 @@ def load_cmd(
         `other_parameters`.
 
     Raises:
-        InputError: If a file is missing or damaged, does not hold what is described above, or contradicts another file,
-            its own name, or an argument.
+        InputError: If a file is missing or damaged, if it does not hold what is described above, or if it contradicts another
+            file, its own name, or an argument.
 
     Warns:
-        InputWarning: If a file of CAMELS comes to another number of maps a simulation than 15, or the rows of the table
-            are not in the order of their names.
+        InputWarning: If a file of CAMELS does not have 15 maps a simulation, or if the rows of the table are not in the order
+            of their names.
 
     References:
         [1] Villaescusa-Navarro et al. The CAMELS Multifield Dataset. ApJS 259, 61, arXiv:2109.10915. MIT licence.
@@ -159,7 +159,7 @@ def _parameters_of_table(found, table, params_file, table_name):
     numbers = numbers_in_labels(table.labels)
     if numbers != sorted(numbers):
         warnings.warn(
-            f"{params_file}: the rows are not in the order of their names; the maps are taken to be in that of the rows.",
+            f"{params_file}: the rows are not in the order of their names; the order of the rows is taken for the maps.",
             InputWarning,
             stacklevel=3,
         )

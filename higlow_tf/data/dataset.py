@@ -1,4 +1,4 @@
-"""Maps with the parameters of the simulations that they come from."""
+"""Maps, and the parameters of the simulations from which they come."""
 
 import copy
 import functools
@@ -35,9 +35,9 @@ _DEFAULT_PARAMETERS = ("Omega_m", "sigma_8")
 class HIMapDataset:
     """Maps in physical units, one row of parameters a map, and the simulation that each map belongs to.
 
-    Everything is checked once, when the dataset is made, and read-only after. Maps that are memory-mapped float32 stay
-    on disk; a selection is copied into memory, unless they take more than `IN_MEMORY_BYTES`: then it is `MappedRows`, indices
-    of rows that are read when they are asked for.
+    Everything is checked once, when the dataset is made, and is read-only after that. Maps that are memory-mapped float32 stay
+    on disk. A selection of them is copied into memory. If it takes more than `IN_MEMORY_BYTES`, it is `MappedRows` instead:
+    indices of rows, which are read when they are needed.
 
     Args:
         maps: `[N, H, H]` or `[N, H, H, C]`, any integer or real type; kept as float32.
@@ -50,15 +50,15 @@ class HIMapDataset:
         suite, set_name: Names of the suite of simulations and of its set ("LH", "CV", ...), or None.
         field: Name of the field ("HI"), a tuple of one name a channel, or None.
         other_parameters: Further numbers of each map, name -> `[N]`.
-        source: Names of the files that were read: of the maps, and last that of the parameters, if it is another.
+        source: Names of the files that were read: those of the maps, then that of the parameters if it is another file.
         native_size: Pixels a side before regridding; None for the size of `maps`.
-        slab_thickness_mpc_h: Depth of the maps, where they were projected from three-dimensional grids; else None.
+        slab_thickness_mpc_h: Depth of the maps, if they were projected from three-dimensional grids; otherwise None.
         zero_floor: The floor that replaced zeros, or None (see `ZeroFloor`).
         floored_by_map: Number of pixels of each map that were zero and got a floor, `[N]`.
 
     Raises:
-        InputError: If shapes, types or values are not as above; if pixels are not finite, negative, or all equal
-            within a channel of a map.
+        InputError: If shapes, types or values are not as above; if pixels are not finite or are negative; or if all pixels
+            are equal within a channel of a map.
 
     Warns:
         InputWarning: If two simulations have the same parameters (a split may then part copies of one simulation).
@@ -129,7 +129,7 @@ class HIMapDataset:
             `HIMapDataset`.
 
         Raises:
-            InputError: As the class, and if the parameters are not named although P is not 2.
+            InputError: As in the class, and if the parameters are not named although P is not 2.
         """
         theta = numeric_array(theta, "theta")
         if parameters is None:
@@ -270,7 +270,7 @@ class HIMapDataset:
         return digest.hexdigest()
 
     def with_floored_maps(self, maps, *, zero_floor, floored_by_map):
-        """This dataset with positive maps in place of its own; `ZeroFloor.apply` is the way to call it."""
+        """This dataset with positive maps in place of its own. `ZeroFloor.apply` calls it."""
         maps = as_float32_maps(maps, "maps")
         check_pixels(maps, "maps")
         return self._changed(maps=maps, zero_floor=float(zero_floor), floored_by_map=floored_by_map)
@@ -288,7 +288,7 @@ class HIMapDataset:
         return pipeline.to_tf_evaluation(self, batch_size, **options)
 
     def _changed(self, **changes):
-        """A copy with other arrays that are known to be right: nothing is checked (or warned of) twice."""
+        """A copy with other arrays that are known to be right. Nothing is checked twice, and no warning comes twice."""
         changed = copy.copy(self)
         for name in ("simulation_indices", "zero_pixels", "_hashes"):
             changed.__dict__.pop(name, None)

@@ -13,12 +13,12 @@ class EpochCounter:
     Math:
         next epoch = initial_epoch + number of iterations that were run to their end
 
-    An iteration counts when its *last* batch is made, not when it starts: `keras.Model.fit` starts iterations that it
-    throws away (one at the end of every epoch, and one to build a model under a distribution strategy). On one device
-    nothing is read from those. Under a strategy they prefetch some batches, and an iteration of less than about ten
-    batches may then be counted although nobody saw it. `set` excludes that: it names the epoch of all iterations that
-    start from now on, and nothing else does any more. Call it from `on_epoch_begin` of a Keras callback. Every worker
-    has a counter of its own: with several, call it on each, so that none of them can be an epoch ahead.
+    An iteration counts when its *last* batch is made, not when it starts. The reason: `keras.Model.fit` starts iterations
+    that it throws away (one at the end of every epoch, and one to build a model under a distribution strategy). On one device
+    nothing is read from these. Under a strategy they prefetch some batches. An iteration of less than about ten batches may
+    then be counted although nobody saw it. `set` prevents this: after it, only `set` names the epoch of the iterations that
+    start. Call it from `on_epoch_begin` of a Keras callback. Every worker has its own counter: with several workers, call it
+    on each of them, so that none can be an epoch ahead.
 
     Args:
         initial_epoch: Number of the first epoch.

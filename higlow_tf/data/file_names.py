@@ -67,7 +67,7 @@ _NBODY = "Nbody"
 
 @dataclass(frozen=True)
 class FileName:
-    """What a name says; None where it says nothing.
+    """What a name says. A field is None if the name does not say it.
 
     Args:
         kind: "Maps", "Images" or "Grids" for maps in the layout of CMD.
@@ -91,7 +91,7 @@ class FileName:
 def parse_maps_name(path):
     """Reads `Maps_{field}_{suite}_{set}_z={z}`, `Images_...` (the set may be missing) and `Grids_..._{N}_z={z}`.
 
-    Other names say at most a suite, where they contain the name of exactly one suite of CAMELS.
+    Other names can only say a suite: they do so if they contain the name of exactly one suite of CAMELS.
 
     Raises:
         InputError: If the name has this form and its field or set does not exist.
@@ -143,13 +143,13 @@ def set_in_labels(labels):
 
 
 def numbers_in_labels(labels):
-    """The numbers of simulations whose names are a word and a number (12 of "LH_12"), or none where others are there."""
+    """The numbers of simulations whose names are a word and a number (12 of "LH_12"). None of them if a name has another form."""
     matches = [re.fullmatch(r"[^_]+_(\d+)", label) for label in labels]
     return [int(match[1]) for match in matches] if all(matches) else []
 
 
 def own_suite(suite):
-    """The suite whose parameters a suite has: that of its hydrodynamic simulations for N-body twins, None for "Nbody"."""
+    """The suite whose table a suite uses. N-body twins use that of their hydrodynamic simulations; None for "Nbody" alone."""
     return suite and (suite.removeprefix(_NBODY).removeprefix("_") or None)
 
 

@@ -20,9 +20,9 @@ class ZeroFloor:
     Math:
         log10(replacement) ~ uniform(log10(floor) - 0.1, log10(floor))
 
-    Zeros that all became one value would be a spike of infinite density; spread out, they are dequantised. A map's
-    replacements depend on its own pixels and the seed only, never on its neighbours. Positive pixels, also those below
-    the floor, stay as they are.
+    If all zeros became one value, this would be a spike of infinite density. Spread out, they are dequantised. The
+    replacements of a map depend only on its own pixels and the seed, never on other maps. Positive pixels stay as they are,
+    also those below the floor.
 
     Args:
         floor: Smallest positive pixel of the training maps, in the units of the maps.

@@ -20,7 +20,7 @@ def project_grids(grids, box_size_mpc_h, slab_thickness_mpc_h, name, *, is_densi
         map = sum over the cells of the slab of grid * cell length       a density becomes a surface density
         map = mean over the cells of the slab                            any other field
 
-    A cell that two slabs share counts in each with its share. All mass of the grid is in the slabs of each axis.
+    If two slabs share a cell, it counts in each with its share. The slabs of each axis hold all mass of the grid.
 
     Ordering:
         Map 3 * S * i + S * axis + slab, S slabs an axis: grid after grid, axis after axis, slab after slab, as in the
@@ -30,7 +30,7 @@ def project_grids(grids, box_size_mpc_h, slab_thickness_mpc_h, name, *, is_densi
         grids: `[G, N, N, N]`, real numbers; may be a memory map.
         box_size_mpc_h: Side of the grid.
         slab_thickness_mpc_h: Thickness of a slab; it divides the box.
-        name: What errors call the grids: their file.
+        name: The name of the grids in errors: their file.
         is_density: Whether the field is a density.
         map_size: Pixels along a side of the maps, at most N; None for N.
 

@@ -20,10 +20,10 @@ class HDF5Content:
     """What a file holds.
 
     Args:
-        maps: `[N, H, H]` or `[N, H, H, C]`: a memory map where the file holds them in one piece, else in memory.
+        maps: `[N, H, H]` or `[N, H, H, C]`: a memory map if the file holds them in one piece, otherwise in memory.
         table: `ParameterTable` with one row a map, or None.
         simulation: Index of the simulation of each map `[N]`, or None.
-        attributes: Those that are there: suite, set, field, units, redshift, box_size_mpc_h.
+        attributes: Those of the file, among suite, set, field, units, redshift, box_size_mpc_h.
     """
 
     maps: np.ndarray
@@ -39,8 +39,8 @@ def read_hdf5(path):
         Datasets: `maps`, floating point `[N, H, H]` or `[N, H, H, C]`; `theta`, one row a map `[N, P]` or one row a simulation
         `[S, P]`, with N / S maps each (may be missing: then a table is needed); `simulation`, integers `[N]` (may be missing:
         then equal rows of theta are one simulation).
-        Attributes of the file, each of which may be missing: `parameters`, the names of the columns of theta (two columns
-        without names are Omega_m and sigma_8, six those of CAMELS); `suite`, `set`, `field`, `units`; `redshift`,
+        Attributes of the file (each may be missing): `parameters`, the names of the columns of theta (without names, two
+        columns are Omega_m and sigma_8, and six columns are those of CAMELS); `suite`, `set`, `field`, `units`; `redshift`,
         `box_size_mpc_h`; `format_version`, at most 1.
 
     Args:
@@ -50,7 +50,7 @@ def read_hdf5(path):
         `HDF5Content`.
 
     Raises:
-        InputError: If the file is missing or damaged, is of a newer format, or does not hold what is described above.
+        InputError: If the file is missing or damaged, has a newer format, or does not hold what is described above.
     """
     import h5py
 

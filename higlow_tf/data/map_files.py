@@ -29,7 +29,7 @@ class MapFiles:
     """Maps as read, without parameters.
 
     Args:
-        maps: float32 `[N, H, H]`, or `[N, H, H, C]` for several files; a memory map where nothing had to be computed.
+        maps: float32 `[N, H, H]`, or `[N, H, H, C]` for several files; a memory map if nothing had to be computed.
         source: Paths of the files.
         field: Name of the field, a tuple of them for several files, or None.
         units: Of the pixels.
@@ -37,9 +37,9 @@ class MapFiles:
         set_name: Name of its set, or None.
         redshift: Redshift, or None.
         box_size_mpc_h: Side of the maps.
-        slab_thickness_mpc_h: Depth of the maps, where they were projected from grids; else None.
+        slab_thickness_mpc_h: Depth of the maps, if they were projected from grids; otherwise None.
         native_size: Pixels a side before regridding.
-        maps_per_simulation: Where the form of the file says it (grids), else None.
+        maps_per_simulation: Their number, if the form of the file says it (grids); otherwise None.
         content: `HDF5Content`, whose parameters may belong to the maps, or None.
     """
 
@@ -58,20 +58,20 @@ class MapFiles:
 
 
 def load_maps_only(files, *, map_size=None, slab_thickness_mpc_h=None, box_size_mpc_h=None, redshift=None):
-    """Reads maps whose parameters are not known; checked as those of a dataset.
+    """Reads maps whose parameters are not known. They are checked like those of a dataset.
 
     Args:
-        files: One path, or several whose maps are the channels; the forms of `load_cmd`.
+        files: One path, or several, whose maps are the channels. They have the forms of `load_cmd`.
         map_size: Pixels a side to regrid to; None: as in the file.
         slab_thickness_mpc_h: Depth of the maps that 3D grids are projected to; None: 5 Mpc/h.
-        box_size_mpc_h: Side of the maps; None: what the files say, else 25 Mpc/h.
+        box_size_mpc_h: Side of the maps; None: what the files say, otherwise 25 Mpc/h.
         redshift: Redshift; None: what the files say.
 
     Returns:
         `MapFiles`, with maps `[N, H, H]` or `[N, H, H, C]`.
 
     Raises:
-        InputError: As `load_cmd`.
+        InputError: As in `load_cmd`.
     """
     found = read_maps(
         files,
@@ -87,7 +87,7 @@ def load_maps_only(files, *, map_size=None, slab_thickness_mpc_h=None, box_size_
 
 
 def read_maps(files, **how):
-    """Reads maps as `load_maps_only` does, with the same arguments; only what is regridded or projected is checked."""
+    """Reads maps as `load_maps_only` does, with the same arguments. Only maps that are regridded or projected are checked."""
     files = [files] if isinstance(files, (str, Path)) else list(files)
     if not files or len({str(file) for file in files}) != len(files):
         raise InputError(f"Expected one file of maps, or several different ones. Received: {[str(f) for f in files]}.")
@@ -101,7 +101,7 @@ def agreed(what, values, default=None):
     Args:
         what: A key of `_TOLERANCES`.
         values: Pairs (value or None, source in words).
-        default: Where none says anything.
+        default: The value if no source says anything.
 
     Raises:
         InputError: If two of them differ.

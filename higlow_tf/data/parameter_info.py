@@ -14,11 +14,11 @@ _TRANSFORMS = {"0": "linear", "1": "log"}
 
 
 def read_parameter_info(path):
-    """Reads which parameters a set varies and between which edges.
+    """Reads which parameters a set varies, and the edges of each.
 
     Files:
         `Info_{suite}_L25n256_{P}params.txt` of CAMELS: separated by commas, one row a parameter, with the columns ParamName,
-        LogFlag (1: log-uniform), MinVal, MaxVal; others are not read.
+        LogFlag (1: log-uniform), MinVal, MaxVal. Other columns are not read.
 
     Ordering:
         As in the file. Parameters of the CAMELS registry (Omega0 is Omega_m) keep their labels.
@@ -30,7 +30,7 @@ def read_parameter_info(path):
         Tuple of `ParameterSpec`.
 
     Raises:
-        InputError: If the file is missing, has no such columns or no row, or a value is no edge of a prior.
+        InputError: If the file is missing, if it has no such columns or no row, or if a value is no edge of a prior.
     """
     path = Path(path)
     try:

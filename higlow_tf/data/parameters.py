@@ -37,7 +37,7 @@ class ParameterSpec:
         transform: `"linear"` for a uniform prior, `"log"` for a log-uniform one.
 
     Raises:
-        InputError: If the name is no identifier, the edges are not finite and in order, the transform is unknown, or
+        InputError: If the name is no identifier, if the edges are not finite and in order, if the transform is unknown, or if
             a log-uniform prior reaches zero.
     """
 
@@ -71,7 +71,7 @@ class ParameterSpec:
 
     @classmethod
     def from_config(cls, config):
-        """Makes a parameter of a mapping; without a label its name is the label."""
+        """Makes a parameter from a mapping. Without a label its name is the label."""
         known = [field.name for field in fields(cls)]
         missing = [name for name in ("name", "low", "high") if name not in config]
         unknown = [name for name in config if name not in known]
@@ -107,7 +107,7 @@ class ParameterSpace:
         specs: The parameters, as a tuple of `ParameterSpec`.
 
     Raises:
-        InputError: If there is no parameter, one is no `ParameterSpec`, or two share a name.
+        InputError: If there is no parameter, if one is no `ParameterSpec`, or if two share a name.
 
     Example:
         >>> space = ParameterSpace.from_names(["Omega_m", "sigma_8"])
@@ -126,7 +126,7 @@ class ParameterSpace:
 
     @classmethod
     def from_names(cls, names):
-        """Builds the space from names of the CAMELS registry; a `ParameterSpec` among them is taken as it is.
+        """Builds the space from names of the CAMELS registry. A `ParameterSpec` among them is taken as it is.
 
         A mapping with name, low, high and perhaps transform and label, as in a YAML file, becomes a `ParameterSpec`.
         """
@@ -177,10 +177,10 @@ class ParameterSpace:
 
         Args:
             values: P numbers, in the order of the parameters.
-            name: What they are called in the error.
+            name: Their name in the error.
 
         Raises:
-            InputError: If there is another number of them, or one is not finite.
+            InputError: If their number is not P, or one is not finite.
         """
         row = np.array([values], dtype=np.float64)
         if row.shape != (1, len(self)) or not np.isfinite(row).all():
@@ -196,7 +196,7 @@ class ParameterSpace:
         return iter(self.specs)
 
     def normalize(self, theta):
-        """Maps the prior onto [-1, 1], `[..., P]` -> `[..., P]`; values outside the prior go beyond."""
+        """Maps the prior onto [-1, 1], `[..., P]` -> `[..., P]`. Values outside the prior go beyond -1 and 1."""
         theta = self._checked(theta)
         if np.any(theta[..., self.is_log] <= 0):
             logs = [spec.name for spec in self.specs if spec.transform == "log"]
@@ -219,7 +219,7 @@ class ParameterSpace:
         return 2.0 / (high - low)
 
     def log_prior_density(self, theta):
-        """Log of the prior density per unit of theta, `[..., P]` -> `[...]`; the rows must lie in the prior."""
+        """Log of the prior density per unit of theta, `[..., P]` -> `[...]`. The rows must lie in the prior."""
         theta = self._checked(theta)
         low = np.where(self.is_log, self.low, 1.0)
         width = np.where(self.is_log, theta * np.log(self.high / low), self.high - self.low)
@@ -230,7 +230,7 @@ class ParameterSpace:
         return np.any(self._excess(theta) > 0, axis=-1)
 
     def describe_outside(self, theta):
-        """One clause a parameter: how many rows lie outside its prior and by how much; empty if none does."""
+        """One clause for each parameter: how many rows lie outside its prior, and by how much. Empty if none does."""
         excess = self._excess(theta).reshape(-1, len(self))
         clauses = [
             f"{spec.name} of {np.count_nonzero(column > 0)} of {len(column)} rows lies outside "

@@ -1,15 +1,15 @@
-"""tf.data pipelines: shuffled and augmented for training, padded and weighed for evaluation.
+"""tf.data pipelines: shuffled and augmented for training, padded and weighted for evaluation.
 
-Under a distribution strategy a pipeline can be handed to Keras as it is: TensorFlow cuts each batch into equal parts for
-the replicas. With several workers it does so on every worker, which then reads and augments all maps and throws most of
-them away. With `input_context` a worker reads and augments its own maps only:
+Under a distribution strategy a pipeline can be given to Keras as it is: TensorFlow cuts each batch into equal parts for the
+replicas. With several workers, every worker does this: it reads and augments all maps, and throws most of them away. With
+`input_context` a worker reads and augments only its own maps:
 
     counter = EpochCounter()
     batches = strategy.distribute_datasets_from_function(
         lambda context: data.to_tf(64, input_context=context, epoch_counter=counter)
     )
 
-Either way the maps of a batch, over all replicas, are the same as without a strategy, and so is the augmentation of each.
+Both ways give the same maps in a batch, over all replicas, as without a strategy, and the same augmentation of each map.
 
 The only module of this package that imports TensorFlow.
 """
@@ -45,17 +45,17 @@ def to_tf(
 ):
     """Batches for training; each iteration is one epoch.
 
-    The order and the augmentation of an epoch are a function of (seed, epoch, index of the map) alone, so that a run
-    resumed with `initial_epoch=e` sees exactly what it would have seen without a stop. The returned dataset has the
+    The order and the augmentation of an epoch are a function only of (seed, epoch, index of the map). A run that is resumed
+    with `initial_epoch=e` therefore sees exactly what it would have seen without a stop. The returned dataset has the
     attribute `epoch_counter` (`EpochCounter`), which knows the next epoch.
 
     Args:
         dataset: `HIMapDataset`.
         batch_size: Maps a batch, over all replicas of all workers.
-        shuffle: Whether each epoch has an order of its own.
+        shuffle: Whether each epoch has its own order.
         augment: Whether maps are shifted, rotated and reflected at random, see `augment_maps`.
-        drop_remainder: Whether to leave out the maps that do not fill a batch (other ones in each shuffled epoch);
-            otherwise the last batch is smaller.
+        drop_remainder: Whether to leave out the maps that do not fill a batch (other ones in each shuffled epoch).
+            Otherwise the last batch is smaller.
         seed: Seed of order and augmentation.
         initial_epoch: Number of the first epoch.
         epoch_counter: `EpochCounter` to use in place of a new one, which starts at `initial_epoch`.
@@ -64,13 +64,13 @@ def to_tf(
 
     Returns:
         `tf.data.Dataset` of `(theta [B, P], maps [B, H, H] or [B, H, H, C])` in physical units. Within a batch the maps
-        are in the order of the file, which reads a memory map fastest. With `input_context`, each batch comes as one
-        element of `B / replicas` maps for each replica of this worker, as `distribute_datasets_from_function` expects;
-        the parts of replica 0, 1, ... of worker 0, 1, ... one behind the other are the batch. `cardinality` is the
-        number of batches.
+        are in the order of the file: a memory map is read fastest in this order. With `input_context`, each batch comes as
+        one element of `B / replicas` maps for each replica of this worker, as `distribute_datasets_from_function` expects.
+        The parts of replica 0, 1, ... of worker 0, 1, ... one after the other are the batch. `cardinality` is the number of
+        batches.
 
     Raises:
-        InputError: If there is less than one batch, the replicas cannot share a batch evenly, or an argument is out of
+        InputError: If there is less than one batch, if the replicas cannot share a batch evenly, or if an argument is out of
             range.
     """
     seed = checked_count(seed, "seed", 0)
@@ -121,8 +121,8 @@ def to_tf(
 def to_tf_evaluation(dataset, batch_size=64, *, dtype="float32", input_context=None):
     """Batches for evaluation: every map once, in order, all batches of one size.
 
-    The last batch is filled up with its own last map at weight 0, so that shapes are static and a weighed mean is
-    exact (a mean of batch means is not).
+    The last batch is filled up with its own last map at weight 0. Shapes are then static, and a weighted mean is exact (a mean
+    of batch means is not exact).
 
     Args:
         dataset: `HIMapDataset`.
@@ -132,7 +132,7 @@ def to_tf_evaluation(dataset, batch_size=64, *, dtype="float32", input_context=N
 
     Returns:
         `tf.data.Dataset` of `(theta [B, P], maps [B, H, H] or [B, H, H, C], sample_weight [B])`; with `input_context` in
-        parts, as `to_tf`.
+        parts, as in `to_tf`.
 
     Raises:
         InputError: If `batch_size` or `dtype` is out of range, or the replicas cannot share a batch evenly.
@@ -162,7 +162,7 @@ def augment_maps(maps, seeds):
     Math:
         y[i, j] = f(x)[(i - s) % H, (j - t) % H],  s, t uniform on 0 ... H - 1, f one of the 8 symmetries of the square
 
-    A periodic box has no preferred origin, axis or handedness, so all 8 H**2 results are equally likely maps of the
+    A periodic box has no preferred origin, axis or handedness. Therefore all 8 H**2 results are equally likely maps of the
     same parameters. No pixel value changes. The draw is SplitMix64 of the map's seeds, nothing else.
 
     Args:
@@ -235,7 +235,7 @@ def _finished(batches, plan):
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     batches = batches.with_options(options).prefetch(_PREFETCH_BATCHES)
     if plan.parts_here > 1:
-        # A strategy hands this number to Keras as that of the steps, each of which takes an element for every replica.
+        # A strategy gives this number to Keras as the number of steps. Each step takes an element for every replica.
         batches.cardinality = lambda: tf.constant(plan.num_steps, tf.int64)
     return batches
 

@@ -1,4 +1,4 @@
-"""Coarser maps and slabs by weights of overlap: what is summed is kept."""
+"""Coarser maps and slabs by weights of overlap: sums are kept."""
 
 import numpy as np
 
@@ -11,12 +11,12 @@ __all__ = ["coarsen", "overlap_weights", "regrid_maps"]
 
 
 def overlap_weights(size, new_size):
-    """Which share of each of `new_size` equal cells is covered by each of `size` equal cells of the same length.
+    """The share of each of `new_size` equal cells that each of `size` equal cells of the same total length covers.
 
     Math:
         weights[i, j] = |cell i of new_size, intersected with cell j of size| / |cell i|
 
-    The rows sum to one. The overlaps are counted in integers, so that cells that only touch get exactly zero.
+    The rows sum to one. The overlaps are counted in integers: cells that only touch get exactly zero.
 
     Args:
         size: Number of fine cells.
@@ -50,19 +50,18 @@ def coarsen(maps, new_size):
 
 
 def regrid_maps(maps, map_size, name):
-    """Maps of `map_size` pixels a side, read and checked chunk by chunk; maps that have that size come back as they are.
+    """Maps of `map_size` pixels a side, read and checked chunk by chunk. Maps that have this size are returned as they are.
 
     Args:
         maps: `[N, H, H]` or `[N, H, H, C]`, real numbers of any precision and byte order; may be a memory map.
         map_size: Pixels along a side of the result.
-        name: What errors call the maps: their file.
+        name: The name of the maps in errors: their file.
 
     Returns:
         float32 `[N, map_size, map_size]` or `[N, map_size, map_size, C]`, or `maps` itself.
 
     Raises:
-        InputError: If `map_size` is no positive integer, the maps are coarser, or their pixels are not as `PixelCheck`
-            wants them.
+        InputError: If `map_size` is no positive integer, if the maps are coarser, or if `PixelCheck` refuses their pixels.
     """
     check_can_coarsen(maps.shape[1], map_size, name)
     if maps.shape[1] == map_size:
@@ -78,7 +77,7 @@ def regrid_maps(maps, map_size, name):
 
 
 def check_can_coarsen(size, map_size, name):
-    """Refuses a number of pixels that is none, and what would need more pixels than there are."""
+    """Refuses a value that is no number of pixels, and more pixels than there are."""
     checked_count(map_size, "map_size", 1)
     if map_size > size:
         raise InputError(

@@ -25,7 +25,7 @@ class MapScaler:
         Dex of the maps' own unit.
 
     Raises:
-        InputError: If the shapes differ or a number is not finite or a scale is not positive.
+        InputError: If the shapes differ, if a number is not finite, or if a scale is not positive.
     """
 
     shift: np.ndarray

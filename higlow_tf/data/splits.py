@@ -1,4 +1,4 @@
-"""Splits by simulation: maps of one simulation share its box, seed and parameters and never part."""
+"""Splits by simulation. Maps of one simulation share its box, seed and parameters, and are never separated."""
 
 import math
 
@@ -21,9 +21,9 @@ def check_splittable(num_simulations):
 def split_simulations(theta, fractions=(0.7, 0.1, 0.2), seed=0):
     """Splits simulations at random, stratified in their first two parameters.
 
-    The simulations are ordered by repeated halving of the (first, second) parameter plane at its
-    medians, at random inside each smallest cell; each subset then takes every n-th of that order.
-    All subsets so cover the prior evenly, and the sizes are exact.
+    The simulations are ordered by repeated halving of the (first, second) parameter plane at its medians. Inside each
+    smallest cell the order is random. Then each subset takes every n-th simulation of this order. All subsets therefore cover
+    the prior evenly, and their sizes are exact.
 
     Args:
         theta: Parameters, one row a simulation, `[S, P]`.
@@ -31,7 +31,7 @@ def split_simulations(theta, fractions=(0.7, 0.1, 0.2), seed=0):
         seed: Seed of the split.
 
     Returns:
-        List of sorted index arrays into the rows of `theta`, disjoint, together all of them.
+        List of sorted index arrays into the rows of `theta`. They are disjoint, and together they are all rows.
 
     Raises:
         InputError: If the fractions do not sum to one, or a subset with a positive share would be empty.

@@ -18,7 +18,7 @@ def write_parameters(path, theta, names):
 
 
 def write_maps_header(file, num_maps, map_size):
-    """Writes what precedes the maps in a .npy file; plain writes follow, as a full disk under a memory map kills."""
+    """Writes the head of a .npy file. Plain writes follow, because a full disk under a memory map would kill the process."""
     header = {"descr": "<f4", "fortran_order": False, "shape": (num_maps, map_size, map_size)}
     np.lib.format.write_array_header_1_0(file, header)
 

@@ -10,12 +10,12 @@ from higlow_tf.errors import InputError
 
 __all__ = ["OTHER_NAMES", "ParameterTable", "names_without_header", "read_parameter_table"]
 
-# What the columns are where no header says so: the CAMELS tables, and the two of the papers.
+# The columns if no header names them: those of the CAMELS tables, and the two of the papers.
 _COLUMNS_WITHOUT_HEADER = {
     len(CAMELS_PARAMETERS): tuple(CAMELS_PARAMETERS),
     2: ("Omega_m", "sigma_8"),
 }
-# Names that CAMELS gives to parameters of the registry in its tables of more than six.
+# Names that CAMELS gives to parameters of the registry in its tables of more than six parameters.
 OTHER_NAMES = {
     "Omega0": "Omega_m",
     "sigma8": "sigma_8",
@@ -36,7 +36,7 @@ class ParameterTable:
         path: The file that was read.
         names: Names of the columns.
         values: float64 `[R, K]`.
-        labels: The name of each simulation ("LH_0"), where the file has them.
+        labels: The name of each simulation ("LH_0"), if the file has these names.
     """
 
     path: str
@@ -59,7 +59,7 @@ class ParameterTable:
 
     @property
     def parameter_names(self):
-        """The columns that can be conditioned on: all but the seed."""
+        """The columns that can be a condition: all except the seed."""
         return tuple(name for name in self.names if name not in _NO_PARAMETERS)
 
     def __len__(self):
@@ -86,8 +86,8 @@ def read_parameter_table(path):
         `ParameterTable`.
 
     Raises:
-        InputError: If the file is missing, empty or no text; a row has another length or something that is no finite
-            number; the header does not fit the columns; or there is none and the columns are neither six nor two.
+        InputError: If the file is missing, empty or no text; if a row has another length or something that is no finite
+            number; if the header does not fit the columns; or if there is no header, and not six or two columns.
 
     References:
         [1] CAMELS Multifield Dataset, https://camels-multifield-dataset.readthedocs.io (MIT licence).
@@ -142,7 +142,7 @@ def _parse_row(words, number, path, expected):
 
 
 def _column_names(headers, num_columns, path):
-    """The header, if a line before the numbers is one: of the right length, or one that names known parameters."""
+    """The header, if a line before the numbers is one: it has the right length, or it names known parameters."""
     headers = [[OTHER_NAMES.get(word, word) for word in words] for words in headers]
     named = [words for words in headers if CAMELS_PARAMETERS.keys() & set(words)]
     fitting = [words for words in headers if len(words) == num_columns]
@@ -154,10 +154,10 @@ def _column_names(headers, num_columns, path):
 
 
 def names_without_header(names, path):
-    """Fills in the empty ones among the names of columns.
+    """Fills in the empty names among the names of columns.
 
     Raises:
-        InputError: If there are some, and neither six nor two.
+        InputError: If there are empty names, and not six or two columns.
     """
     num_nameless = list(names).count("")
     if not num_nameless:

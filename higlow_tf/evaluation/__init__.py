@@ -1,4 +1,4 @@
-"""What a model is worth: measured on maps that it was not trained on, with an error and a verdict."""
+"""How good a model is: numbers from maps that it was not trained on, with their errors and a verdict."""
 
 from higlow_tf.evaluation.calibrate import CalibrationOptions, PosteriorFit, calibrate, judge_calibration
 from higlow_tf.evaluation.comparison import density_differences

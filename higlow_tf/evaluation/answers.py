@@ -16,7 +16,7 @@ _CHUNK = 256
 
 
 class ModelAnswers:
-    """Asks a model, or finds what it has answered to the same question before.
+    """Asks a model, or finds its earlier answer to the same question.
 
     Args:
         model: A model with the verbs of `ConditionalGlow`.
@@ -55,7 +55,7 @@ class ModelAnswers:
         return infer(self._model, hi_maps, progress=self._progress, cache_dir=self._cache_dir, warn_of_maps=False)
 
     def _in_chunks(self, compute, num_rows, stage):
-        """Joins what `compute(rows)` gives for a few hundred rows at a time, so that memory stays small."""
+        """Joins what `compute(rows)` gives for a few hundred rows at a time. This keeps memory small."""
         results = []
         for start in range(0, num_rows, _CHUNK):
             rows = slice(start, min(start + _CHUNK, num_rows))
@@ -68,7 +68,7 @@ class ModelAnswers:
 
 @contextlib.contextmanager
 def _without_warnings():
-    """The model warns of every chunk outside the prior; the caller knows where its parameters are from."""
+    """Silences the model's warnings of parameters outside the prior: the caller knows where its parameters come from."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InputWarning)
         yield

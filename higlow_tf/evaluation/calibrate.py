@@ -28,7 +28,7 @@ class CalibrationOptions:
 
     Attributes:
         maps_per_simulation: Most maps of each simulation to look at; None for all.
-        points_per_axis: Points of the grid over the prior, an axis; splines go between them.
+        points_per_axis: Points of the grid over the prior along each axis; splines interpolate between them.
         num_symmetries: Shifted, rotated and reflected copies of a map over which its log-likelihood is averaged.
         seed: Seed of the bootstrap.
     """
@@ -58,7 +58,7 @@ class PosteriorFit:
 
 
 def calibrate(model, validation, test=None, options=None, *, progress=None, cache_dir=None):
-    """Fits the repair of the posteriors, and judges raw and repaired ones. Nothing is written, the model stays as it is.
+    """Fits the repair of the posteriors, and judges raw and repaired ones. Nothing is written. The model stays as it is.
 
     Args:
         model: `ConditionalGlow` or `HIFlow`, of one to three parameters.
@@ -66,10 +66,10 @@ def calibrate(model, validation, test=None, options=None, *, progress=None, cach
         test: `HIMapDataset` of test simulations, or None to fit only.
         options: `CalibrationOptions`; None for the defaults.
         progress: Called as `progress(stage, done, total)`, or None.
-        cache_dir: Folder that keeps the likelihoods of each map, so that a call that was interrupted goes on; or None.
+        cache_dir: Folder that keeps the likelihoods of each map, or None. With it, an interrupted call can be continued.
 
     Returns:
-        The pair (`PosteriorFit`, `Judgement`); None in place of the second without test maps.
+        The pair (`PosteriorFit`, `Judgement`). Without test maps the second is None.
 
     Raises:
         InputError: If the model has too many parameters, or there are fewer than four validation simulations.
@@ -88,9 +88,9 @@ def judge_calibration(model, test, calibration=None, options=None, *, progress=N
     """Judges raw and calibrated posteriors on maps that the model was not trained on.
 
     Args:
-        model, options, progress, cache_dir: As of `calibrate`.
+        model, options, progress, cache_dir: As in `calibrate`.
         test: `HIMapDataset` of test maps.
-        calibration: `Calibration`; None for that which is stored with the model.
+        calibration: `Calibration`; None for the one that is stored with the model.
 
     Returns:
         `Judgement`.
@@ -141,7 +141,7 @@ def _fit(model, validation, theta_grid, of_copies, seed):
         label=f"{validation.num_simulations} validation simulations, {validation.num_maps} maps",
         seed=seed,
     )
-    # A typical map is known at its own posterior mean, since nobody knows the truth of a new one.
+    # The features are taken at the posterior mean of each map, because nobody knows the truth of a new map.
     grid = PriorGrid(log_likelihood, theta_grid, model.parameters)
     theta = np.exp(log_mass(grid, calibration_fit.calibration)) @ grid.points
     features, names = typicality_features(model, np.asarray(validation.maps), theta)

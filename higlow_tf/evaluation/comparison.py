@@ -17,8 +17,8 @@ def density_differences(evaluation, others):
         others: `Evaluation`s of the others on the same maps, by name.
 
     Returns:
-        Dict of the pairs (name of the metric, `Metric`) by the names of the others. The first metric has the shortest
-        name; those that follow end with the name of their model.
+        Dict of the pairs (name of the metric, `Metric`) by the names of the others. The name of the first metric is the
+        shortest. The names of the others end with the name of their model.
     """
     names = [_NAME if number == 0 else f"{_NAME}_{other}" for number, other in enumerate(others)]
     return {

@@ -23,7 +23,7 @@ def evaluate_model(model, test, options=None, *, label=None, training=None, cach
         test: `HIMapDataset` that the model was not trained on.
         options: `EvaluationOptions`; None for the defaults.
         label: Which maps these are, in words; None to find out from the model's record of its training maps.
-        training: Maps that the model learned from, `[T, H, W]`, or in words why they are not at hand; None where they are not.
+        training: Maps that the model learned from, `[T, H, W]`; or, in words, why they are missing; or None.
         cache_dir: Folder that keeps all that the model computes; None to keep nothing.
         progress: Called as `progress(stage, done, total)`, or None.
 
@@ -74,7 +74,7 @@ def evaluate_model(model, test, options=None, *, label=None, training=None, cach
 
 
 def _statistics(compared, generated, is_usable, training, options, progress):
-    """Generated maps that can be used against the test maps at whose parameters all were drawn."""
+    """The generated maps that can be used, against the test maps. All were drawn at the parameters of test maps."""
     if not is_usable.any():
         return MapStatistics(not_measured={"all statistics": "no generated map is finite and positive"})
     try:
@@ -96,7 +96,7 @@ def _statistics(compared, generated, is_usable, training, options, progress):
 def _at_cosmologies(answers, test, chosen, options, not_measured):
     """P(k) at a few test simulations, and the number of generated maps that cannot be used.
 
-    A simulation with fewer than two usable maps on a side is left out, which `not_measured` is told.
+    A simulation with fewer than two usable maps on a side is left out, and the reason goes to `not_measured`.
     """
     if not len(chosen):
         return (), 0
@@ -116,7 +116,7 @@ def _at_cosmologies(answers, test, chosen, options, not_measured):
                 "generated ones"
             )
             continue
-        # Every map stands for itself here: indices of their own on the two sides, since the maps are no pairs.
+        # Every map stands for itself here. The two sides have different indices, because the maps are no pairs.
         of_real, of_generated = np.split(np.arange(len(real) + len(maps)), [len(real)])
         samples = MapSamples.from_arrays(real, of_real, maps, of_generated, test.box_size_mpc_h)
         power = compare_power(samples, seed=options.seed)

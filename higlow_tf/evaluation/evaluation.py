@@ -1,4 +1,4 @@
-"""What was measured of one model on test maps, as fields; its numbers and its verdict follow from them."""
+"""What was measured for one model on test maps, as fields. Its metrics and its verdict follow from these."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,7 +22,8 @@ class EvaluationOptions:
     """How much is measured.
 
     Attributes:
-        num_samples: Most maps to generate at the parameters of evenly spread test maps; None for one a test map.
+        num_samples: Largest number of maps to generate, at the parameters of evenly spread test maps; None for one map for
+            each test map.
         num_cosmologies: Test simulations at whose parameters many maps are generated.
         maps_per_cosmology: How many.
         num_posteriors: Most test maps whose posteriors are computed; 0 for none.
@@ -71,7 +72,7 @@ class Evaluation:
         statistics: Generated against test maps; empty for several channels.
         at_cosmologies: The same at single test simulations.
         num_unusable_at_cosmologies: Maps generated for these that are not finite and positive everywhere.
-        symmetry: How far the density changes under shifts and reflections; None if a density is not finite.
+        symmetry: How much the density changes under shifts and reflections; None if a density is not finite.
         posteriors: Posteriors of some test maps; None if there are none.
         provenance: Where the numbers come from, name -> value.
         not_measured: Reasons, by the name of what was not measured.

@@ -1,4 +1,4 @@
-"""Which maps may judge several models at once, and which maps one of them has learned from."""
+"""Which maps may be used to judge several models at once, and which maps a model has learned from."""
 
 from higlow_tf.errors import InputError
 from higlow_tf.runs import load_data_like, maps_for_testing, subset_of
@@ -8,19 +8,19 @@ __all__ = ["judged_maps", "training_maps_of"]
 
 
 def judged_maps(models, maps, params=None, *, allow_training_maps=False):
-    """Reads maps the way those of the first model were read, and finds those on which every model may be judged.
+    """Reads maps as those of the first model were read, and finds those on which every model may be judged.
 
     Args:
-        models: Models by name, the one that is judged first.
+        models: Models by name; the first one is the model that is judged.
         maps: Path of the maps, or several for the channels.
         params: Path of the table; None for an HDF5 file that holds parameters.
-        allow_training_maps: Whether to go on when maps were trained on; the label then says so.
+        allow_training_maps: Whether to continue if maps were trained on. The label then says so.
 
     Returns:
-        All data, those on which every model may be judged (two `HIMapDataset`s), and in words which these are.
+        All data and the data on which every model may be judged (two `HIMapDataset`s), and in words which these are.
 
     Raises:
-        InputError: If the maps do not fit a model, models do not fit each other, or maps were trained on.
+        InputError: If the maps do not fit a model, if models do not fit each other, or if maps were trained on.
     """
     (_, first), *others = models.items()
     data = load_data_like(first.split, maps, params, parameters=first.parameters)
@@ -28,7 +28,7 @@ def judged_maps(models, maps, params=None, *, allow_training_maps=False):
     test, label = maps_for_testing(first.split, data, allow_training_maps=allow_training_maps)
     for name, other in others:
         _check_alike(first, other, name)
-        # As read, since the record of the other run knows maps without the floor of this one.
+        # As read: the record of the other run knows the maps without the floor of this one.
         same = data.select_simulations(test.simulation_indices)
         _, other_label = maps_for_testing(other.split, same, allow_training_maps=allow_training_maps)
         if ON_TRAINING_MAPS in other_label:
@@ -37,7 +37,7 @@ def judged_maps(models, maps, params=None, *, allow_training_maps=False):
 
 
 def training_maps_of(model, data):
-    """The maps `[T, H, W]` that a model learned from, if the data are those of its run; otherwise in words why not."""
+    """The maps `[T, H, W]` that a model learned from, if the data are those of its run; otherwise the reason, in words."""
     if model.split is None:
         return "the model carries no record of its training maps"
     if data.content_hash() != model.split["content_hash"]:

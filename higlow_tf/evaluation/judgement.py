@@ -1,4 +1,4 @@
-"""How far posteriors can be trusted: raw and repaired ones of test maps, measured against the truth."""
+"""How far posteriors can be trusted: raw and repaired posteriors of test maps, compared with the truth."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ class PosteriorSet:
     """Posteriors of one kind, their moments, and what was measured of them.
 
     Attributes:
-        name: Its prefix among the metrics: "", "raw_", "joint_" or "joint_raw_".
+        name: The prefix of its metrics: "", "raw_", "joint_" or "joint_raw_".
         title: What it is, in words.
         mean, sd: `[N, P]`.
         truth: `[N, P]`.
@@ -84,7 +84,7 @@ class Judgement:
         """Label, value and note of what matters most.
 
         Args:
-            fit: `CalibrationFit`, for the errors of the repair; None where it was not fitted here.
+            fit: `CalibrationFit`, for the errors of the repair; None if it was not fitted here.
         """
         rows = [_verdict_row("Posteriors", self.sets[""])]
         if "joint_" in self.sets:
@@ -99,13 +99,13 @@ def judge_posteriors(theta_grid, of_copies, test, calibration, *, seed=0):
     Args:
         theta_grid: Regular grid over the prior, `[G, P]`.
         of_copies: Raw log-likelihood of the symmetric copies of each map, the map itself first, `[N, T, G]`. The calibrated
-            posterior takes their mean, the raw one the map as it is.
+            posterior takes their mean. The raw posterior takes the map as it is.
         test: `HIMapDataset` of the N maps.
         calibration: `Calibration`.
         seed: Seed of the bootstrap.
 
     Returns:
-        `Judgement`. Together, the raw posterior takes the maps of a simulation as independent.
+        `Judgement`. The raw posterior of all maps of a simulation takes them as independent.
     """
     log_likelihood, raw = of_copies.mean(axis=1), of_copies[:, 0]
     grid, raw_grid = (PriorGrid(values, theta_grid, test.parameters) for values in (log_likelihood, raw))

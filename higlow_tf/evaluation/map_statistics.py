@@ -22,7 +22,7 @@ _NUM_THREADS = 2
 
 @dataclass(frozen=True)
 class MapStatistics:
-    """Generated maps against test maps; what could not be measured is None or empty, with the reason.
+    """Generated maps against test maps. What could not be measured is None or empty, and the reason is given.
 
     Attributes:
         powers: P(k) of each of `MAP_FIELDS`.
@@ -31,7 +31,7 @@ class MapStatistics:
         summaries: Other statistics, by the names of `compare_statistics`.
         response: Derivatives of ln P(k) by the parameters.
         power_r2: R2 of the mean power at single cosmologies.
-        classifier: Whether a classifier tells the two sides apart.
+        classifier: Whether a classifier can tell generated from test maps.
         nearest: Distances to the training maps.
         not_measured: Reasons, by the name of the statistic.
     """
@@ -48,17 +48,17 @@ class MapStatistics:
 
 
 def measure_maps(samples, training, *, parameter_names, seed, progress=None):
-    """Measures all statistics of two samples of maps. Those that take long run beside each other.
+    """Measures all statistics of two samples of maps. Those that take long run at the same time.
 
     Args:
         samples: `MapSamples` of the test maps and of maps generated at their parameters, both with theta.
-        training: Maps that the model learned from, `[T, H, W]`, or in words why they are not at hand.
+        training: Maps that the model learned from, `[T, H, W]`; or, in words, why they are missing.
         parameter_names: Names of the parameters in theta.
         seed: Seed of resamples.
         progress: Called as `progress("statistics", done, total)`.
 
     Returns:
-        `MapStatistics`. A statistic that these maps are too few for is not measured.
+        `MapStatistics`. If there are too few maps for a statistic, it is not measured.
     """
     tasks, reasons, results = {}, {}, {}
     if isinstance(training, str):
@@ -84,7 +84,7 @@ def measure_maps(samples, training, *, parameter_names, seed, progress=None):
 
 
 def _tasks(samples, parameter_names, seed):
-    """A function without arguments for each statistic; first those that take longest."""
+    """A function without arguments for each statistic. Those that take longest come first."""
     return {
         "summaries": lambda: compare_statistics(samples, seed=seed),
         "classifier": lambda: classifier_test(samples, seed=seed),

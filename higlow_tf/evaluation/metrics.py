@@ -1,4 +1,4 @@
-"""The numbers of an evaluation, as they go to metrics.json."""
+"""The numbers of an evaluation, as they are written to metrics.json."""
 
 import numpy as np
 
@@ -36,7 +36,7 @@ def worst_of_summary(comparison):
 
 
 def power_metric(comparison, statistic, index=None):
-    """The ratio of one bin of P(k) and the bin: "mean" or "sd", by default in the worst bin."""
+    """The ratio "mean" or "sd" in one bin of P(k), and this bin. By default it is the worst bin."""
     ratio, error, floor = (getattr(comparison, f"{statistic}_ratio{end}") for end in ("", "_error", "_floor"))
     index = worst_bin(ratio - 1.0, error, floor) if index is None else index
     return _metric(ratio, error, floor, index, comparison.num_generated_simulations), index
@@ -60,7 +60,7 @@ def _density_metrics(test, log_prob):
     num_bad = int(np.sum(~np.isfinite(log_prob)))
     metrics = {"nonfinite_log_prob": Metric(num_bad, floor=0, n_simulations=test.num_simulations)}
     if num_bad:
-        # A mean over the rest would hide just the maps that the model cannot explain.
+        # A mean over the rest would hide exactly those maps that the model cannot explain.
         return {"nll_nats_per_pixel": Metric(None, n_simulations=test.num_simulations), **metrics}
     metrics = {"nll_nats_per_pixel": density_score(log_prob, test.simulation, num_pixels), **metrics}
     if test.suite == _EXACT_SUITE and test.parameters.names == ("Omega_m", "sigma_8"):
@@ -114,7 +114,7 @@ def _pixel_metrics(pdf):
 
 
 def _structure_metrics(statistics):
-    """Correlation, response, single cosmologies, classifier and distances, as far as they were measured."""
+    """Correlation, response, single cosmologies, classifier and distances, if they were measured."""
     metrics, correlation, power_r2 = {}, statistics.correlation, statistics.power_r2
     if correlation is not None:
         metrics["power_correlation_mean_difference"] = Metric(

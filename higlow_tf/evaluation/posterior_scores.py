@@ -1,4 +1,4 @@
-"""Posteriors of some test maps against the parameters that they were simulated with."""
+"""Posteriors of some test maps, compared with the parameters of their simulations."""
 
 from dataclasses import dataclass
 
@@ -55,7 +55,7 @@ def score_posteriors(answers, chosen, *, seed=0):
         )
     truth, simulation = np.asarray(chosen.theta), np.asarray(chosen.simulation)
     posterior = answers.posterior(np.asarray(chosen.maps))
-    # Sums of probabilities may pass 1 by some rounding errors.
+    # Rounding errors may take sums of probabilities above 1.
     level = np.clip(posterior.hpd_level(truth), 0.0, 1.0)
     scores = parameter_scores(truth, posterior.mean, posterior.sd, simulation, posterior.parameters.names, seed=seed)
     metrics = {f"coverage_{percent}": coverage(level, simulation, percent / 100, seed=seed) for percent in (68, 95)}

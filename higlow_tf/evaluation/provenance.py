@@ -10,7 +10,7 @@ def provenance(model, test):
 
     Args:
         model: The model.
-        test: `HIMapDataset` that it was judged on.
+        test: `HIMapDataset` on which it was judged.
     """
     native = "" if test.native_size == test.map_size else f", regridded from {test.native_size}"
     facts = {

@@ -6,9 +6,9 @@ __all__ = ["EXPLANATION", "OFF", "PASS", "SINGLE", "UNKNOWN", "WORST_OF_MANY", "
 
 PASS, OFF, UNKNOWN = "pass", "off", "cannot tell"
 
-# A number that was chosen before the look may be this many errors off.
+# A number that was chosen before looking at the results may be this many errors off.
 SINGLE = 2.0
-# The worst of many bins is this many errors off by chance alone, now and then.
+# The worst of many bins may be this many errors off: so far it comes by chance now and then.
 WORST_OF_MANY = 3.0
 
 EXPLANATION = (
@@ -18,7 +18,7 @@ EXPLANATION = (
 
 
 def judged(metric, ideal, num_errors=SINGLE):
-    """Whether a metric is off: farther from its ideal value than so many errors, and than its floor."""
+    """Whether a metric is off: its distance from the ideal value is larger than so many errors and larger than its floor."""
     allowed = tolerance(metric.error, metric.floor, num_errors)
     if metric.value is None or allowed is None:
         return UNKNOWN
@@ -26,19 +26,20 @@ def judged(metric, ideal, num_errors=SINGLE):
 
 
 def tolerance(error, floor, num_errors):
-    """The deviation that is no news: so many errors, or the floor where that is larger; None without either.
+    """The largest deviation that means nothing: so many errors, or the floor if that is larger; None without either.
 
-    A floor of real against real is the mean size of a deviation. It holds the scatter of the parameters, which cancels where
-    generated maps sit at the parameters of the real ones. So it is wide already, and is never multiplied.
+    A floor of real against real is the mean size of a deviation. It holds the scatter of the parameters. This scatter cancels
+    if the generated maps are at the parameters of the real maps. Therefore the floor is already wide, and it is never
+    multiplied.
     """
     scales = [factor * scale for factor, scale in ((num_errors, error), (1.0, floor)) if scale is not None]
     return np.max(scales, axis=0) if scales else None
 
 
 def worst_bin(deviation, error, floor):
-    """The bin whose deviation is the largest multiple of its `tolerance`; without errors and floors the largest one."""
+    """The bin whose deviation is the largest multiple of its `tolerance`; without errors and floors, the largest deviation."""
     scale = tolerance(error, floor, WORST_OF_MANY)
     if scale is None:
         return int(np.argmax(np.abs(deviation)))
-    # A bin of no scatter at all counts by its deviation.
+    # A bin without any scatter counts by its deviation.
     return int(np.argmax(np.abs(deviation) / np.where(scale > 0, scale, 1.0)))

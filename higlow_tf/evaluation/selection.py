@@ -19,7 +19,7 @@ class Selection:
         compared: Maps at whose parameters one map each is generated, `[M]`.
         symmetry: Maps whose density is measured after shifts and reflections.
         posteriors: Maps whose parameters are inferred; empty for none.
-        cosmologies: Places, among the simulations, of those at whose parameters many maps are generated.
+        cosmologies: Indices, among the simulations, of those at whose parameters many maps are generated.
     """
 
     compared: np.ndarray

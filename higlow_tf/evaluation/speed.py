@@ -1,4 +1,4 @@
-"""Speed and memory of a preset on this machine: training, density and sampling, each in a process of its own."""
+"""Speed and memory of a preset on this machine: training, density and sampling, each in a separate process."""
 
 import concurrent.futures
 import json
@@ -24,14 +24,14 @@ _PEER_ROUNDS = 3
 
 
 def measure_speed(preset="compact", batch_size=64, threads=1, *, initializer=None, progress=None):
-    """Measures training, density and sampling: medians of five calls, each task in a process of its own.
+    """Measures training, density and sampling: medians of five calls, each task in a separate process.
 
     Args:
         preset: Name of a preset.
         batch_size: Maps a call.
         threads: CPU cores and threads.
-        initializer: Function of a module, called first in each process, before TensorFlow is imported there: one that
-            quiets its libraries, for example. Or None.
+        initializer: Function of a module, or None. It is called first in each process, before TensorFlow is imported there.
+            It may silence libraries, for example.
         progress: Called as `progress("tasks", done, total)`, or None.
 
     Returns:
@@ -55,7 +55,7 @@ def measure_speed(preset="compact", batch_size=64, threads=1, *, initializer=Non
 
 
 def measure_task(preset, task, batch_size, threads):
-    """Measures one task in this process, whose memory it reports: call in a new process; see `measure_speed`."""
+    """Measures one task in this process. It reports the memory of the process: call it in a new one; see `measure_speed`."""
     import resource
 
     import tensorflow as tf
@@ -86,7 +86,7 @@ def compare_with_peer(script, preset="compact", batch_size=64, threads=1):
     Args:
         script: Python file that takes --preset, --batch, --threads, --rounds and --json, and writes ratios by task:
             `speed[task]["ratio_cpu"]["median"]` and `memory[task]["ratio_peak"]`.
-        preset, batch_size, threads: As of `measure_speed`.
+        preset, batch_size, threads: As in `measure_speed`.
 
     Raises:
         InputError: If there is no such file.

@@ -11,7 +11,7 @@ def spread_rows(num_rows, num_wanted):
 
 
 def spread_over_simulations(simulation, num_wanted):
-    """Indices of at most so many rows, as evenly over simulations as can be, and of different places in them."""
+    """Indices of at most so many rows: spread over simulations as evenly as possible, and at different places in them."""
     indices, position = np.unique(simulation, return_inverse=True)
     if num_wanted < len(indices):
         kept = spread_rows(len(indices), num_wanted)
@@ -35,7 +35,7 @@ def spread_maps(dataset, maps_per_simulation):
 
 
 def spread_points(points, num_wanted):
-    """Indices of points `[S, P]` far from each other: first the most central one, then always the farthest from all chosen."""
+    """Indices of points `[S, P]` far from each other: first the most central one, then always the one farthest from these."""
     distance = np.linalg.norm(points, axis=1)
     chosen = [int(np.argmin(distance))]
     distance = np.linalg.norm(points - points[chosen[0]], axis=1)

@@ -1,4 +1,4 @@
-"""What matters most of an evaluation: what is good, what is not, and by how much."""
+"""The most important results of an evaluation: what is good, what is not, and by how much."""
 
 from dataclasses import dataclass, replace
 
@@ -23,7 +23,7 @@ class VerdictRow:
         note: How to read it.
         word: "pass", "off" or "cannot tell"; "" for a number that is not judged.
         floor: What a perfect model would show, or "".
-        group: Under which heading it stands.
+        group: The heading under which it stands.
     """
 
     label: str
@@ -54,7 +54,7 @@ class Verdict:
 
     @property
     def sentence(self):
-        """How many checks pass, and in which groups some do not."""
+        """How many checks pass, and which groups have checks that do not pass."""
         words = [row.word for row in self.rows]
         num_checks = words.count(PASS) + words.count(OFF)
         text = f"{words.count(PASS)} of {num_checks} checks pass"
@@ -84,7 +84,7 @@ def number_text(metric, digits):
 
 
 def verdict_rows(evaluation):
-    """`VerdictRow`s of the numbers of an `Evaluation` that matter most."""
+    """`VerdictRow`s of the most important numbers of an `Evaluation`."""
     metrics, statistics = evaluation.metrics, evaluation.statistics
     groups = {
         DENSITY: [
@@ -152,7 +152,7 @@ def _power_structure_rows(statistics, metrics):
     rows = []
     if statistics.correlation is not None:
         metric = metrics["power_correlation_mean_difference"]
-        note = "generated less simulated correlation of P(k) between two bins, mean over all pairs"
+        note = "generated minus simulated correlation of P(k) between two bins, mean over all pairs"
         rows.append(_row("Correlation of P(k)", metric, 3, note, 0.0))
     if statistics.power_r2 is not None:
         metric = metrics["power_r2_median"]
@@ -163,7 +163,7 @@ def _power_structure_rows(statistics, metrics):
         rows.append(replace(_row("P(k) at one cosmology", metric, 3, note), word=_r2_word(metric)))
     for name in () if statistics.response is None else statistics.response.parameter_names:
         metric = metrics[f"power_response_{name}_worst_deviation"]
-        note = f"generated less simulated d ln P / d {name}, worst bin"
+        note = f"generated minus simulated d ln P / d {name}, worst bin"
         rows.append(_row(f"Response of P(k) to {name}", metric, 2, note, 0.0, WORST_OF_MANY))
     return rows
 

@@ -22,7 +22,7 @@ def write_calibration(judgement, out, *, model, label, name="model", fit=None, f
     Files:
         report.html: the page; its pictures also as PNG and PDF.
         posteriors.npz: mean, sd and truth of all posteriors.
-        metrics.json: all numbers. It comes last: where it is, everything is.
+        metrics.json: all numbers. It is written last: if it is there, everything is there.
 
     Args:
         judgement: `Judgement`.
@@ -30,7 +30,7 @@ def write_calibration(judgement, out, *, model, label, name="model", fit=None, f
         model: The model, for its provenance.
         label: Which maps were judged, in words.
         name: What the model is called on the page.
-        fit: `PosteriorFit`, or None where the repair was fitted before.
+        fit: `PosteriorFit`, or None if the repair was fitted before.
         facts: What stands first under provenance, name -> value.
         overwrite: Whether existing files may be replaced.
 

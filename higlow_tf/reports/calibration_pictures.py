@@ -27,8 +27,8 @@ def coverage_picture(judgement):
         plot_tarp(axes[1, column], {kind: of_kind.tarp for kind, of_kind in scores.items()})
         axes[0, column].set_title(title)
     caption = (
-        "Share of truths inside the highest-density regions of each mass (above) and inside regions round random points "
-        "(TARP, below). On the diagonal posteriors are calibrated, below it they are too narrow. "
+        "Share of truths inside the highest-density regions of each mass (above) and inside regions around random points "
+        "(TARP, below). Posteriors are calibrated on the diagonal, and too narrow below it. "
         "Bands: one bootstrap error over simulations above, 95 % of calibrated posteriors below."
     )
     alt = "Coverage of raw and calibrated posteriors against the mass of their regions."

@@ -60,7 +60,7 @@ def write_evaluation(
 
 
 def metrics_files(others):
-    """Names of the files of `write_evaluation` that hold the metrics, that of the model first."""
+    """Names of the files of `write_evaluation` that hold the metrics. The file of the model comes first."""
     return [METRICS, *(f"metrics_{name}.json" for name in others)]
 
 
@@ -112,7 +112,7 @@ def _named(metrics, evaluation):
 
 
 def _with_differences(verdict, differences):
-    """The verdict with a row for the density beside that of each other model, next to its own density."""
+    """The verdict with one more row for each other model, after the row of the density: the difference of the densities."""
     rows = list(verdict.rows)
     for number, (other, (_, metric)) in enumerate(differences.items()):
         note = f"nats per pixel, same maps, paired over simulations; negative: better than {other}"
@@ -122,7 +122,7 @@ def _with_differences(verdict, differences):
 
 
 def _table_of_runs(evaluations):
-    """Headers and rows: what every run shows, in the words of the verdict."""
+    """Headers and rows: the numbers of every run, in the words of the verdict."""
     by_run = [{row.label: row for row in evaluation.verdict().rows} for evaluation in evaluations.values()]
     labels = list(dict.fromkeys(label for rows in by_run for label in rows))
 

@@ -34,7 +34,7 @@ _TWO_PANELS = {"size_in": (6.4, 5.4), "height_ratios": (2, 1), "share_x": True}
 
 @dataclass(frozen=True)
 class EvaluationPictures:
-    """The pictures of an evaluation by their place on a page, as far as they could be measured.
+    """The pictures of an evaluation by their place on a page, if they could be measured.
 
     Attributes:
         maps: Simulated and generated maps.
@@ -103,14 +103,14 @@ def power_picture(comparison):
     field = MAP_FIELDS[comparison.field].title
     caption = (
         f"P(k) of {field}: mean and scatter over maps, and below the ratio generated / simulated. "
-        "Bars are bootstrap errors over simulations; grey is what simulations differ by among themselves."
+        "Bars are bootstrap errors over simulations; grey is how much simulations differ among themselves."
     )
     alt = f"Power spectra of simulated and generated maps ({field}) and their ratio against k."
     return Picture(f"power_{comparison.field}", f"Power spectrum, {field}", figure, caption, alt)
 
 
 def power_at_cosmologies_picture(evaluation):
-    """Two cosmologies side by side; for each the spectra and below them the ratio."""
+    """Two cosmologies side by side: for each one the spectra, and the ratio below them."""
     cosmologies = evaluation.at_cosmologies
     num_rows, num_columns = (len(cosmologies) + 1) // 2, min(len(cosmologies), 2)
     figure, axes = STYLE.new_figure(
@@ -185,7 +185,7 @@ def _summary(comparison):
     plot_summary_comparison(axes, comparison)
     caption = (
         "Mean and scatter over maps, and below the deviation of the generated maps with bootstrap errors over simulations; "
-        "grey is what simulations differ by among themselves."
+        "grey is how much simulations differ among themselves."
     )
     alt = f"{comparison.label} of simulated and generated maps and their deviation."
     return Picture(comparison.name, comparison.label, figure, caption, alt)

@@ -48,12 +48,12 @@ class Page:
         self._sections: list[str] = []
 
     def alert(self, text: str) -> "Page":
-        """Sets a sentence above everything else, for what must not be overlooked."""
+        """Sets a sentence above everything else. It is for what nobody may overlook."""
         self._alert = f'<p class="alert" role="alert">{_text(text)}</p>'
         return self
 
     def section(self, title: str, text: str = "") -> "Page":
-        """Adds a heading, which the list of contents names, and paragraphs; a blank line in the text parts paragraphs."""
+        """Adds a heading and paragraphs. The list of contents has the heading. A blank line in the text separates paragraphs."""
         self._sections.append(title)
         self._parts.append(f'<h2 id="s{len(self._sections)}">{_text(title)}</h2>\n{_paragraphs(text)}')
         return self
@@ -68,7 +68,7 @@ class Page:
 
         Args:
             rows: `VerdictRow`s; those without a group stand in a table that is open.
-            text: Paragraphs above the tables, parted by blank lines.
+            text: Paragraphs above the tables, separated by blank lines.
         """
         self._parts.append(_paragraphs(text))
         for group in dict.fromkeys(row.group for row in rows):
@@ -79,13 +79,13 @@ class Page:
     def figure(
         self, figure: Figure, caption: str, alt: str, *, png_file: str | os.PathLike[str] | None = None
     ) -> "Page":
-        """Adds a figure as a picture, and empties the figure, which is not needed any more.
+        """Adds a figure as a picture. It then empties the figure, which is not needed any more.
 
         Args:
             figure: A matplotlib figure.
             caption: Text below the picture.
             alt: What the picture shows, for those who do not see it.
-            png_file: Where the same picture goes as a file; None for no file.
+            png_file: File for the same picture; None for no file.
 
         Raises:
             InputError: If there is no alternative text.
@@ -109,10 +109,10 @@ class Page:
         return self
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[object]]) -> "Page":
-        """Adds a table; what is not text is written as `str` does.
+        """Adds a table. Values that are not text are written with `str`.
 
         Raises:
-            InputError: If a row has another number of cells than there are headers.
+            InputError: If the number of cells of a row is not the number of headers.
         """
         for row in rows:
             if len(row) != len(headers):
@@ -187,7 +187,7 @@ def _folded(group: str, table: str, rows: Sequence[VerdictRow]) -> str:
 
 
 def _word(row: VerdictRow, name: str) -> str:
-    """The text of a cell; words that a reader looks for carry their meaning as a class, too."""
+    """The text of a cell. Words that a reader looks for have their meaning as a class, too."""
     text = _text(getattr(row, name))
     return f'<strong class="{text.split()[0]}">{text}</strong>' if name == "word" and text else text
 

@@ -38,14 +38,14 @@ _NOTES = {
     "pull2": "1 if calibrated",
     "power_r2_linear_median": "the paper: at cosmologies that were trained on; here: at test cosmologies",
     "power_r2_linear_minimum": "the same difference",
-    "power_r2_log10_median": "all scales count alike; P(k) itself is ruled by the largest",
+    "power_r2_log10_median": "all scales count alike; the largest ones dominate P(k) itself",
     "power_r2_log10_minimum": "",
     "unusable_samples": "the paper's program drops them",
 }
 _DIFFERENCES = (
     "Split: by simulation. All 15 maps of a simulation are on one side. The paper splits maps, so that for nearly every "
     "test map the network has seen other maps of the same box, with the same parameters.",
-    "Test: only simulations that took part in neither training nor any choice. The repair of the posteriors is fitted on "
+    "Test: only simulations that had no part in training or in any choice. The repair of the posteriors is fitted on "
     "validation simulations.",
     "Spectra are shown as they are. The published program rescales them to the first bin of a rival.",
     "Every generated map counts. The published program leaves out those that are not finite, without a word.",
@@ -76,7 +76,7 @@ def reproduction_metrics(evaluation, of_posteriors):
         of_posteriors: Metrics that `higlow calibrate` has written.
 
     Returns:
-        Dict of `Metric`s under the names of the table's rows; without those that could not be measured.
+        Dict of `Metric`s under the names of the table's rows. Numbers that could not be measured are missing.
     """
     metrics = {name: of_posteriors[name] for name in ("rmse_Omega_m", "rmse_sigma_8", "coverage_68", "pull2")}
     power_r2 = evaluation.statistics.power_r2
@@ -99,7 +99,7 @@ def write_paper(evaluation, out, *, history=None, facts=None):
 
     Args:
         evaluation: `Evaluation`.
-        out: The folder, with calibration/, which `write_calibration` wrote.
+        out: The folder. It has calibration/, which `write_calibration` wrote.
         history: Columns of the run's history.csv, or None.
         facts: What stands first under provenance, name -> value.
 

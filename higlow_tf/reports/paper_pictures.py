@@ -1,4 +1,4 @@
-"""The figures of the HIGlow paper: those of an evaluation, in the paper's order and with what the paper says of them."""
+"""The figures of the HIGlow paper: those of an evaluation, in the paper's order and with the paper's numbers."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ _PAPER_RMSE = (
 
 
 def paper_pictures(evaluation, calibrated):
-    """Fig. 2A, 2B, 2C, 3A and 3B, as far as they could be measured.
+    """Fig. 2A, 2B, 2C, 3A and 3B, if they could be measured.
 
     Args:
         evaluation: `Evaluation` of maps of one field.

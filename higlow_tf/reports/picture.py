@@ -35,9 +35,9 @@ def add_pictures(page, section, pictures, folder=None):
 
     Args:
         page: `Page`.
-        section: Heading of the section, None to go on in the last one. A picture with the same title needs no heading.
-        pictures: `Picture`s; without any there is no section.
-        folder: Where the files go.
+        section: Heading of the section; None to continue in the last one. A picture with the same title needs no heading.
+        pictures: `Picture`s. Without any there is no section.
+        folder: Folder for the files.
     """
     if pictures and section is not None:
         page.section(section)

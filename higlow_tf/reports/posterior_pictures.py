@@ -81,10 +81,10 @@ def predicted_picture(truth, mean, sd, parameters, *, name="predicted", title=No
 
 
 def check_drawable(model, method, path, overwrite=False):
-    """Refuses, before the long work, a figure that could not be drawn or written; returns its path.
+    """Refuses a figure that could not be drawn or written, before the long work. Returns its path.
 
     Raises:
-        InputError: If the model has another number of parameters than two, the method gives no grid, or the file exists.
+        InputError: If the model does not have two parameters, if the method gives no grid, or if the file exists.
     """
     if len(model.parameters) != 2 or method != "grid":
         raise InputError(

@@ -11,7 +11,7 @@ __all__ = ["loss_pictures", "pictures_of_runs"]
 
 
 def loss_pictures(history):
-    """The course of the training, one `Picture` in a list; empty if no finite loss was recorded."""
+    """The course of the training: one `Picture` in a list. The list is empty if no finite loss was recorded."""
     if not history or not all(np.isfinite(history[name]).any() for name in ("loss", "val_loss")):
         return []
     figure, axes = STYLE.new_figure()

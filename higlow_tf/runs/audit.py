@@ -37,11 +37,11 @@ class Audit:
 
 
 def audit_run(run, maps=None, params=None):
-    """Says what a run or a saved model was trained on, and whether a file, known by its content, may test it.
+    """Says what a run or a saved model was trained on, and whether a file may test it. A file is known by its content.
 
     Args:
         run: Folder of the run or the model.
-        maps: Path of maps that might test it, or several for the channels; None for the facts alone.
+        maps: Path of maps that might test it, or several for the channels; None for only the facts.
         params: Path of their table; None for an HDF5 file that holds parameters.
 
     Returns:
@@ -123,7 +123,7 @@ def _judge(record, maps, params):
     if data.content_hash() == record["content_hash"]:
         number = len(record["simulations"]["test"])
         text = f"Yes, in part: it is the file that was trained on, and its {number} test simulations may test the run."
-        return findings, f"{text} The commands of higlow take those, and only those, by themselves."
+        return findings, f"{text} The commands of higlow use these, and only these, by themselves."
     if num_seen > found["train"] + found["validation"]:
         text = f"No: {num_seen} maps are of simulations that the run has learned from, by suite, set and parameters."
         return findings, f"{text} Other maps of the same simulation are no test."

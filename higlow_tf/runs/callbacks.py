@@ -43,7 +43,7 @@ class Clock:
 
     @property
     def is_over(self):
-        """Whether the time is up, leaving what a last validation takes."""
+        """Whether the time is up. The time of a last validation is kept free."""
         return self.max_seconds is not None and self.elapsed_seconds + self.reserved_seconds >= self.max_seconds
 
 

@@ -1,4 +1,4 @@
-"""What a training run is told, checked before anything is computed."""
+"""The configuration of a training run. It is checked before anything is computed."""
 
 import difflib
 from pathlib import Path
@@ -23,7 +23,7 @@ class DataConfig(_Section):
 
     Several files of maps are the channels. `params` may be missing for an HDF5 file that holds its parameters.
     `parameters` are names of columns, mappings (name, low, high, transform) for columns without a known prior, "all", or the
-    path of an Info_*.txt file of CAMELS. What is None is as the files say, or the default of `higlow_tf.data.load_cmd`.
+    path of an Info_*.txt file of CAMELS. For a value of None the files decide, or the default of `higlow_tf.data.load_cmd`.
     """
 
     maps: Path | list[Path]
@@ -70,9 +70,9 @@ class TrainingConfig(_Section):
 
 
 class RunConfig(_Section):
-    """A run: data, model and recipe; what the recipe leaves open is the preset's, then the default.
+    """A run: data, model and recipe. The preset fills in what the recipe leaves open, then the default does.
 
-    `start_from` is a run of the same data, split and model, whose weights this one starts with: the second stage, which
+    `start_from` is a run of the same data, split and model. This run starts with its weights: it is the second stage, which
     trains for the posterior.
     """
 
@@ -97,7 +97,8 @@ def read_run_config(path):
     """Reads a YAML configuration.
 
     Raises:
-        InputError: If the file is missing, is not YAML, or has a key or a value that does not exist, with the nearest.
+        InputError: If the file is missing, is not YAML, or has a key or a value that does not exist. The error names the
+            nearest one.
     """
     path = Path(path)
     try:

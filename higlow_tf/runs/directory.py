@@ -30,7 +30,7 @@ class RunDirectory:
 
     Files:
         config.yaml, split.json, versions.json, format_version: before training.
-        checkpoints/last.npz: after every epoch, all that a bit-exact continuation needs.
+        checkpoints/last.npz: after every epoch; all that a bit-exact continuation needs.
         model.keras: at every best validation epoch, with averaged weights.
         history.csv: after every epoch.
         calibration.json, typicality.json: by `higlow calibrate`.
@@ -104,7 +104,7 @@ class RunDirectory:
             part.write_text(text.getvalue())
 
     def write_model(self, model):
-        """Writes the best model so far; a calibration of the one before does not hold for it."""
+        """Writes the best model so far. A calibration of the model before is removed, because it does not hold for this one."""
         forget_posterior_records(self.path)
         write_model(model, self.model_path)
 

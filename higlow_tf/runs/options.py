@@ -1,4 +1,4 @@
-"""The configuration of a run from what a user says: a file, options that go before it, or a run that is continued."""
+"""The configuration of a run from what a user says: a file, options that override it, or a run that is continued."""
 
 from pathlib import Path
 
@@ -35,19 +35,19 @@ _SOURCE = "the options"
 
 
 def new_config(config_file=None, *, start_from=None, settings=None, **options):
-    """The configuration of a new run: options go before the file, and the file before the preset's recipe.
+    """The configuration of a new run. Options override the file, and the file overrides the preset's recipe.
 
     Args:
         config_file: A YAML file, or None.
-        start_from: Run of the first stage, whose data, split and model the second stage takes over; without a file.
+        start_from: Run of the first stage. The second stage takes over its data, split and model. Not with a file.
         settings: Any other values, by their path with dots: `{"training.clip_norm": 0.5}`.
-        **options: Those of `OPTIONS`; None for what is not given. Files are taken relative to the working directory.
+        **options: Those of `OPTIONS`; None for an option that is not given. Paths are relative to the working directory.
 
     Returns:
         `RunConfig`.
 
     Raises:
-        InputError: If something is missing, unknown or not of its kind.
+        InputError: If something is missing or unknown, or has the wrong type.
     """
     values = _values(options, settings)
     if start_from is not None:
@@ -61,10 +61,10 @@ def new_config(config_file=None, *, start_from=None, settings=None, **options):
 
 
 def resumed_config(out, *, settings=None, **options):
-    """The configuration of a run that is continued, with what may change: epochs, max_minutes, maps and params.
+    """The configuration of a run that is continued. Only epochs, max_minutes, maps and params may change.
 
     Raises:
-        InputError: If something else is to change, there is no checkpoint, or no time or epoch is left.
+        InputError: If something else shall change, there is no checkpoint, or no time or epoch is left.
     """
     given = [name for name, value in options.items() if value is not None]
     fixed = [name for name in given if name not in _CHANGEABLE] + list(settings or {})
@@ -98,7 +98,7 @@ def parse_settings(settings):
 
 
 def _values(options, settings=None):
-    """Options that are given, by their place in the configuration, and the settings."""
+    """The options that are given and the settings, by their place in the configuration."""
     for name in options:
         if name not in OPTIONS:
             raise InputError(
@@ -115,7 +115,7 @@ def _values(options, settings=None):
 
 
 def _absolute(files):
-    """Files are named relative to the folder of the call, and the run must find them from any folder."""
+    """Files are named relative to the folder of the call. The run must find them from any folder."""
     if isinstance(files, (list, tuple)):
         paths = [str(Path(file).resolve()) for file in files]
         return paths[0] if len(paths) == 1 else paths
@@ -143,7 +143,7 @@ def _check_complete(values):
 
 
 def _content_of(config_file):
-    """The file as it is written: what a preset fills in must be that of the preset which the options may have chosen."""
+    """The file as it is written. The options may have chosen another preset, and then that one fills in what is left open."""
     read_run_config(config_file)  # names the file in its errors
     content = yaml.safe_load(Path(config_file).read_text(encoding="utf-8"))
     for name in ("maps", "params"):
@@ -154,7 +154,7 @@ def _content_of(config_file):
 
 
 def _of_first_stage(start_from, config_file):
-    """What a second stage takes over from the run that it starts from: data, split and model."""
+    """What a second stage takes from the run that it starts with: data, split and model."""
     if config_file is not None:
         raise InputError("Expected --from RUN, whose configuration is used, or CONFIG.yaml. Received: both.")
     first, _ = RunDirectory(start_from).open()

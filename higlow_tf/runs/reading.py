@@ -16,22 +16,22 @@ _REDSHIFT_TOLERANCE = 0.0101
 
 
 def load_data_like(record, maps, params=None, *, parameters=None):
-    """Reads maps and parameters the way the maps of a run were read: same parameters, box, slabs and map size.
+    """Reads maps and parameters as the maps of a run were read: same parameters, box, slabs and map size.
 
     Args:
         record: Content of split.json, or None for a model without one.
         maps: Path of the maps, or several for the channels.
         params: Path of the table; None for an HDF5 file that holds parameters.
-        parameters: `ParameterSpace`; needed where there is no record, else those of the record.
+        parameters: `ParameterSpace`; needed if there is no record, otherwise those of the record.
 
     Returns:
         `HIMapDataset` as read, before a floor.
 
     Raises:
-        InputError: As `higlow_tf.data.load_cmd`, and if the maps are of another field than those of the run.
+        InputError: As in `higlow_tf.data.load_cmd`, and if the maps are not of the field of the run.
 
     Warns:
-        InputWarning: If they have another redshift.
+        InputWarning: If their redshift is not that of the run.
     """
     parameters = parameters or ParameterSpace.from_config(record["parameters"])
     data = load_cmd(maps, params, parameters, **_reading(record))

@@ -1,4 +1,4 @@
-"""A run that was trained, or is being trained: what a notebook wants of it."""
+"""A run that was trained, or is being trained: what a notebook needs from it."""
 
 from functools import cached_property
 from pathlib import Path
@@ -71,7 +71,7 @@ class Run:
 
         Args:
             subset: "train", "validation" or "test".
-            maps, params: Where the files lie now; None for where they lay when the run was trained.
+            maps, params: Where the files are now; None if they are where they were when the run was trained.
 
         Returns:
             `HIMapDataset`.
@@ -82,7 +82,7 @@ class Run:
         return subset_of(self.split, self.all_data(maps, params), subset)
 
     def all_data(self, maps=None, params=None):
-        """All maps of the file that the run was trained on, as read; arguments as those of `data`."""
+        """All maps of the file that the run was trained on, as read; the arguments are those of `data`."""
         if maps is None:
             maps, params = self.config.data.map_files, params or self.config.data.params
         return load_data_like(self.split, maps, params)

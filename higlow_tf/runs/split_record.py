@@ -13,7 +13,7 @@ __all__ = ["ON_TRAINING_MAPS", "floored", "make_split_record", "maps_for_testing
 SUBSETS = ("train", "validation", "test")
 # The label of numbers that say nothing about new maps begins with this.
 ON_TRAINING_MAPS = "ON TRAINING MAPS"
-# All simulations of these sets have the same parameters, which so say nothing about which one it is.
+# All simulations of these sets have the same parameters. These cannot tell which simulation it is.
 _SETS_OF_ONE_POINT = ("CV", "BE")
 
 
@@ -76,7 +76,7 @@ def subset_of(record, data, name):
     hashes = np.array(data.map_hashes())
     is_chosen = np.isin(data.simulation, record["simulations"][name])
     if hashes[is_chosen].tolist() != record["map_hashes"][name]:
-        # Another form of file, which numbers the same simulations otherwise: the pixels decide.
+        # Another form of file numbers the same simulations in another way: the pixels decide.
         is_chosen = np.isin(hashes, record["map_hashes"][name])
     return floored(record, data.select(is_chosen))
 
@@ -84,9 +84,9 @@ def subset_of(record, data, name):
 def seen_maps(record, data):
     """Which maps of a dataset a run has learned from, bool `[N]`.
 
-    A map counts if its pixels are those of a training or validation map, under whatever name and order; or if it belongs to
-    such a simulation, though its pixels are others (another slab, redshift or pixel size): the files name the same suite
-    and set, and its parameters are the same, to five digits.
+    A map counts if its pixels are those of a training or validation map, whatever its name and place are. It also counts if
+    it belongs to such a simulation, although its pixels are others (another slab, redshift or pixel size). Then the files
+    name the same suite and set, and its parameters are the same, to five digits.
     """
     hashes = {h for name in ("train", "validation") for h in record["map_hashes"][name]}
     is_seen = np.array([map_hash in hashes for map_hash in data.map_hashes()])
@@ -103,13 +103,13 @@ def seen_maps(record, data):
 def maps_for_testing(record, data, *, allow_training_maps=False):
     """The maps of a file on which a run may be judged, and in words which they are.
 
-    Of the file that was trained on: the stored test split. Of any other file: all maps, if the run has learned from none of
-    them, see `seen_maps`.
+    If it is the file that the run was trained on, these are the maps of the stored test split. If it is any other file, these
+    are all maps, and the run must have learned from none of them; see `seen_maps`.
 
     Args:
         record: Content of split.json.
         data: `HIMapDataset` as read.
-        allow_training_maps: Whether to go on when maps were trained on; the label then begins with `ON_TRAINING_MAPS`.
+        allow_training_maps: Whether to continue if maps were trained on. The label then begins with `ON_TRAINING_MAPS`.
 
     Returns:
         The pair (dataset, label).
@@ -139,7 +139,7 @@ def maps_for_testing(record, data, *, allow_training_maps=False):
 
 
 def _is_test_subset(record, data):
-    """Whether all maps are test maps of the run, by their pixels or, where a floor has changed those, by their simulations."""
+    """Whether all maps are test maps of the run, by their pixels. Where a floor has changed these, the simulations decide."""
     if set(data.map_hashes()) <= set(record["map_hashes"]["test"]):
         return True
     is_same_suite = (record.get("suite"), record.get("set"), record.get("redshift")) == (
@@ -154,7 +154,8 @@ def _is_test_subset(record, data):
 def _simulation_hashes(data):
     """The parameters of each simulation, in the order of `simulation_indices`, as hex strings.
 
-    Those of the model and of the CAMELS registry, to five digits: what two tables of the same simulations share.
+    These are the parameters of the model and of the CAMELS registry, to five digits. Two tables of the same simulations have
+    these in common.
     """
     columns = dict(zip(data.parameters.names, data.theta.T, strict=True))
     columns |= {name: column for name, column in data.other_parameters.items() if name in CAMELS_PARAMETERS}
@@ -164,7 +165,7 @@ def _simulation_hashes(data):
 
 
 def _split_hash(record):
-    """What a split is, so that a changed file is noticed: which maps of which content are in which subset."""
+    """A hash of the split: which maps of which content are in which subset. It shows if a file was changed."""
     content = {name: record[name] for name in ("content_hash", "simulations", "map_hashes", "zero_floor")}
     return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
 

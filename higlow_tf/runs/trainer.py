@@ -28,7 +28,7 @@ def load_run_data(config) -> HIMapDataset:
 
 
 def default_strategy():
-    """All GPUs that TensorFlow finds; without several, no distribution."""
+    """All GPUs that TensorFlow finds; with fewer than two, no distribution."""
     gpus = tf.config.list_logical_devices("GPU")
     return tf.distribute.MirroredStrategy() if len(gpus) > 1 else tf.distribute.get_strategy()
 
@@ -37,12 +37,12 @@ def train_run(config, directory, *, data=None, resume=False, strategy=None, call
     """Trains from the start, or continues a run from its last checkpoint.
 
     Args:
-        config: `RunConfig`; not used with `resume`, which reads the run's own.
+        config: `RunConfig`. Not used with `resume`, which reads the configuration of the run.
         directory: Folder of the run.
         data: `HIMapDataset` of all maps, as read; None to read the files of the configuration.
         resume: Whether to continue.
         strategy: `tf.distribute.Strategy`, or None for `default_strategy`.
-        callbacks: More Keras callbacks; a `ProgressCallback` is given the clock of the run.
+        callbacks: More Keras callbacks. A `ProgressCallback` gets the clock of the run.
 
     Returns:
         The Keras history of this part of the run.
@@ -127,7 +127,7 @@ class RunKeeper(keras.callbacks.Callback):
         average: `WeightAverage`.
         clock: `Clock`.
         state: State of the run, as in its checkpoint; changed in place.
-        epoch_counter: Of the training batches: tells them which epoch it is.
+        epoch_counter: The counter of the training batches: it tells them which epoch it is.
         patience: Epochs without improvement after which to stop.
     """
 
@@ -165,7 +165,7 @@ class RunKeeper(keras.callbacks.Callback):
         state["history"].append(
             {
                 "epoch": epoch + 1,
-                # Fewer in the epoch in which the time ran out: its training loss is that of few maps.
+                # The epoch in which the time ran out has fewer batches: its training loss is that of few maps.
                 "steps": self._steps,
                 "wall_minutes": round(self._clock.elapsed_seconds / 60.0, 4),
                 "loss": float(logs["loss"]),

@@ -33,19 +33,19 @@ def train(
     settings=None,
     **options,
 ):
-    """Trains a model as a run, a folder that survives a kill and can be continued; uses all GPUs.
+    """Trains a model as a run: a folder that survives a kill and can be continued. Uses all GPUs.
 
     Args:
-        config: `RunConfig`, a YAML file, or None for options alone.
+        config: `RunConfig`, a YAML file, or None for only options.
         out: Folder of the run: a new one, unless `resume` or `overwrite`.
-        resume: Whether to continue the run from its last checkpoint; then only epochs, max_minutes, maps and params may
-            change.
+        resume: Whether to continue the run from its last checkpoint. Only epochs, max_minutes, maps and params may change
+            then.
         overwrite: Whether an existing run may be replaced. It stays until the new one trains.
         data: What `read_training_data` returned for this configuration; None to read the files here.
         strategy: `tf.distribute.Strategy`; None for all GPUs.
         progress: Called as `progress("training", done, total)` after every step; total is 1000.
         callbacks: More Keras callbacks.
-        start_from: Run of the first stage, for the second one, which trains for the posterior.
+        start_from: Run of the first stage. This run is then the second stage, which trains for the posterior.
         settings: Any other values of the configuration, by their path with dots.
         **options: Those of `OPTIONS`: preset, maps, params, parameters, map_size, epochs, max_minutes, batch_size,
             learning_rate and so on.
@@ -54,7 +54,7 @@ def train(
         `Run`.
 
     Raises:
-        InputError: If the data, the configuration or the folder cannot be used; then an existing run is as it was.
+        InputError: If the data, the configuration or the folder cannot be used. An existing run then stays as it was.
 
     Example:
         run = train(preset="compact", maps="MAPS.npy", params="PARAMS.txt", out="runs/first", max_minutes=25)
@@ -102,16 +102,16 @@ def run_folder(out, *, resume=False, overwrite=False):
 
 
 def read_training_data(config, out, *, resume=False):
-    """Reads and checks what a run is to be trained on, before anything is written.
+    """Reads and checks what a run will be trained on, before anything is written.
 
-    A run that is continued takes over where its files lie now and how long it may go on.
+    A run that is continued takes over the new places of its files and its new length.
 
     Returns:
         `HIMapDataset` of all maps.
 
     Raises:
-        InputError: If the preset is unknown, parameters lie outside the prior, anywhere in the file, or the content is
-            other than that of the run that is continued.
+        InputError: If the preset is unknown, if parameters anywhere in the file lie outside the prior, or if the content is
+            not that of the run that is continued.
     """
     find_preset(config.preset)
     data = load_run_data(config)

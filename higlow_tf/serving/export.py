@@ -40,8 +40,8 @@ def export_model(model, out_dir, *, calibration="stored", metrics=None, overwrit
     Args:
         model: `ConditionalGlow` or `HIFlow`.
         out_dir: Folder of the served model; its name is the model's.
-        calibration: "stored" for the model's own, a `Calibration`, or its configuration: with its tempering t, the posterior is
-            proportional to exp(t * mean of log_prob over `num_symmetries` symmetric copies of the map), and its sd becomes
+        calibration: "stored" for the model's own, a `Calibration`, or its configuration. With its tempering t, the posterior is
+            proportional to exp(t * mean of log_prob over `num_symmetries` symmetric copies of the map). Its sd becomes
             sqrt(sd**2 + widening**2). None for the raw posterior of the map alone.
         metrics: For the card: name -> `Metric`, or dict with value, error, floor and n_simulations.
         overwrite: Whether an existing `out_dir/1` may be replaced.
@@ -52,7 +52,7 @@ def export_model(model, out_dir, *, calibration="stored", metrics=None, overwrit
         The path `out_dir/1`.
 
     Raises:
-        InputError: If `out_dir/1` exists and `overwrite` is false, it cannot be written, or an argument is wrong.
+        InputError: If `out_dir/1` exists and `overwrite` is false, if it cannot be written, or if an argument is wrong.
 
     References:
         [1] https://www.tensorflow.org/tfx/serving/serving_basic
@@ -64,7 +64,7 @@ def export_model(model, out_dir, *, calibration="stored", metrics=None, overwrit
     flow = _float32_copy(model)
     signatures = make_signatures(flow, **calibration, batch_size=batch_size, jit_compile=xla)
     card = make_model_card(model, name, signatures=_describe(signatures), calibration=calibration, metrics=metrics)
-    # Only the variables are attached: what hangs on the module is stored, and layers would bring their own copies.
+    # Only the variables are attached. Everything that is attached to the module is stored, and layers would add their copies.
     module = tf.Module()
     module.flow_variables = [variable.value for variable in flow.weights]
     # The gradient of the rolled loop is Python code of ours, and serving needs none.

@@ -21,7 +21,7 @@ def make_model_card(model, name, *, signatures, calibration, metrics=None):
     """Collects the card of a model.
 
     Args:
-        model: `ConditionalGlow` or `HIFlow`; its attribute `split` is what it was trained on, or None.
+        model: `ConditionalGlow` or `HIFlow`. Its attribute `split` says what it was trained on, or is None.
         name: Name under which the model is served.
         signatures: Documentation of the signatures, JSON-compatible.
         calibration: Dict with tempering, widening and num_symmetries.
@@ -31,7 +31,7 @@ def make_model_card(model, name, *, signatures, calibration, metrics=None):
         The card as JSON text.
 
     Raises:
-        InputError: If the metrics are not such a mapping, or not JSON (NaN is not).
+        InputError: If the metrics are not such a mapping, or not JSON (NaN is not JSON).
     """
     split = model.split
     trainable = sum(int(variable.value.shape.num_elements()) for variable in model.trainable_variables)
@@ -76,7 +76,7 @@ def make_model_card(model, name, *, signatures, calibration, metrics=None):
 def _data(split):
     if split is None:
         return None
-    # Names only: where the files lay on the machine that trained is nobody else's business.
+    # Names only: nobody else needs to know where the files were on the machine that trained.
     record = {"source": [PurePath(str(name)).name for name in split["source"]]}
     return record | {
         key: split[key] for key in ("content_hash", "suite", "redshift", "box_size_mpc_h", "num_maps", "zero_floor")

@@ -46,7 +46,8 @@ def publish_model(run, out_dir, examples, metrics, *, overwrite=False):
         The folder.
 
     Raises:
-        InputError: If the run is not calibrated, the examples are too many, too few or training maps, or a file is in the way.
+        InputError: If the run is not calibrated, if there are too many or too few examples, if these are training maps, or if
+            a file is in the way.
     """
     run, out_dir = Path(run), check_new(Path(out_dir), overwrite, is_folder=True, own_names=_PUBLISHED)
     missing = [name for name in _COPIED if not (run / name).exists()]
@@ -85,7 +86,7 @@ def _copy_run(run, out):
 
 
 def _file_names(paths):
-    """Paths without their folders; what is no text (names of parameters as mappings, None) stays as it is."""
+    """Paths without their folders. Other values (names of parameters as mappings, None) stay as they are."""
     if isinstance(paths, list):
         return [_file_names(path) for path in paths]
     return PurePath(paths).name if isinstance(paths, str) else paths

@@ -1,4 +1,4 @@
-"""The card of a published model as a page to read, from the card that machines read."""
+"""The card of a published model as a page for people. It is made from the card for machines."""
 
 __all__ = ["make_readme"]
 

@@ -1,4 +1,4 @@
-"""Reference answers: what a published model said on the day of its publication, so that every later copy can be checked."""
+"""Reference answers: what a published model said on the day of its publication. Every later copy is checked against them."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ REFERENCE_FORMAT_VERSION = 1
 _NUM_SAMPLES = 2
 _SEED = 0
 _POINTS_PER_AXIS = 12
-# Every so many pixels of a sample are kept: a wrong flow is wrong everywhere.
+# Only one pixel in so many of a sample is kept, along each axis: a wrong flow is wrong everywhere.
 _STRIDE = 8
 
 
@@ -22,17 +22,17 @@ def reference_answers(model, hi_maps, theta):
     Samples are compared as log10 maps: ten to the power of a float32 near 7 multiplies its rounding by 16.
 
     Args:
-        model: `ConditionalGlow` or `HIFlow`; its attribute `calibration`, if it has one, is applied to the posterior.
+        model: `ConditionalGlow` or `HIFlow`. If it has an attribute `calibration`, this is applied to the posterior.
         hi_maps: Physical maps `[N, H, W]` (or `[N, H, W, C]`).
         theta: Their parameters, `[N, P]`; the samples are drawn at the first rows.
 
     Returns:
         Dict of
         `log_prob`: nats of each log10 map, `[N]`;
-        `sample_seed`, `sample_stride`, and of the samples with the row seeds (sample_seed, i): `sample_log10_mean` and
-        `sample_log10_sd` over the pixels, `[2]`, and `sample_log10_pixels`, every so many pixels along both axes;
-        `points_per_axis` of the grid over the prior, and on it `posterior_mean` and `posterior_sd` of the first map, `[P]`:
-        the signature `posterior` of the SavedModel.
+        `sample_seed`, `sample_stride`; of the samples with the row seeds (sample_seed, i): `sample_log10_mean` and
+        `sample_log10_sd` over the pixels, `[2]`, and `sample_log10_pixels`, one pixel in `sample_stride` along both axes;
+        `points_per_axis` of the grid over the prior; on this grid, `posterior_mean` and `posterior_sd` of the first map, `[P]`.
+        The signature `posterior` of the SavedModel gives the same.
     """
     theta = np.asarray(theta)
     samples = np.log10(model.sample(theta[:_NUM_SAMPLES], seed=_SEED).numpy())

@@ -77,7 +77,7 @@ def _with_channels(hi_map):
 
 
 def _same_rows(**inputs):
-    """The inputs, once it is certain that they have equally many rows: nothing may be broadcast in silence."""
+    """The inputs, after a check that they have the same number of rows: nothing may be broadcast silently."""
     (first, expected), *others = ((name, tf.shape(tensor)[0]) for name, tensor in inputs.items())
     checks = [
         tf.debugging.assert_equal(rows, expected, message=f"Expected as many rows of {name} as of {first}.")
@@ -90,8 +90,8 @@ def _same_rows(**inputs):
 def _log_prob_on_grid(density, maps, theta_grid, copies):
     """`[B, H, W, C]`, `[B, G, P]` and the pixels of T copies `[T, H * W]` -> `[B, G, T]`.
 
-    A loop over chunks of the B * G * T evaluations. Every chunk has the same size; the last one repeats its last evaluation,
-    which is cut off again.
+    A loop over chunks of the B * G * T evaluations. Every chunk has the same size: the last chunk repeats its last evaluation,
+    and the repeats are cut off again.
     """
     num_maps, num_points = tf.unstack(tf.shape(theta_grid)[:2])
     check = tf.debugging.assert_positive(num_points, message="Expected at least one point in theta_grid.")
@@ -122,7 +122,7 @@ def _log_prob_on_grid(density, maps, theta_grid, copies):
 
 def _mean_and_sd(log_probs, theta_grid, tempering, widening):
     """Moments `[B, P]` of the calibrated posterior; NaN in a row where a log-probability is NaN, never a flat guess."""
-    # The maximum goes first: a log_prob of 1e4 has a float32 spacing of 1e-3, which a product would round once more.
+    # The maximum is taken off first: a log_prob of 1e4 has a float32 spacing of 1e-3, and a product would round once more.
     relative = log_probs - tf.reduce_max(log_probs, axis=1, keepdims=True)
     weights = tf.nn.softmax(tempering * relative, axis=1)[..., None]
     mean = tf.reduce_sum(weights * theta_grid, axis=1)

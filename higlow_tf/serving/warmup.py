@@ -8,7 +8,7 @@ __all__ = ["WARMUP_FILE", "write_warmup_requests"]
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 
 # Field numbers of tensorflow_serving/apis: prediction_log.proto, predict.proto and model.proto. All these fields are
-# strings or messages, so that their encoding is a tag, a length and the bytes; a dependency would bring no more.
+# strings or messages, so their encoding is a tag, a length and the bytes. A dependency would not do more.
 _PREDICT_LOG, _REQUEST = 6, 1
 _MODEL_SPEC, _INPUTS = 1, 2
 _MODEL_NAME, _SIGNATURE_NAME = 1, 3

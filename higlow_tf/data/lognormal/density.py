@@ -26,8 +26,8 @@ def log_prob(maps, theta, box_size_mpc_h=BOX_SIZE_MPC_H):
     Definition:
         log p(u) = -1/2 * sum_k (abs(u_k)**2 / S_k + log(2 pi S_k)),  u_k = fft2(log10(maps) - 6.5, norm="ortho")
 
-    over all n**2 modes: the map is real, so every mode but the self-conjugate ones occurs twice, once for each of its
-    two real degrees of freedom, and the orthonormal transform has determinant one.
+    over all n**2 modes. The map is real: every mode except the self-conjugate ones occurs twice, once for each of its two real
+    degrees of freedom. The orthonormal transform has determinant one.
 
     Args:
         maps: Maps in physical units, positive and finite, `[N, n, n]`.
@@ -71,7 +71,7 @@ def log_prob_grid(maps, theta_grid, box_size_mpc_h=BOX_SIZE_MPC_H):
 
 
 def log_prob_grid_of_power(power, num_maps, theta_grid, map_size, box_size_mpc_h=BOX_SIZE_MPC_H):
-    """As `log_prob_grid`, of sets of independent maps whose power in each ring has been added up.
+    """As `log_prob_grid`, for sets of independent maps. The power of the maps of a set in each ring was added up.
 
     Args:
         power: Sums of `ring_power` over the maps of each set, `[N, R]`.
@@ -166,7 +166,7 @@ def ring_power(maps):
 
 @functools.lru_cache(maxsize=8)
 def _ring_summation(map_size):
-    """Sparse `[n * (n // 2 + 1), R]`: adds the modes of a half plane into rings, each with its conjugate."""
+    """Sparse `[n * (n // 2 + 1), R]`: adds the modes of a half plane, each with its conjugate, into rings."""
     grid = rings(map_size)
     half = map_size // 2 + 1
     weight = np.full((map_size, half), 2.0)

@@ -102,10 +102,10 @@ def mode_variance(theta, map_size, box_size_mpc_h=BOX_SIZE_MPC_H):
     Definition:
         S(k) = b**2 * P2D(k) / pixel_area + 0.05**2 = E[abs(fft2(u - 6.5, norm="ortho"))**2]
 
-    One b, 0.96773, serves all maps: it makes the pixel standard deviation of G, noise included, 0.4 dex at (0.3, 0.8)
-    on the reference grid of 64 x 64 pixels and 25 Mpc/h. A coarser grid has fewer modes and so a smaller pixel variance
-    (0.377 dex at 32 x 32). The field has the modes of the map grid only: nothing is aliased from smaller scales, and no
-    pixel window is applied.
+    One b, 0.96773, serves all maps. With it the pixel standard deviation of G, noise included, is 0.4 dex at (0.3, 0.8) on
+    the reference grid of 64 x 64 pixels and 25 Mpc/h. A coarser grid has fewer modes, and therefore a smaller pixel variance
+    (0.377 dex at 32 x 32). The field has only the modes of the map grid: nothing is aliased from smaller scales, and no pixel
+    window is applied.
 
     Args:
         theta: Omega_m and sigma_8, `[2]` or `[N, 2]`.
@@ -125,13 +125,13 @@ def mode_variance(theta, map_size, box_size_mpc_h=BOX_SIZE_MPC_H):
 def sample(theta, map_size, seed, box_size_mpc_h=BOX_SIZE_MPC_H, *, first_row=0):
     """Draws maps of the lognormal suite.
 
-    White noise is drawn in pixels and its modes are scaled by sqrt(S): every mode, those at k = 0 and at Nyquist too,
-    then has its exact variance, and the map is real.
+    White noise is drawn in pixels, and its modes are scaled by sqrt(S). Then the map is real and every mode has its exact
+    variance, also at k = 0 and at Nyquist.
 
     Args:
         theta: Omega_m and sigma_8, `[N, 2]`, one row a map.
         map_size: Pixels a side, `n`.
-        seed: Non-negative integer. Row i uses the random stream (seed, first_row + i) and so depends on nothing else.
+        seed: Non-negative integer. Row i uses the random stream (seed, first_row + i), and depends on nothing else.
         box_size_mpc_h: Side of the map in Mpc/h.
         first_row: Number of the first row, to draw a long file in pieces.
 
@@ -170,7 +170,7 @@ def check_theta(theta, argument="theta"):
 
 
 def check_box_size(box_size_mpc_h):
-    """Raises `InputError` unless the box holds the slab, and is small enough for a sum over its line-of-sight modes."""
+    """Raises `InputError` unless the box holds the slab and is small enough for a sum over its line-of-sight modes."""
     if not SLAB_THICKNESS_MPC_H <= box_size_mpc_h <= _MAX_BOX_SIZE_MPC_H:
         raise InputError(
             f"Expected box_size_mpc_h between {SLAB_THICKNESS_MPC_H} and {_MAX_BOX_SIZE_MPC_H}. "

@@ -14,9 +14,9 @@ from higlow_tf.errors import InputError
 
 __all__ = ["ExactMarginals", "exact_marginals"]
 
-# What lies this far below the highest log-density is left outside: six standard deviations of a Gaussian.
+# Points this far below the highest log-density are left out: six standard deviations of a Gaussian.
 _KEPT_NATS = 18.0
-# A grid is final when what it keeps fills this share of both its sides.
+# A grid is final when the region that it keeps fills this share of both its sides.
 _FINAL_SHARE = 0.7
 # Nodes in Omega_m between which ln of the power is a cubic spline, wrong by at most 6e-7 for maps of 64 x 64 pixels:
 # their log-density by some 3e-5 nats.
@@ -49,9 +49,9 @@ def exact_marginals(
 ):
     """Exact posterior moments and quantiles under the uniform CAMELS prior, however narrow the posterior is.
 
-    The grid starts as the prior box, 0.1-0.5 and 0.6-1.0, and closes in until the region within 18 nats of its highest
-    point fills most of both its sides. With 128 points an axis, means, standard deviations and quantiles are within
-    0.3 % of a standard deviation of those on 300 and more points: measured on maps of 64 x 64 pixels, alone, 15 and 200
+    The grid starts as the prior box, 0.1-0.5 and 0.6-1.0. It closes in until the region within 18 nats of its highest point
+    fills most of both its sides. With 128 points an axis, means, standard deviations and quantiles are within 0.3 % of a
+    standard deviation of those on 300 and more points. This was measured on maps of 64 x 64 pixels: single maps, 15 and 200
     together, in the middle and in the corners of the prior.
 
     Args:
@@ -82,7 +82,7 @@ def exact_marginals(
 
 
 def _log_density(power, count, map_size, box_size_mpc_h, omega_m, sigma_8):
-    """Log-density, but for a constant, on the grid of the two axes: `[A]`, `[B]` -> `[A, B]`."""
+    """Log-density, up to a constant, on the grid of the two axes: `[A]`, `[B]` -> `[A, B]`."""
     signal = np.exp(_log_signal(map_size, box_size_mpc_h)(omega_m))
     result = np.empty((len(omega_m), len(sigma_8)))
     for row, unit_signal in zip(result, signal, strict=True):
@@ -105,14 +105,14 @@ def _close_in(log_density, points):
     prior = limits = prior_box()
     while True:
         values = log_density(*(cell_centres(low, high, points) for low, high in limits))
-        # The highest value inside a cell, by its slopes: a ridge that is narrower than the cells passes between centres.
+        # The highest value inside a cell, from its slopes: a ridge that is narrower than the cells may pass between centres.
         highest = values + 0.5 * np.sum(np.abs(np.gradient(values)), axis=0)
         is_kept = highest > values.max() - _KEPT_NATS
         closer = np.empty((2, 2))
         for axis, (low, high) in enumerate(limits):
             kept = np.flatnonzero(is_kept.any(axis=1 - axis))
             cell = (high - low) / points
-            # One cell more on either side, which may have been left out of the grid before.
+            # One more cell on each side: the grid before may have left it out.
             closer[axis] = low + (kept[0] - 1) * cell, low + (kept[-1] + 2) * cell
         closer = np.clip(closer, prior[:, :1], prior[:, 1:])
         if np.all(np.ptp(closer, axis=1) > _FINAL_SHARE * np.ptp(limits, axis=1)):
@@ -122,7 +122,7 @@ def _close_in(log_density, points):
 
 
 def _summary(mass, limits, levels):
-    """One row of `ExactMarginals`; in the marginals, mass is spread evenly over a cell."""
+    """One row of `ExactMarginals`. In the marginals the mass of a cell is spread evenly over it."""
     points = len(mass)
     marginals = mass.sum(axis=1), mass.sum(axis=0)
     centres = [cell_centres(low, high, points) for low, high in limits]

@@ -43,10 +43,10 @@ def exact_posterior_grid(maps, points_per_axis=64, box_size_mpc_h=BOX_SIZE_MPC_H
     """Exact posterior of (Omega_m, sigma_8) under the uniform CAMELS prior.
 
     The points are the centres of equal cells of the prior box, 0.1-0.5 and 0.6-1.0. With 64 points an axis and maps of
-    64 x 64 pixels, 99 of 100 maps have their mean within 0.012 sd and their sd within 1.4 % of the limit of a fine
-    grid. Where the posterior is narrow (Omega_m near 0.1) or in a corner the error is larger: the worst of 900 maps had
-    0.15 sd and 26 %. Both errors fall as the square of the spacing. The joint posteriors of many maps are narrow
-    everywhere: `exact_marginals` follows them with a grid of their own.
+    64 x 64 pixels, 99 of 100 maps have their mean within 0.012 sd and their sd within 1.4 % of the limit of a fine grid. If
+    the posterior is narrow (Omega_m near 0.1) or in a corner, the error is larger: the worst of 900 maps had 0.15 sd and
+    26 %. Both errors fall as the square of the spacing. The joint posteriors of many maps are narrow everywhere:
+    `exact_marginals` has a separate grid for each of them.
 
     Args:
         maps: Maps in physical units, positive and finite, `[M, n, n]`.

@@ -30,11 +30,11 @@ SLAB_THICKNESS_MPC_H = 5.0
 
 # The sum over k_z = 2 pi n / L ends here: |n| <= 128 in a box of 25 Mpc/h. Beside a sum up to n = 20000 this lowers the
 # power in that box by less than 1e-7 below k = 1 h/Mpc, 2e-6 at 2.5, 3e-5 at 8, 6e-5 at 11 h/Mpc (the corner of a
-# 64 x 64 map). The cut belongs to the definition of the suite, so the density of its maps is exact all the same.
+# 64 x 64 map). The cut is part of the definition of the suite. The density of its maps is therefore still exact.
 MAX_LINE_OF_SIGHT_K_H_MPC = 128 * 2.0 * np.pi / 25.0
 
 _SIGMA_RADIUS_MPC_H = 8.0
-# The trapezoid rule on this grid has converged to 1e-12, and what lies beyond it is 1e-10, of sigma_8**2.
+# The trapezoid rule on this grid has converged to 1e-12 of sigma_8**2, and the part beyond the grid is 1e-10 of it.
 _SIGMA_GRID_K_H_MPC = np.geomspace(1e-5, 1e2, 8000)
 
 
@@ -45,10 +45,10 @@ def linear_power(k_h_mpc, theta):
         P(k) = A * k**n_s * T(k)**2 * (D(z) / D(0))**2,  A from sigma_8 at redshift 0
         D(a) = a * 2F1(1/3, 1; 11/6; -a**3 * (1 - Omega_m) / Omega_m)
 
-    `T` is the transfer function of Eisenstein and Hu with baryon oscillations, from colossus; radiation (T_CMB =
-    2.7255 K and three massless neutrinos) enters there only, not in the growth, where it would change the power at
-    redshift 6 by less than 0.1 %. h = 0.6711, n_s = 0.9624, Omega_b = 0.049. Beside CAMB, for k = 0.25 to 40 h/Mpc, the
-    power is within 4 % for Omega_m from 0.3 to 0.5, 6 % at 0.2 and 10 % at 0.1.
+    `T` is the transfer function of Eisenstein and Hu with baryon oscillations, from colossus. Radiation (T_CMB = 2.7255 K and
+    three massless neutrinos) enters only there, not in the growth. In the growth it would change the power at redshift 6 by
+    less than 0.1 %. h = 0.6711, n_s = 0.9624, Omega_b = 0.049. Compared with CAMB, for k = 0.25 to 40 h/Mpc, the power is
+    within 4 % for Omega_m from 0.3 to 0.5, 6 % at 0.2 and 10 % at 0.1.
 
     Args:
         k_h_mpc: Wavenumbers in h/Mpc, positive, any shape.
@@ -124,7 +124,7 @@ def _growth(omega_m):
 
 @functools.lru_cache(maxsize=16)
 def _integers_needed(k_squared, num_modes):
-    """Distinct values of k**2 + n**2, and where each `[R, n]` lies among them: in a periodic box all are integers."""
+    """Distinct values of k**2 + n**2, and the index of each `[R, n]` among them. In a periodic box all are integers."""
     total = np.asarray(k_squared, dtype=np.int64)[:, None] + np.arange(num_modes + 1) ** 2
     unique, inverse = np.unique(total, return_inverse=True)
     return unique, inverse.reshape(total.shape)

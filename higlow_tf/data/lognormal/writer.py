@@ -31,9 +31,10 @@ def write_lognormal(
     Units: (Msun/h)/(Mpc/h)**2, box 25 Mpc/h, redshift 6.
 
     Ordering: map i belongs to row i // maps_per_simulation, and is row i of `lognormal.sample` with the same seed. The
-    parameters are drawn from another random stream of the seed than the fields.
+    parameters and the fields are drawn from different random streams of the seed.
 
-    Files appear whole or not at all: they are written under a temporary name beside and renamed, the maps last.
+    Files appear whole or not at all: they are written under a temporary name in the same folder, and then renamed, the maps
+    last.
 
     Args:
         out_dir: Folder; made if it is missing.
@@ -48,7 +49,7 @@ def write_lognormal(
         Paths of the maps and of the table.
 
     Raises:
-        InputError: If an argument is outside its range, a file is there already, or the files cannot be written.
+        InputError: If an argument is outside its range, if a file is there already, or if the files cannot be written.
     """
     check_count("simulations", simulations)
     check_count("maps_per_simulation", maps_per_simulation)
@@ -64,7 +65,7 @@ def write_lognormal(
         with open(maps_part, "wb") as file:
             write_maps_header(file, len(theta) * maps_per_simulation, map_size)
             _write_maps(file, theta, map_size, maps_per_simulation, seed, progress)
-        # Old maps go first: if the process dies in between, no table stands beside maps of another one.
+        # Old maps are removed first: if the process dies in between, no table is left beside maps of another table.
         maps_path.unlink(missing_ok=True)
         write_parameters(params_path, theta, PARAMETER_NAMES)
     return maps_path, params_path

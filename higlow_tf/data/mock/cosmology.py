@@ -60,6 +60,6 @@ def second_order_growth(scale_factor, omega_m):
 
 
 def _growth_from_matter_era(scale_factor, omega_m):
-    """D(a) that is a when matter dominates."""
+    """D(a) in the normalisation in which it is a when matter dominates."""
     ratio = (1.0 - omega_m) / omega_m
     return scale_factor * hyp2f1(1 / 3, 1, 11 / 6, -(scale_factor**3) * ratio)

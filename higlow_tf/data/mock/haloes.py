@@ -38,7 +38,7 @@ def halo_mass_function(masses_msun_h, theta):
     integrand = k**3 * linear_power(k, theta) * window**2 / (2.0 * np.pi**2)
     sigma = np.sqrt(np.trapezoid(integrand, np.log(k), axis=1))
     slope = np.abs(np.gradient(np.log(sigma), np.log(masses_msun_h)))
-    # Without corrections the model does not look at the current cosmology of colossus, which is global.
+    # Without corrections the model does not use the current cosmology of colossus, which is global.
     multiplicity = modelSheth99(sigma, REDSHIFT, deltac_args={"corrections": False})
     return multiplicity * matter_density / masses_msun_h * slope
 
@@ -62,8 +62,8 @@ def halo_hi_mass(masses_msun_h, theta, variant):
 def draw_halo_hi(gas, theta, variant, rng):
     """Draws haloes from M_min upward and puts them into cells.
 
-    Their number is a Poisson variate with the mean of the mass function over the box. A halo falls into a cell with a
-    probability proportional to gas**2 * exp(-4 / gas); its HI mass scatters log-normally.
+    Their number is a Poisson variate with the mean of the mass function over the box. The probability that a halo falls into
+    a cell is proportional to gas**2 * exp(-4 / gas). Its HI mass scatters log-normally.
 
     Args:
         gas: Density in units of the mean on a mesh over the box.

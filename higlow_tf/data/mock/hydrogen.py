@@ -44,7 +44,7 @@ def mean_hydrogen_density_cm3():
 
 
 def gas_density(matter, smoothing_mpc_h):
-    """Gas density in units of its mean: the matter, smoothed with a Gaussian as pressure would; not negative.
+    """Gas density in units of its mean, not negative: the matter, smoothed with a Gaussian (as pressure would smooth it).
 
     Args:
         matter: Density in units of the mean on a mesh over the box, float32.
@@ -68,7 +68,7 @@ def ionizing_background(gas, variant):
     if variant.bubble_fraction == 0:
         return np.float32(1.0)
     k_squared = sum(k**2 for k in wavenumbers(gas.shape))
-    # The Fourier transform of the Yukawa kernel; its constant drops out below.
+    # The Fourier transform of the Yukawa kernel. Its constant cancels below.
     modes = scipy.fft.rfftn(np.maximum(gas - np.float32(_SOURCE_DENSITY), 0))
     modes /= 1 + np.float32(variant.bubble_radius_mpc_h**2) * k_squared
     local = np.maximum(scipy.fft.irfftn(modes, s=gas.shape), 0)
@@ -107,7 +107,7 @@ def neutral_fraction(density_cm3, temperature_kelvin, rate_per_s):
     """
     recombinations = 2 * recombination_rate(temperature_kelvin) * density_cm3
     total = recombinations + rate_per_s
-    # The root below one, in the form that does not subtract two near numbers.
+    # The root below one, in the form that does not subtract two nearly equal numbers.
     return recombinations / (total + np.sqrt(np.maximum(total**2 - recombinations**2, 0)))
 
 

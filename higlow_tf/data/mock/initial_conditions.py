@@ -26,7 +26,7 @@ def wavenumbers(shape):
 
 
 def inverse_laplacian(shape):
-    """-1 / k**2 of the modes of a mesh, 0 at k = 0, float32: multiplies a field's modes into its potential's."""
+    """-1 / k**2 of the modes of a mesh, 0 at k = 0, float32. The modes of a field times this are those of its potential."""
     k_squared = sum(k**2 for k in wavenumbers(shape))
     k_squared[0, 0, 0] = np.inf
     return -1.0 / k_squared
@@ -61,7 +61,7 @@ def particles_at_start(modes, scale_factor, omega_m):
 
     Args:
         modes: From `linear_modes`, of a mesh of n cells a side.
-        scale_factor: At which the particles start.
+        scale_factor: The scale factor at which the particles start.
         omega_m: Matter density today.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The parameters of the sets of simulations that a suite consists of: LH, CV and 1P, as in CAMELS."""
+"""The parameters of the sets of simulations of a suite: LH, CV and 1P, as in CAMELS."""
 
 import numpy as np
 
@@ -18,14 +18,14 @@ def set_parameters(set_name, simulations, seed, variant):
     """Parameters of the simulations of a set.
 
     LH: a Latin hypercube over the CAMELS prior of all six parameters.
-    CV: the fiducial point 0.3, 0.8, 1, 1, 1, 1 in each row; the simulations differ in their seeds.
-    1P: row 0 is the fiducial point; then, for one parameter after the other, its other values, ascending, equally
-        spaced from edge to edge of its prior (in the logarithm for the last four). With 61 simulations these are the 11
-        values of CAMELS. All have the same seed.
+    CV: the fiducial point 0.3, 0.8, 1, 1, 1, 1 in each row. The simulations have different seeds.
+    1P: row 0 is the fiducial point. Then one parameter after the other takes its other values, in ascending order. They are
+        equally spaced from edge to edge of its prior (in the logarithm for the last four). With 61 simulations these are the
+        11 values of CAMELS. All have the same seed.
 
     Args:
         set_name: `"LH"`, `"CV"` or `"1P"`.
-        simulations: Number of simulations; of 1P, one more than a multiple of 12.
+        simulations: Number of simulations; for 1P, one more than a multiple of 12.
         seed: Non-negative integer.
         variant: `Variant`; LH sets of two variants share no parameters.
 
@@ -49,7 +49,7 @@ def set_parameters(set_name, simulations, seed, variant):
 
 
 def simulation_seeds(set_name, simulations, seed, variant):
-    """The seed of each simulation of a set, as `simulate` takes it: no two share one, but in 1P all do."""
+    """The seed of each simulation of a set, as `simulate` takes it. All seeds are different; in 1P all are the same."""
     rows = [0] * simulations if set_name == "1P" else range(simulations)
     return [[int(seed), variant.number, SETS.index(set_name), row] for row in rows]
 

@@ -13,13 +13,13 @@ __all__ = ["PartialMaps"]
 
 
 class PartialMaps:
-    """Maps in a hidden file beside their target, and the card of their settings, by which they are known again.
+    """Maps in a hidden file beside their target, and the card of their settings, which identifies them.
 
-    Maps are appended in the order of the simulations, so that the length of the file says how many are whole.
+    Maps are appended in the order of the simulations. The length of the file then says how many are whole.
 
     Args:
-        maps_path: Where the finished maps go.
-        card_path: Where the card goes.
+        maps_path: Path of the finished maps.
+        card_path: Path of the card.
         card: JSON-compatible settings of the call; has `simulations`, `maps_per_simulation` and `map_size`.
     """
 
@@ -38,7 +38,7 @@ class PartialMaps:
         return self._card.exists()
 
     def begin(self):
-        """Begins anew; what an earlier call left is removed."""
+        """Starts from the beginning. What an earlier call left is removed."""
         with whole_path(self._card) as part:
             part.write_text(json.dumps(self._settings, indent=2) + "\n", encoding="utf-8")
             self._maps.unlink(missing_ok=True)
@@ -64,7 +64,7 @@ class PartialMaps:
         return max(0, size - len(self._header)) // self._bytes_per_simulation
 
     def append(self, results, num_done, progress=None):
-        """Appends the maps of simulations to the first `num_done`; cuts off what a kill left of half a simulation.
+        """Appends the maps of simulations to the first `num_done`. If a kill left half a simulation, this is cut off.
 
         Raises:
             InputError: If the operating system refuses; what was written stays.
@@ -97,7 +97,7 @@ class PartialMaps:
             raise InputError(f"{self._maps}: expected {expected} bytes of finished maps. Received: {found}.")
 
     def publish(self):
-        """Gives the finished maps and their card their names, the maps last; whenever it is stopped, resuming goes on."""
+        """Gives the finished maps and their card their names, the maps last. If it is stopped, resuming continues."""
         with whole_path(self.card_path) as part:
             shutil.copyfile(self._card, part)
         os.replace(self._maps, self.maps_path)

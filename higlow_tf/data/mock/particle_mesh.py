@@ -22,10 +22,10 @@ def evolve(modes, omega_m, num_steps=NUM_STEPS):
         steps uniform in a from redshift 19; positions at their ends, momenta at their (geometric) middles:
         p += (G(a1) - G(a0)) / D(a) * force(x),  force = -grad(laplacian**-1 delta)
         x += (D(a1) - D(a0)) / G(a) * p
-    A particle of linear theory has x = q + D * psi, p = G * psi and force = D * psi: each kick and drift is exact for
-    it, whatever the length of the step.
+    A particle of linear theory has x = q + D * psi, p = G * psi and force = D * psi. Each kick and drift is exact for it,
+    whatever the length of the step.
 
-    The force is that of the density on the mesh, with spectral gradients; cloud-in-cell in both directions.
+    The force comes from the density on the mesh, with spectral gradients. Cloud-in-cell is used in both directions.
 
     Args:
         modes: Linear overdensity at the redshift of the maps, from `linear_modes`, of a mesh of n cells a side.
@@ -79,7 +79,7 @@ def _force(positions, wavevector, potential_of, shape):
 
 @numba.njit(cache=True)
 def _neighbours(position, cells_per_length, size):
-    """The two cells between whose corners a coordinate lies, and how far it is from the first to the second."""
+    """The two cells around a coordinate, and its place between them: 0 at the first, 1 at the second."""
     scaled = position * cells_per_length
     left = int(scaled)
     fraction = scaled - np.float32(left)

@@ -28,16 +28,16 @@ _NOISE_STREAM, _HALO_STREAM = 0, 1
 def simulate(theta, seed, *, variant="uniform-background", map_size=64, mesh_size=None, field="HI"):
     """Simulates one box of 25 Mpc/h and projects it into 15 maps.
 
-    The same seed gives the same phases of the initial conditions at all parameters and in both variants; another mesh
-    gives others.
+    The same seed gives the same phases of the initial conditions at all parameters and in both variants. Another mesh gives
+    other phases.
 
     Units: (Msun/h)/(Mpc/h)**2, comoving, at redshift 6.
 
     Ordering: map 5 * axis + slab; slabs of 5 Mpc/h. The axes of a map follow the line of sight in cyclic order.
 
     Args:
-        theta: Omega_m, sigma_8, A_SN1, A_AGN1, A_SN2, A_AGN2, `[6]`. The last four scale what the mock has in place of
-            supernovae and black holes (see `neutral_hydrogen_density_cm3` and `halo_hi_mass`), and are nuisance.
+        theta: Omega_m, sigma_8, A_SN1, A_AGN1, A_SN2, A_AGN2, `[6]`. The last four are nuisance parameters. They scale what
+            the mock has in place of supernovae and black holes (see `neutral_hydrogen_density_cm3` and `halo_hi_mass`).
         seed: Non-negative integer, or a sequence of them.
         variant: `"uniform-background"` or `"bubbles"`.
         map_size: Pixels a side, `H`, 8 to 128.

@@ -15,7 +15,7 @@ class Variant:
     Args:
         name: Name in the command line.
         suite: Name in the file names.
-        number: Part of the seeds of its files: simulations of two variants share no initial conditions there.
+        number: Part of the seeds of its files, so that simulations of two variants share no initial conditions there.
         photoionization_rate_per_s: Gamma of the UV background at redshift 6.
         temperature_kelvin: Gas temperature at mean density.
         temperature_slope: Exponent of the temperature with density.
@@ -93,7 +93,7 @@ VARIANTS = {
 
 
 def get_variant(name):
-    """The variant of this name; raises `InputError` for one that does not exist."""
+    """The variant of this name; raises `InputError` if there is none."""
     if name not in VARIANTS:
         raise InputError(
             f"Expected variant to be one of {list(VARIANTS)} (did you mean {nearest_name(name, VARIANTS)!r}?). "

@@ -17,14 +17,14 @@ def available_processes():
 
 
 def simulate_in_order(tasks, processes):
-    """Yields the maps of each task, in the order of the tasks, whatever finishes first.
+    """Yields the maps of each task, in the order of the tasks, whichever finishes first.
 
     The processes are spawned, not forked: the caller may hold threads, of TensorFlow for example. A simulation uses one
     thread, and its maps do not depend on the process that makes them.
 
     Args:
         tasks: Keyword arguments of `simulate`, one dict a simulation.
-        processes: Number of processes; with one, all is done in this process.
+        processes: Number of processes. With one, everything is done in this process.
     """
     processes = min(processes, len(tasks))
     if processes <= 1:
@@ -43,7 +43,7 @@ def _run(task):
 
 
 def _follow_parent():
-    """Leaves Ctrl-C to the parent, and ends with it, also when it is killed."""
+    """Leaves Ctrl-C to the parent process, and ends when the parent ends, also if the parent is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
 

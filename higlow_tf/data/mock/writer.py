@@ -57,12 +57,12 @@ def write_mock(
 
     Units: (Msun/h)/(Mpc/h)**2, comoving, box 25 Mpc/h, redshift 6.
 
-    Ordering: map i belongs to row i // 15; within a simulation, 5 * axis + slab. The maps of row r are
-        `simulate(theta[r], [seed, n, s, r])` with the number n of the variant and s = 0 for LH, 1 for CV; s = 2 for 1P,
-        where r is always 0. The bytes do not depend on the number of processes, nor on interruptions.
+    Ordering: map i belongs to row i // 15; within a simulation it is map 5 * axis + slab. The maps of row r are
+        `simulate(theta[r], [seed, n, s, r])` with the number n of the variant and s = 0 for LH, 1 for CV, 2 for 1P. For 1P
+        this r is always 0. The bytes do not depend on the number of processes or on interruptions.
 
-    Files appear whole or not at all. Simulations that are done are kept in a hidden file beside, so that a call that was
-    interrupted, or killed, is continued by the same call with `resume=True`.
+    Files appear whole or not at all. Finished simulations are kept in a hidden file in the same folder. If a call was
+    interrupted or killed, the same call with `resume=True` continues it.
 
     Args:
         out_dir: Folder; made if it is missing.
@@ -72,7 +72,7 @@ def write_mock(
         map_size: Pixels a side, 8 to 128.
         mesh_size: Cells a side of the particle mesh, see `simulate`.
         seed: Non-negative integer.
-        processes: How many simulations run at a time; by default one a core. With more than one, a script needs
+        processes: Number of simulations that run at a time; by default one for each core. With more than one, a script needs
             `if __name__ == "__main__":`, as for every use of `multiprocessing`.
         resume: Whether to continue a call with the same arguments.
         overwrite: Whether files of these names may be replaced.
@@ -82,8 +82,8 @@ def write_mock(
         Paths of the maps, of the table and of the card.
 
     Raises:
-        InputError: If an argument is outside its range, a file is there already, an interrupted call had other
-            arguments, or the files cannot be written.
+        InputError: If an argument is outside its range, if a file is there already, if an interrupted call had other
+            arguments, or if the files cannot be written.
     """
     check_count("simulations", simulations)
     processes = available_processes() if processes is None else processes
