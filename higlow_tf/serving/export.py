@@ -9,6 +9,7 @@ from higlow_tf.errors import InputError
 from higlow_tf.files import check_new, whole_path
 from higlow_tf.inference.calibration import Calibration, chosen_calibration
 from higlow_tf.serving.model_card import CARD_FILE, make_model_card
+from higlow_tf.serving.request_checks import MAX_EVALUATIONS, MAX_GRID_POINTS
 from higlow_tf.serving.signatures import CHUNK_SIZE, make_signatures
 from higlow_tf.serving.warmup import WARMUP_FILE, write_warmup_requests
 
@@ -16,10 +17,14 @@ __all__ = ["export_model"]
 
 _VERSION = "1"
 _VERSION_FILES = ("saved_model.pb", "fingerprint.pb", "variables", "assets", "assets.extra")
+_INSIDE_PRIOR = "inside_prior: whether theta lies in the prior; outside of it the model extrapolates"
 _DOCUMENTATION = {
-    "log_prob": "log-density of each log10 map; also serving_default",
-    "sample": "one map a row; a row depends on nothing but its own theta, seed and temperature",
-    "posterior": "theta_grid: points of equal prior mass; log_prob raw, mean and sd with the calibration applied",
+    "log_prob": f"log-density of each log10 map; also serving_default; {_INSIDE_PRIOR}",
+    "sample": f"one map a row; a row depends on nothing but its own theta, seed and temperature; {_INSIDE_PRIOR}",
+    "posterior": "theta_grid: points of equal prior mass; one without points is replaced by the model's own (64 points for one "
+    "parameter, 16 x 16 for two, 12 x 12 x 12 for three; with more it is an error); log_prob raw, mean and sd with the "
+    f"calibration applied; inside_prior: whether all points of the row lie in the prior; at most {MAX_GRID_POINTS} points, and "
+    f"{MAX_EVALUATIONS} points in all rows together",
 }
 
 
@@ -32,10 +37,17 @@ def export_model(model, out_dir, *, calibration="stored", metrics=None, overwrit
         The folder `1` appears whole or not at all.
 
     Signatures (maps lack the axis C where the model has one channel; a map that is not positive and finite gives NaN):
-        log_prob:  hi_map [B, H, W, C], theta [B, P] -> log_prob [B]
-        sample:    theta [B, P], seed int64 [B, 2], temperature [B] -> hi_map [B, H, W, C]
+        log_prob:  hi_map [B, H, W, C], theta [B, P] -> log_prob [B], inside_prior bool [B]
+        sample:    theta [B, P], seed int64 [B, 2], temperature [B] -> hi_map [B, H, W, C], inside_prior bool [B]
         posterior: hi_map [B, H, W, C], theta_grid [B, G, P]
-                   -> log_prob [B, G], posterior_mean [B, P], posterior_sd [B, P]
+                   -> log_prob [B, G], posterior_mean [B, P], posterior_sd [B, P], inside_prior bool [B]
+        `inside_prior` says whether theta, or every point of the row's grid, lies in the prior.
+        A theta_grid without points, [B, 0, P], is replaced by the model's own: centres of equal cells of the prior, 64 for one
+        parameter, 16 x 16 for two, 12 x 12 x 12 for three. With more parameters it is an error.
+
+    Refused (the graph checks it, and its error is a sentence):
+        inputs of other shapes than these; inputs whose numbers of rows B differ;
+        a grid of more than 16384 points; more than 2**20 points in all rows, B * G.
 
     Args:
         model: `ConditionalGlow` or `HIFlow`.

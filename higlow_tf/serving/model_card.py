@@ -109,7 +109,7 @@ def _limits(model, split):
     redshift = split["redshift"] if split and split["redshift"] is not None else _NOT_RECORDED
     box = f"{split['box_size_mpc_h']:g} Mpc/h" if split else _NOT_RECORDED
     return [
-        f"Parameters outside the prior ({prior}): the model extrapolates there, and nothing warns.",
+        f"Parameters outside the prior ({prior}): the model extrapolates there; the output inside_prior tells.",
         f"Another redshift than that of the training maps ({redshift}).",
         f"Another box size or pixel size than those of the training maps (box: {box}; {model.map_size} pixels a side).",
         f"Other physics or another suite than that of the training maps ({suite}), without a test on it.",

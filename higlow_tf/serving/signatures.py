@@ -1,8 +1,12 @@
 """The flow as the named graph functions of a SavedModel."""
 
+import functools
+
 import tensorflow as tf
 
 from higlow_tf.inference.symmetry import symmetry_indices
+from higlow_tf.serving.request_checks import check_grid_size, checked_inputs
+from higlow_tf.serving.served_prior import filled_grid, is_inside_prior
 
 __all__ = ["CHUNK_SIZE", "make_signatures"]
 
@@ -12,6 +16,8 @@ CHUNK_SIZE = 64
 
 def make_signatures(flow, *, tempering=1.0, widening=0.0, num_symmetries=1, batch_size=None, jit_compile=False):
     """Traces the signatures of a model.
+
+    A request whose shapes are not the model's is an `InvalidArgumentError`, also where the graph runs without Python.
 
     Math of `posterior`, with grid points of equal prior mass:
         weight = softmax(tempering * mean of log_prob over the symmetric copies of the map) over the grid
@@ -28,7 +34,7 @@ def make_signatures(flow, *, tempering=1.0, widening=0.0, num_symmetries=1, batc
     Returns:
         Dict of concrete functions: log_prob, serving_default (the same), sample, posterior.
     """
-    size, channels, num_parameters = flow.map_size, flow.num_channels, len(flow.parameters)
+    size, channels, parameters = flow.map_size, flow.num_channels, flow.parameters
     map_shape = [size, size] if channels == 1 else [size, size, channels]
 
     def log_density(hi_maps, theta):
@@ -39,52 +45,49 @@ def make_signatures(flow, *, tempering=1.0, widening=0.0, num_symmetries=1, batc
         density, generate = (tf.function(f, jit_compile=True, autograph=False) for f in (density, generate))
 
     def log_prob(hi_map, theta):
-        hi_map, theta = _same_rows(hi_map=hi_map, theta=theta)
-        return {"log_prob": density(_with_channels(hi_map), theta)}
+        return {"log_prob": density(_with_channels(hi_map), theta), "inside_prior": is_inside_prior(parameters, theta)}
 
     def sample(theta, seed, temperature):
-        theta, seed, temperature = _same_rows(theta=theta, seed=seed, temperature=temperature)
         hi_map = generate(flow.noise(seed) * temperature[:, None], theta)
-        return {"hi_map": hi_map[..., 0] if channels == 1 else hi_map}
+        hi_map = hi_map[..., 0] if channels == 1 else hi_map
+        return {"hi_map": hi_map, "inside_prior": is_inside_prior(parameters, theta)}
 
     def posterior(hi_map, theta_grid):
-        hi_map, theta_grid = _same_rows(hi_map=hi_map, theta_grid=theta_grid)
+        theta_grid = check_grid_size(filled_grid(parameters, theta_grid))
         of_copies = _log_prob_on_grid(density, _with_channels(hi_map), theta_grid, copies)
         mean, sd = _mean_and_sd(tf.reduce_mean(of_copies, axis=-1), theta_grid, tempering, widening)
-        return {"log_prob": of_copies[..., 0], "posterior_mean": mean, "posterior_sd": sd}
+        is_inside = tf.reduce_all(is_inside_prior(parameters, theta_grid), axis=1)
+        return {
+            "log_prob": of_copies[..., 0], "posterior_mean": mean, "posterior_sd": sd, "inside_prior": is_inside,
+        }  # fmt: skip
 
     copies = symmetry_indices(size, num_symmetries)
     maps = tf.TensorSpec([batch_size, *map_shape], tf.float32)
-    theta = tf.TensorSpec([batch_size, num_parameters], tf.float32)
+    theta = tf.TensorSpec([batch_size, len(parameters)], tf.float32)
     seeds = tf.TensorSpec([batch_size, 2], tf.int64)
     temperatures = tf.TensorSpec([batch_size], tf.float32)
-    grids = tf.TensorSpec([batch_size, None, num_parameters], tf.float32)
-    traced_log_prob = _trace(log_prob, maps, theta)
+    grids = tf.TensorSpec([batch_size, None, len(parameters)], tf.float32)
+    traced_log_prob = _trace(log_prob, hi_map=maps, theta=theta)
     return {
         "log_prob": traced_log_prob,
         "serving_default": traced_log_prob,
-        "sample": _trace(sample, theta, seeds, temperatures),
-        "posterior": _trace(posterior, maps, grids),
+        "sample": _trace(sample, theta=theta, seed=seeds, temperature=temperatures),
+        "posterior": _trace(posterior, hi_map=maps, theta_grid=grids),
     }
 
 
-def _trace(function, *specs):
-    return tf.function(function, input_signature=specs, autograph=False).get_concrete_function()
+def _trace(function, **specs):
+    """The concrete function of a signature, which checks its inputs before it computes."""
+
+    @functools.wraps(function)
+    def checked(*tensors):
+        return function(*checked_inputs(specs, *tensors))
+
+    return tf.function(checked, input_signature=list(specs.values()), autograph=False).get_concrete_function()
 
 
 def _with_channels(hi_map):
     return hi_map if hi_map.shape.rank == 4 else hi_map[..., None]
-
-
-def _same_rows(**inputs):
-    """The inputs, after a check that they have the same number of rows: nothing may be broadcast silently."""
-    (first, expected), *others = ((name, tf.shape(tensor)[0]) for name, tensor in inputs.items())
-    checks = [
-        tf.debugging.assert_equal(rows, expected, message=f"Expected as many rows of {name} as of {first}.")
-        for name, rows in others
-    ]
-    with tf.control_dependencies(checks):
-        return [tf.identity(tensor) for tensor in inputs.values()]
 
 
 def _log_prob_on_grid(density, maps, theta_grid, copies):
@@ -94,11 +97,8 @@ def _log_prob_on_grid(density, maps, theta_grid, copies):
     and the repeats are cut off again.
     """
     num_maps, num_points = tf.unstack(tf.shape(theta_grid)[:2])
-    check = tf.debugging.assert_positive(num_points, message="Expected at least one point in theta_grid.")
-    with tf.control_dependencies([check]):
-        num_pairs = num_maps * num_points
     num_copies = len(copies)
-    num_evaluations = num_pairs * num_copies
+    num_evaluations = num_maps * num_points * num_copies
     copies = tf.constant(copies, tf.int32)
     pixels = tf.reshape(maps, [-1, copies.shape[1], maps.shape[-1]])
     flat_theta = tf.reshape(theta_grid, [-1, theta_grid.shape[-1]])

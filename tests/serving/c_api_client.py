@@ -1,15 +1,23 @@
-"""A client of TensorFlow's C API without TensorFlow's Python package: runs the density of a SavedModel.
+"""A client of TensorFlow's C API without TensorFlow's Python package: sends requests to a SavedModel, one after the other.
 
-Arguments: the library, the SavedModel, the tensors of hi_map, theta and log_prob. Reads hi_map.npy and theta.npy in the
-working folder, and writes output.npy.
+Arguments: the library, the SavedModel. Reads requests.json in the working folder, a list of {"inputs": {tensor: file of an
+array}, "output": tensor}, and writes outputs.npz: of each request, by its number, the array or TensorFlow's message.
 """
 
 import ctypes
+import json
+import math
 import sys
 
 import numpy as np
 
-_FLOAT = 1  # TF_FLOAT of c_api.h
+# TF_DataType of c_api.h.
+_DTYPES = {"float32": 1, "int64": 9, "bool": 10}
+_NAMES = {number: name for name, number in _DTYPES.items()}
+
+
+class Refusal(Exception):
+    """TensorFlow's message of a call that failed."""
 
 
 class Output(ctypes.Structure):
@@ -32,9 +40,9 @@ class Client:
         return function(*arguments)
 
     def check(self):
-        """Ends the process with TensorFlow's message if the last call failed."""
+        """Raises TensorFlow's message if the last call failed."""
         if self.call("TF_GetCode", ctypes.c_void_p(self.status), restype=ctypes.c_int):
-            sys.exit(self.call("TF_Message", ctypes.c_void_p(self.status), restype=ctypes.c_char_p).decode())
+            raise Refusal(self.call("TF_Message", ctypes.c_void_p(self.status), restype=ctypes.c_char_p).decode())
 
     def load(self, directory):
         """A session on the SavedModel, and its graph."""
@@ -65,16 +73,27 @@ class Client:
         return Output(operation, int(index))
 
     def tensor(self, array):
-        """A TF_Tensor with a copy of a float32 array."""
+        """A TF_Tensor with a copy of an array."""
+        dtype = _DTYPES[array.dtype.name]
         dims = (ctypes.c_int64 * array.ndim)(*array.shape)
         num_bytes = ctypes.c_size_t(array.nbytes)
-        tensor = self.call("TF_AllocateTensor", _FLOAT, dims, array.ndim, num_bytes, restype=ctypes.c_void_p)
+        tensor = self.call("TF_AllocateTensor", dtype, dims, array.ndim, num_bytes, restype=ctypes.c_void_p)
         data = self.call("TF_TensorData", ctypes.c_void_p(tensor), restype=ctypes.c_void_p)
         ctypes.memmove(data, array.tobytes(), array.nbytes)
         return tensor
 
-    def run(self, session, inputs, tensors, output, num_rows):
-        """One float32 output `[num_rows]`."""
+    def array(self, tensor):
+        """A copy of a TF_Tensor as an array."""
+        pointer = ctypes.c_void_p(tensor)
+        dtype = _NAMES[self.call("TF_TensorType", pointer, restype=ctypes.c_int)]
+        rank = self.call("TF_NumDims", pointer, restype=ctypes.c_int)
+        shape = [self.call("TF_Dim", pointer, axis, restype=ctypes.c_int64) for axis in range(rank)]
+        data = self.call("TF_TensorData", pointer, restype=ctypes.c_void_p)
+        num_bytes = math.prod(shape) * np.dtype(dtype).itemsize
+        return np.frombuffer(ctypes.string_at(data, num_bytes), dtype=dtype).reshape(shape)
+
+    def run(self, session, inputs, tensors, output):
+        """One output as an array."""
         results = (ctypes.c_void_p * 1)()
         self.call(
             "TF_SessionRun",
@@ -92,18 +111,25 @@ class Client:
             ctypes.c_void_p(self.status),
         )
         self.check()
-        data = self.call("TF_TensorData", ctypes.c_void_p(results[0]), restype=ctypes.c_void_p)
-        return np.frombuffer(ctypes.string_at(data, 4 * num_rows), dtype=np.float32)
+        return self.array(results[0])
 
 
-def main(library, directory, hi_map_name, theta_name, log_prob_name):
-    """Runs the density on the two files."""
+def main(library, directory):
+    """Sends the requests, all to one session."""
     client = Client(library)
     session, graph = client.load(directory)
-    arrays = [np.load("hi_map.npy"), np.load("theta.npy")]
-    inputs = [client.output(graph, name) for name in (hi_map_name, theta_name)]
-    tensors = [client.tensor(array) for array in arrays]
-    np.save("output.npy", client.run(session, inputs, tensors, client.output(graph, log_prob_name), len(arrays[0])))
+    with open("requests.json", encoding="utf-8") as file:
+        requests = json.load(file)
+    outputs = {}
+    for number, request in enumerate(requests):
+        inputs = [client.output(graph, name) for name in request["inputs"]]
+        tensors = [client.tensor(np.load(path)) for path in request["inputs"].values()]
+        try:
+            answer = client.run(session, inputs, tensors, client.output(graph, request["output"]))
+        except Refusal as refusal:
+            answer = np.array(str(refusal))
+        outputs[str(number)] = answer
+    np.savez("outputs.npz", **outputs)
 
 
 if __name__ == "__main__":
