@@ -79,7 +79,10 @@ def check_record(record_type, content, path, expected):
     try:
         record_type.model_validate(content)
     except pydantic.ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        problems = error.errors(include_url=False)
+        # Of a value that may be of several types, each has its own problem: the one that came farthest says most.
+        of_first = [problem for problem in problems if problem["loc"][:1] == problems[0]["loc"][:1]]
+        first = max(of_first, key=lambda problem: len(problem["loc"]))
         where = ".".join(str(part) for part in first["loc"]) or "the whole"
         found = "" if first["type"] == "missing" else f": {reprlib.repr(first['input'])}"
         raise InputError(f"{path}: expected {expected}. Received: {where}: {first['msg']}{found}.") from None

@@ -70,12 +70,12 @@ class _Glow(_Flow):
     use_act_norm: bool = GlowArchitecture.use_act_norm
 
     def fewest_weights(self):
-        """The 1x1 matrices and the middle layers of the couplings; all other weights come on top."""
+        """The matrices of the 1x1 convolutions and of the couplings; all other weights come on top."""
         widths = self.width if isinstance(self.width, list) else [self.width] * self.num_levels
-        channels = [4 * self.num_channels * 2**level for level in range(self.num_levels)]
-        return self.num_steps_per_level * sum(width**2 for width in widths) + self.num_steps_per_level * sum(
-            number**2 for number in channels
-        )
+        sizes = [(4 * self.num_channels * 2**level, width) for level, width in enumerate(widths)]
+        # A coupling reads half of the channels through 3x3 pixels and returns two numbers for each of the other half.
+        of_step = [channels**2 + width**2 + 13 * channels * width for channels, width in sizes]
+        return self.num_steps_per_level * sum(of_step)
 
 
 class _HIFlow(_Flow):
