@@ -1,10 +1,13 @@
 """Maps, parameters and what they are, in one HDF5 file."""
 
+import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from higlow_tf.data.checks import number_distinct_rows
+from higlow_tf.data.hdf5_datasets import READ_ERRORS, dataset, read_array, refusal
 from higlow_tf.data.tables import ParameterTable, names_without_header
 from higlow_tf.errors import InputError
 
@@ -42,6 +45,8 @@ def read_hdf5(path):
         Attributes of the file (each may be missing): `parameters`, the names of the columns of theta (without names, two
         columns are Omega_m and sigma_8, and six columns are those of CAMELS); `suite`, `set`, `field`, `units`; `redshift`,
         `box_size_mpc_h`; `format_version`, at most 1.
+        The datasets are in this file, not in another that it links to; where they are compressed, they are at most a
+        hundred times as large as the file.
 
     Args:
         path: The file.
@@ -54,14 +59,20 @@ def read_hdf5(path):
     """
     import h5py
 
+    path = Path(path)
+    if path.exists() and not path.is_file():  # a pipe may never end
+        raise InputError(f"{refusal(path)} something else than a file.")
     try:
         with h5py.File(path, "r") as file:
             attributes = _attributes(file, path)
             maps = _maps(file, path)
             return HDF5Content(maps, *_table(file, path, len(maps)), attributes)
-    except OSError as error:
-        reason = "an empty file" if path.is_file() and not path.stat().st_size else error
-        raise InputError(f"{path} must be a readable, whole HDF5 file of maps. Received: {reason}.") from None
+    except InputError:
+        raise
+    except READ_ERRORS as error:
+        reason = str(error).splitlines()[0] if str(error) else "damaged data"
+        reason = "an empty file" if path.is_file() and not path.stat().st_size else reason
+        raise InputError(f"{refusal(path)} {reason}.") from None
 
 
 def _attributes(file, path):
@@ -73,7 +84,7 @@ def _attributes(file, path):
         if name not in file.attrs:
             continue
         value = file.attrs[name]
-        is_right = isinstance(value, str) if name in _TEXTS else np.ndim(value) == 0 and np.isreal(value)
+        is_right = isinstance(value, str) if name in _TEXTS else _is_finite_number(value)
         if not is_right:
             kind = "a text" if name in _TEXTS else "a number"
             raise InputError(f"{path} must have {kind} as its attribute {name}. Received: {value!r}.")
@@ -81,29 +92,21 @@ def _attributes(file, path):
     return found
 
 
+def _is_finite_number(value):
+    return isinstance(value, (int, float, np.integer, np.floating)) and math.isfinite(value)
+
+
 def _maps(file, path):
-    maps = _dataset(file, "maps", path)
+    maps = dataset(file, "maps", path)
     if maps is None:
         raise InputError(f"{path} must hold the dataset 'maps'. Received: {', '.join(file) or 'no dataset'}.")
     if maps.dtype.kind != "f":
         raise InputError(f"{path} must hold floating-point maps. Received: dtype {maps.dtype}.")
-    offset = maps.id.get_offset()  # None where the file holds them in pieces, or compressed
-    if offset is None or not maps.size:
-        return maps[()]
-    return np.memmap(path, maps.dtype, "r", offset=offset, shape=maps.shape)
-
-
-def _dataset(file, name, path):
-    import h5py
-
-    found = file.get(name)
-    if found is not None and not (isinstance(found, h5py.Dataset) and found.ndim):
-        raise InputError(f"{path} must hold {name!r} as an array. Received: a group or a single value.")
-    return found
+    return read_array(maps, path, on_disk=True)
 
 
 def _table(file, path, num_maps):
-    theta = _dataset(file, "theta", path)
+    theta = dataset(file, "theta", path)
     if theta is None:
         return None, None
     if theta.ndim != 2 or not len(theta) or num_maps % len(theta) or theta.dtype.kind not in "iuf":
@@ -111,13 +114,13 @@ def _table(file, path, num_maps):
             f"{path} must hold theta as numbers [N, P] or [S, P] for its {num_maps} maps. "
             f"Received: {theta.dtype} of shape {theta.shape}."
         )
-    theta = theta[()].astype(np.float64)
+    theta = read_array(theta, path).astype(np.float64)
     names = np.atleast_1d(file.attrs.get("parameters", [""] * theta.shape[1]))
     names = [name.decode() if isinstance(name, bytes) else str(name) for name in names]
     names = names_without_header(names, path)
     if len(set(names)) != theta.shape[1]:
         raise InputError(f"{path} must name each of the {theta.shape[1]} columns of theta once. Received: {names}.")
-    simulation = _dataset(file, "simulation", path)
+    simulation = dataset(file, "simulation", path)
     if simulation is not None and (simulation.shape != (num_maps,) or simulation.dtype.kind not in "iu"):
         raise InputError(
             f"{path} must hold simulation as integers [{num_maps}]. "
@@ -129,4 +132,10 @@ def _table(file, path, num_maps):
     else:
         index = number_distinct_rows(theta)
     table = ParameterTable(str(path), tuple(names), theta)
-    return table, index if simulation is None else simulation[()].astype(np.int64)
+    return table, index if simulation is None else _as_int64(read_array(simulation, path), path)
+
+
+def _as_int64(simulation, path):
+    if simulation.dtype.kind == "u" and simulation.max(initial=0) > np.iinfo(np.int64).max:
+        raise InputError(f"{path} must hold simulation as integers below 2**63. Received: {simulation.max()}.")
+    return simulation.astype(np.int64)

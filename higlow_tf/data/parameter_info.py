@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 from higlow_tf.data.parameters import CAMELS_PARAMETERS, ParameterSpec
-from higlow_tf.data.tables import OTHER_NAMES
+from higlow_tf.data.tables import registry_name
 from higlow_tf.errors import InputError
 
 __all__ = ["read_parameter_info"]
@@ -35,7 +35,7 @@ def read_parameter_info(path):
     path = Path(path)
     try:
         rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} could not be read as a list of parameters. Received: {error}.") from None
     if not rows or not set(_COLUMNS) <= set(rows[0]):
         found = ", ".join(str(name) for name in rows[0]) if rows else "no row"
@@ -44,7 +44,7 @@ def read_parameter_info(path):
 
 
 def _spec(row, path):
-    name = OTHER_NAMES.get(row["ParamName"], row["ParamName"])
+    name = registry_name(row["ParamName"] or "")
     label = {"label": CAMELS_PARAMETERS[name].label} if name in CAMELS_PARAMETERS else {}
     if row["LogFlag"] not in _TRANSFORMS:
         raise InputError(f"{path} must have a LogFlag of 0 or 1 for {name}. Received: {row['LogFlag']!r}.")

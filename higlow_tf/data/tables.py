@@ -8,21 +8,21 @@ import numpy as np
 from higlow_tf.data.parameters import CAMELS_PARAMETERS, nearest_name
 from higlow_tf.errors import InputError
 
-__all__ = ["OTHER_NAMES", "ParameterTable", "names_without_header", "read_parameter_table"]
+__all__ = ["ParameterTable", "names_without_header", "read_parameter_table", "registry_name"]
 
 # The columns if no header names them: those of the CAMELS tables, and the two of the papers.
 _COLUMNS_WITHOUT_HEADER = {
     len(CAMELS_PARAMETERS): tuple(CAMELS_PARAMETERS),
     2: ("Omega_m", "sigma_8"),
 }
-# Names that CAMELS gives to parameters of the registry in its tables of more than six parameters.
-OTHER_NAMES = {
-    "Omega0": "Omega_m",
-    "sigma8": "sigma_8",
-    "ASN1": "A_SN1",
-    "AAGN1": "A_AGN1",
-    "ASN2": "A_SN2",
-    "AAGN2": "A_AGN2",
+# Other names of parameters of the registry, in lower case without underscores: those of the tables of CAMELS, and short
+# ones that circulate. S8 is not among them: it is another number than sigma_8.
+_OTHER_NAMES = {
+    "om": "Omega_m",
+    "om0": "Omega_m",
+    "omega0": "Omega_m",
+    **{name.lower().replace("_", ""): name for name in CAMELS_PARAMETERS},
+    **{name.lower().removeprefix("a_"): name for name in CAMELS_PARAMETERS if name.startswith("A_")},
 }
 # Columns that are numbers of a simulation but no parameters of a model.
 _NO_PARAMETERS = ("seed",)
@@ -74,7 +74,8 @@ def read_parameter_table(path):
         parameters, seed), `CAMELs_params.csv` of the published HIGlow code, or any name: one row a simulation. A line of
         names before the numbers, with or without `#`, names the columns; other lines that start with `#` are comments.
         Six columns without names are Omega_m, sigma_8, A_SN1, A_AGN1, A_SN2, A_AGN2 and two are Omega_m, sigma_8.
-        Omega0 and sigma8 are read as Omega_m and sigma_8.
+        Om, Om0 and Omega0 are read as Omega_m, SN1 and ASN1 as A_SN1 and so on, in capitals or not, with underscores or
+        without; two columns that then have one name are refused.
 
     Ordering:
         As in the file.
@@ -115,6 +116,11 @@ def read_parameter_table(path):
     return ParameterTable(str(path), _column_names(headers, len(rows[0]), path), np.array(rows), tuple(labels))
 
 
+def registry_name(word):
+    """The parameter of the CAMELS registry that a column's name means, or the name itself."""
+    return _OTHER_NAMES.get(word.lower().replace("_", ""), word)
+
+
 def _words(line):
     return [word.strip() for word in line.split(",")] if "," in line else line.split()
 
@@ -143,13 +149,17 @@ def _parse_row(words, number, path, expected):
 
 def _column_names(headers, num_columns, path):
     """The header, if a line before the numbers is one: it has the right length, or it names known parameters."""
-    headers = [[OTHER_NAMES.get(word, word) for word in words] for words in headers]
+    headers = [[registry_name(word) for word in words] for words in headers]
     named = [words for words in headers if CAMELS_PARAMETERS.keys() & set(words)]
     fitting = [words for words in headers if len(words) == num_columns]
-    header = (named or fitting)[-1] if named or fitting else [""] * num_columns
+    # A comment may speak of parameters, too: a line of names that fits goes before it.
+    candidates = [words for words in named if len(words) == num_columns] or named or fitting
+    header = candidates[-1] if candidates else [""] * num_columns
     header = names_without_header(header, path)
     if len(header) != num_columns or len(set(header)) != num_columns:
-        raise InputError(f"{path} must name each of its {num_columns} columns once. Received: the header {header}.")
+        raise InputError(
+            f"{path} must name each of its {num_columns} columns once. Received: the header {header}, as read."
+        )
     return tuple(header)
 
 

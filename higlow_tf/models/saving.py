@@ -1,20 +1,23 @@
 """Saved models: a folder with the weights, the configuration and where they come from."""
 
-import json
+import re
 from pathlib import Path
 
 import keras
 
 from higlow_tf.errors import InputError
 from higlow_tf.files import whole_path, write_json
-from higlow_tf.models.map_flow import MapFlow
+from higlow_tf.models.model_file import EXPECTED, check_model_file
 from higlow_tf.models.posterior_record import CALIBRATION_FILE, TYPICALITY_FILE, read_posterior_records
+from higlow_tf.models.split_file import SPLIT_FILE, check_split, read_split_file
+from higlow_tf.text_files import read_text
 from higlow_tf.versions import versions
 
 __all__ = ["FORMAT_VERSION", "check_format_version", "load_model", "save_model", "write_model"]
 
 FORMAT_VERSION = 1
 _MODEL_FILES = ("model.keras", "split.json", "versions.json", "format_version", CALIBRATION_FILE, TYPICALITY_FILE)
+_MAX_VERSION_BYTES = 100
 
 
 def save_model(model, directory, *, split=None, overwrite=False):
@@ -31,15 +34,17 @@ def save_model(model, directory, *, split=None, overwrite=False):
         overwrite: Whether an existing folder may be replaced.
 
     Raises:
-        InputError: If the folder exists and `overwrite` is false, or cannot be written.
+        InputError: If the folder exists and `overwrite` is false, or cannot be written, or the split is no such record.
     """
     split = model.split if split is None else split
+    if split is not None:
+        check_split(split)
     with whole_path(directory, overwrite, is_folder=True, own_names=_MODEL_FILES) as part:
         part.mkdir()
         write_model(model, part / "model.keras")
         write_json(versions(), part / "versions.json")
         if split is not None:
-            write_json(split, part / "split.json")
+            write_json(split, part / SPLIT_FILE)
         for name, record in ((CALIBRATION_FILE, model.calibration), (TYPICALITY_FILE, model.typicality)):
             if record is not None:
                 write_json(record, part / name)
@@ -70,25 +75,27 @@ def load_model(directory):
         raise InputError(
             f"{path}: expected a model, which appears after the first epoch of a run. Received: no such file."
         )
+    check_model_file(path)
     try:
         model = keras.saving.load_model(path, compile=False)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: expected a whole model file. Received: {str(error).splitlines()[0]}.") from error
-    if not isinstance(model, MapFlow):
-        raise InputError(f"{path}: expected a ConditionalGlow or a HIFlow. Received: {type(model).__name__}.")
-    split_file = directory / "split.json"
-    model.split = json.loads(split_file.read_text()) if split_file.exists() else None
-    model.calibration, model.typicality = read_posterior_records(directory)
+    except Exception as error:  # whatever three libraries make of a file that was changed with its checksums
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(f"{path}: expected {EXPECTED}. Received: {reason}.") from error
+    split_file = directory / SPLIT_FILE
+    model.split = read_split_file(split_file) if split_file.exists() else None
+    model.calibration, model.typicality = read_posterior_records(directory, model.parameters)
     return model
 
 
 def check_format_version(directory):
-    """Refuses a folder that a newer version of this package has written."""
+    """Refuses a folder that a newer version of this package has written, or whose format version is no number."""
     path = Path(directory) / "format_version"
     if path.exists():
-        text = path.read_text().strip()
-        if not text.isdigit() or int(text) > FORMAT_VERSION:
-            raise InputError(f"{path}: expected format version {FORMAT_VERSION} or older. Received: {text!r}.")
+        expected = f"format version {FORMAT_VERSION} or older"
+        text = read_text(path, expected, _MAX_VERSION_BYTES).strip()
+        # Not isdigit(): that is true for other digits than 0-9, too.
+        if not re.fullmatch("[0-9]+", text) or int(text) > FORMAT_VERSION:
+            raise InputError(f"{path}: expected {expected}. Received: {text!r}.")
 
 
 def write_model(model, path):

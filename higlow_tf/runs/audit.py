@@ -1,11 +1,11 @@
 """What a run was trained on, and whether a file of maps may be used to test it."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from higlow_tf.errors import InputError
 from higlow_tf.models.saving import check_format_version
+from higlow_tf.models.split_file import SPLIT_FILE, read_split_file
 from higlow_tf.runs.reading import load_data_like
 from higlow_tf.runs.split_record import seen_maps
 
@@ -62,13 +62,7 @@ def _read_record(run):
     if not run.is_dir():
         raise InputError(f"{run}: expected the folder of a run or a model. Received: no such folder.")
     check_format_version(run)
-    path = run / "split.json"
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise InputError(
-            f"{path}: expected the record of a run's training maps. Received: no such file, or no JSON."
-        ) from None
+    return read_split_file(run / SPLIT_FILE)
 
 
 def _facts(record):

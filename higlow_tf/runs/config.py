@@ -1,6 +1,7 @@
 """The configuration of a training run. It is checked before anything is computed."""
 
 import difflib
+import reprlib
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +11,7 @@ import yaml
 from higlow_tf.errors import InputError
 from higlow_tf.files import whole_path
 from higlow_tf.models.presets import POSTERIOR_RECIPE, RECIPES
+from higlow_tf.runs.yaml_file import read_yaml
 
 __all__ = ["DataConfig", "RunConfig", "TrainingConfig", "read_run_config", "write_run_config"]
 
@@ -87,7 +89,7 @@ class RunConfig(_Section):
     @classmethod
     def _fill_in_recipe(cls, content):
         if isinstance(content, dict) and isinstance(content.get("training", {}), dict):
-            recipe = RECIPES.get(content.get("preset", cls.model_fields["preset"].default), {})
+            recipe = RECIPES.get(str(content.get("preset", cls.model_fields["preset"].default)), {})
             recipe = recipe if content.get("start_from") is None else POSTERIOR_RECIPE
             return {**content, "training": {**recipe, **content.get("training", {})}}
         return content
@@ -97,16 +99,11 @@ def read_run_config(path):
     """Reads a YAML configuration.
 
     Raises:
-        InputError: If the file is missing, is not YAML, or has a key or a value that does not exist. The error names the
-            nearest one.
+        InputError: If the file is missing, is not YAML or too much of it, or has a key or a value that does not exist. The
+            error names the nearest one.
     """
     path = Path(path)
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: expected a configuration file. Received: {error.strerror}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: expected YAML. Received: {str(error).splitlines()[0]}.") from None
+    content = read_yaml(path)
     if not isinstance(content, dict):
         raise InputError(
             f"{path}: expected a mapping with data, preset, model, training. Received: {type(content).__name__}."
@@ -126,7 +123,7 @@ def parse_run_config(content, path):
             known = _keys_beside(first["loc"])
             nearest = difflib.get_close_matches(str(first["loc"][-1]), known, n=1, cutoff=0.0)
             raise InputError(f"{path}: expected a known key (did you mean {nearest[0]}?). Received: {where}.") from None
-        raise InputError(f"{path}: {where}: {first['msg']}. Received: {first['input']!r}.") from None
+        raise InputError(f"{path}: {where}: {first['msg']}. Received: {reprlib.repr(first['input'])}.") from None
 
 
 def write_run_config(config, path):

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,9 @@ from higlow_tf.errors import InputError
 from higlow_tf.files import whole_path, write_json
 from higlow_tf.models.posterior_record import forget_posterior_records
 from higlow_tf.models.saving import FORMAT_VERSION, check_format_version, write_model
+from higlow_tf.models.split_file import SPLIT_FILE, read_split_file
 from higlow_tf.runs.config import RunConfig, read_run_config, write_run_config
+from higlow_tf.runs.history_file import read_history
 from higlow_tf.versions import versions
 
 __all__ = ["RUN_FILES", "RunDirectory"]
@@ -61,7 +65,7 @@ class RunDirectory:
             raise InputError(
                 f"{self.path}: expected a new folder (or --resume, or --overwrite). Received: a folder with {found[0]}."
             )
-        write_json(split_record, self.path / "split.json")
+        write_json(split_record, self.path / SPLIT_FILE)
         write_json(versions(), self.path / "versions.json")
         with whole_path(self.path / "format_version") as part:
             part.write_text(f"{FORMAT_VERSION}\n")
@@ -77,7 +81,7 @@ class RunDirectory:
         config_path = self.path / "config.yaml"
         if not config_path.exists():
             raise InputError(f"{self.path}: expected a run, a folder with config.yaml. Received: no such file.")
-        return read_run_config(config_path), json.loads((self.path / "split.json").read_text())
+        return read_run_config(config_path), read_split_file(self.path / SPLIT_FILE)
 
     def is_readable(self):
         """Whether the folder holds a run: a configuration and a split record that can be read."""
@@ -87,12 +91,13 @@ class RunDirectory:
             return False
 
     def read_history(self):
-        """Columns of history.csv as float arrays; empty if nothing was written yet."""
+        """Columns of history.csv as float arrays; empty if nothing was written yet.
+
+        Raises:
+            InputError: If the file is damaged.
+        """
         path = self.path / "history.csv"
-        if not path.exists():
-            return {}
-        rows = list(csv.DictReader(path.read_text().splitlines()))
-        return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]} if rows else {}
+        return read_history(path) if path.exists() else {}
 
     def write_history(self, rows):
         """Writes one line an epoch from dicts with the same keys."""
@@ -131,7 +136,7 @@ class RunDirectory:
             raise InputError(
                 f"{self.checkpoint_path}: expected a checkpoint to continue from. Received: no such file."
             ) from None
-        except (ValueError, OSError, KeyError) as error:
+        except (ValueError, OSError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise InputError(
                 f"{self.checkpoint_path}: expected a whole checkpoint of this model. Received: {error}."
             ) from error

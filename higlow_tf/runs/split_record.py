@@ -1,16 +1,15 @@
 """Which simulations a run was trained on, by content, and which maps may test it."""
 
 import hashlib
-import json
 
 import numpy as np
 
 from higlow_tf.data import CAMELS_PARAMETERS, ZeroFloor
 from higlow_tf.errors import InputError
+from higlow_tf.models.split_file import SUBSETS, check_split_hash, split_hash
 
 __all__ = ["ON_TRAINING_MAPS", "floored", "make_split_record", "maps_for_testing", "seen_maps", "subset_of"]
 
-SUBSETS = ("train", "validation", "test")
 # The label of numbers that say nothing about new maps begins with this.
 ON_TRAINING_MAPS = "ON TRAINING MAPS"
 # All simulations of these sets have the same parameters. These cannot tell which simulation it is.
@@ -58,7 +57,7 @@ def make_split_record(data, subsets, *, fractions, seed, zero_floor):
     }
     record["zero_pixels"] = {name: s.zero_pixels for name, s in zip(SUBSETS, subsets, strict=True)}
     record["simulation_hashes"] = {name: _simulation_hashes(s) for name, s in zip(SUBSETS, subsets, strict=True)}
-    return {**record, "split_hash": _split_hash(record)}
+    return {**record, "split_hash": split_hash(record)}
 
 
 def subset_of(record, data, name):
@@ -67,7 +66,7 @@ def subset_of(record, data, name):
     Raises:
         InputError: If the data are not those of the run (by content, not by name), or the record was changed.
     """
-    _check_record(record)
+    check_split_hash(record)
     if data.content_hash() != record["content_hash"]:
         raise InputError(
             f"{_names(data)}: expected the maps and parameters that the run was trained on "
@@ -119,7 +118,7 @@ def maps_for_testing(record, data, *, allow_training_maps=False):
     """
     if record is None:
         return data, "all maps (the model carries no record of its training maps)"
-    _check_record(record)
+    check_split_hash(record)
     if data.content_hash() == record["content_hash"]:
         subset = subset_of(record, data, "test")
         return subset, f"the {subset.num_simulations} test simulations of the file that was trained on"
@@ -162,21 +161,6 @@ def _simulation_hashes(data):
     first = np.unique(data.simulation, return_index=True)[1]
     rows = [" ".join(f"{name}={columns[name][i]:.5g}" for name in sorted(columns)) for i in first]
     return [hashlib.blake2b(row.encode(), digest_size=8).hexdigest() for row in rows]
-
-
-def _split_hash(record):
-    """A hash of the split: which maps of which content are in which subset. It shows if a file was changed."""
-    content = {name: record[name] for name in ("content_hash", "simulations", "map_hashes", "zero_floor")}
-    return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
-
-
-def _check_record(record):
-    split_hash = _split_hash(record)
-    if record.get("split_hash", split_hash) != split_hash:
-        raise InputError(
-            f"split.json: expected the split that the run was trained with (hash {record['split_hash']}). "
-            f"Received: a changed one (hash {split_hash})."
-        )
 
 
 def floored(record, data):

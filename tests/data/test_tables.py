@@ -139,3 +139,32 @@ def test_missing_file_and_column(tmp_path):
         read_parameter_table(tmp_path / "absent.txt")
     with pytest.raises(InputError, match=r"did you mean 'A_SN1'.*Received: 'ASN1'"):
         read_parameter_table(write(tmp_path, "0.3 0.8 1 1 1 1\n")).column("ASN1")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Om sigma8 SN1 AGN1 SN2 AGN2",
+        "Omega0 sigma_8 ASN1 AAGN1 ASN2 AAGN2",
+        "Omega_0,sigma8,A_SN1,A_AGN1,A_SN2,A_AGN2",
+        "OmegaM Sigma8 sn1 agn1 sn2 agn2",
+        "# made of Om and sigma8, on a Monday\n# Om0 sigma8 SN1 A_AGN1 SN2 AGN2",
+    ],
+)
+def test_short_names_of_the_parameters_are_known(tmp_path, header):
+    table = read_parameter_table(write(tmp_path, f"{header}\n0.3 0.8 1 2 1.5 0.7\n".replace(",", " ")))
+    assert table.names == CAMELS
+    assert table.column("A_AGN1") == 2.0
+
+
+@pytest.mark.parametrize(
+    ("header", "names"), [("Om S8", ("Omega_m", "S8")), ("Ob sigma8", ("Ob", "sigma_8")), ("SN3 SN", ("SN3", "SN"))]
+)
+def test_names_of_other_quantities_stay_as_they_are(tmp_path, header, names):
+    assert read_parameter_table(write(tmp_path, f"# {header}\n0.3 0.8\n")).names == names
+
+
+@pytest.mark.parametrize("header", ["Om Omega_m", "SN1 A_SN1", "sigma8 sigma_8"])
+def test_two_columns_of_one_meaning_are_refused(tmp_path, header):
+    with pytest.raises(InputError, match=r"params\.txt must name each of its 2 columns once"):
+        read_parameter_table(write(tmp_path, f"{header}\n0.3 0.8\n"))

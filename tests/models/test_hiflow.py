@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from flow_cases import randomise
 from toy_models import make_maps
+from toy_records import SPLIT
 
 from higlow_tf.errors import InputError
 from higlow_tf.models import HIFLOW_PRESETS, ConditionalGlow, HIFlow, load_model, preset, save_model
@@ -53,11 +54,11 @@ def test_save_and_load_carry_everything(tmp_path):
     model = HIFlow.from_preset("hiflow16", **SMALL, ordering="random", parameters=["Omega_m", "A_SN1"])
     randomise(model)
     model.compile(jit_compile=False)
-    save_model(model, tmp_path / "model", split={"seed": 3})
+    save_model(model, tmp_path / "model", split=SPLIT)
     loaded = load_model(tmp_path / "model")
     loaded.compile(jit_compile=False)
     assert isinstance(loaded, HIFlow)
-    assert loaded.split == {"seed": 3}
+    assert loaded.split == SPLIT
     assert loaded.get_config() == model.get_config()
     assert np.array_equal(loaded.sample([[0.3, 1.0]]), model.sample([[0.3, 1.0]]))
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from toy_models import TINY_8
+from toy_records import CALIBRATION, SPLIT, TYPICALITY
 
 from higlow_tf.models import ConditionalGlow, load_model, save_model
 from higlow_tf.models.row_batches import in_batches
@@ -38,10 +39,10 @@ def test_a_model_carries_what_its_run_knows(tmp_path):
     save_model(model, tmp_path / "bare")
     bare = load_model(tmp_path / "bare")
     assert (bare.split, bare.calibration, bare.typicality) == (None, None, None)
-    model.split, model.calibration, model.typicality = {"seed": 1}, {"tempering": 0.5}, {"sd": [1.0]}
+    model.split, model.calibration, model.typicality = SPLIT, CALIBRATION, TYPICALITY
     save_model(model, tmp_path / "full")
     loaded = load_model(tmp_path / "full")
-    assert (loaded.split, loaded.calibration, loaded.typicality) == ({"seed": 1}, {"tempering": 0.5}, {"sd": [1.0]})
+    assert (loaded.split, loaded.calibration, loaded.typicality) == (SPLIT, CALIBRATION, TYPICALITY)
 
 
 @pytest.mark.parametrize(("num_rows", "sizes"), [(1, [1]), (3, [8]), (64, [64]), (70, [64, 8]), (129, [64, 64, 1])])

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from toy_records import SPLIT
 
 from higlow_tf.errors import InputError
 from higlow_tf.models.presets import POSTERIOR_RECIPE, RECIPES
@@ -60,7 +61,7 @@ def test_parameters_are_names_in_any_form(parameters, expected):
 
 def test_a_second_stage_takes_over_the_first(tmp_path):
     first = new_config(preset="tiny", **FILES, split_seed=3, settings={"model.width": 4})
-    RunDirectory(tmp_path / "first").create(first, {})
+    RunDirectory(tmp_path / "first").create(first, SPLIT)
     second = new_config(start_from=tmp_path / "first", epochs=2)
     assert (second.data, second.model, second.preset) == (first.data, first.model, "tiny")
     assert second.start_from == (tmp_path / "first").resolve()
@@ -70,7 +71,7 @@ def test_a_second_stage_takes_over_the_first(tmp_path):
 
 
 def test_a_run_without_checkpoint_or_with_other_changes_is_not_continued(tmp_path):
-    RunDirectory(tmp_path / "run").create(new_config(preset="tiny", **FILES), {})
+    RunDirectory(tmp_path / "run").create(new_config(preset="tiny", **FILES), SPLIT)
     with pytest.raises(InputError, match="expected a checkpoint, made by the first epoch"):
         resumed_config(tmp_path / "run", epochs=9)
     with pytest.raises(InputError, match="expected no changes but epochs.*Received: batch_size"):

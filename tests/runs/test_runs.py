@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from toy_models import make_maps
+from toy_records import SPLIT
 
 from higlow_tf.data import HIMapDataset, load_cmd
 from higlow_tf.errors import InputError
@@ -173,10 +174,10 @@ def test_early_stopping(files, tmp_path):
 
 def test_save_and_load_carry_everything(make_model, tmp_path):
     model = make_model(dtype="float32", map_size=8)
-    save_model(model, tmp_path / "model", split={"source": ["a"], "seed": 3})
+    save_model(model, tmp_path / "model", split=SPLIT)
     loaded = load_model(tmp_path / "model")
     loaded.compile(jit_compile=False)  # as the model of the fixture
-    assert loaded.split == {"source": ["a"], "seed": 3}
+    assert loaded.split == SPLIT
     assert np.array_equal(loaded.sample([[0.3, 0.8]]), model.sample([[0.3, 0.8]]))
     with pytest.raises(InputError, match="does not exist.*Received: an existing path"):
         save_model(model, tmp_path / "model")

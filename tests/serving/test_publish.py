@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from toy_records import TYPICALITY
 
 from higlow_tf.data import HIMapDataset
 from higlow_tf.errors import InputError
@@ -43,7 +44,7 @@ def run(training_data, tmp_path_factory):
     run.write_model(ConditionalGlow.from_preset("tiny").initialize(training_data))
     run.write_history([{"epoch": 1, "loss": 0.0, "val_loss": 0.0, "wall_minutes": 0.1}])
     write_json(CALIBRATION, run.path / "calibration.json")
-    write_json({}, run.path / "typicality.json")
+    write_json(TYPICALITY, run.path / "typicality.json")
     (run.path / "checkpoints").mkdir()
     return run.path
 
