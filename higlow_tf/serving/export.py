@@ -1,5 +1,6 @@
 """Writes a model as a SavedModel that serves without any package of ours."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import tensorflow as tf
 from higlow_tf.errors import InputError
 from higlow_tf.files import check_new, whole_path
 from higlow_tf.inference.calibration import Calibration, chosen_calibration
+from higlow_tf.inference.typicality import TypicalityReference
 from higlow_tf.serving.model_card import CARD_FILE, make_model_card
 from higlow_tf.serving.request_checks import MAX_EVALUATIONS, MAX_GRID_POINTS
 from higlow_tf.serving.signatures import CHUNK_SIZE, make_signatures
@@ -21,10 +23,13 @@ _INSIDE_PRIOR = "inside_prior: whether theta lies in the prior; outside of it th
 _DOCUMENTATION = {
     "log_prob": f"log-density of each log10 map; also serving_default; {_INSIDE_PRIOR}",
     "sample": f"one map a row; a row depends on nothing but its own theta, seed and temperature; {_INSIDE_PRIOR}",
-    "posterior": "theta_grid: points of equal prior mass; one without points is replaced by the model's own (64 points for one "
-    "parameter, 16 x 16 for two, 12 x 12 x 12 for three; with more it is an error); log_prob raw, mean and sd with the "
-    f"calibration applied; inside_prior: whether all points of the row lie in the prior; at most {MAX_GRID_POINTS} points, and "
-    f"{MAX_EVALUATIONS} points in all rows together",
+    "posterior": (
+        "theta_grid: points of equal prior mass; one without points is replaced by the model's own (64 points for one "
+        "parameter, 16 x 16 for two, 12 x 12 x 12 for three; with more it is an error); log_prob raw, mean and sd with the "
+        "calibration applied; inside_prior: whether all points of the row lie in the prior; typicality: p-value of the map at "
+        "its posterior mean, small if it is unlike the training maps, NaN if the model cannot tell; "
+        f"at most {MAX_GRID_POINTS} points, and {MAX_EVALUATIONS} points in all rows together"
+    ),
 }
 
 
@@ -40,8 +45,10 @@ def export_model(model, out_dir, *, calibration="stored", metrics=None, overwrit
         log_prob:  hi_map [B, H, W, C], theta [B, P] -> log_prob [B], inside_prior bool [B]
         sample:    theta [B, P], seed int64 [B, 2], temperature [B] -> hi_map [B, H, W, C], inside_prior bool [B]
         posterior: hi_map [B, H, W, C], theta_grid [B, G, P]
-                   -> log_prob [B, G], posterior_mean [B, P], posterior_sd [B, P], inside_prior bool [B]
+                   -> log_prob [B, G], posterior_mean [B, P], posterior_sd [B, P], inside_prior bool [B], typicality [B]
         `inside_prior` says whether theta, or every point of the row's grid, lies in the prior.
+        `typicality` is the p-value of the map at its posterior mean (`TypicalityReference`): small for a map that is unlike the
+        training maps; NaN if the model's attribute `typicality` is None.
         A theta_grid without points, [B, 0, P], is replaced by the model's own: centres of equal cells of the prior, 64 for one
         parameter, 16 x 16 for two, 12 x 12 x 12 for three. With more parameters it is an error.
 
@@ -74,7 +81,9 @@ def export_model(model, out_dir, *, calibration="stored", metrics=None, overwrit
     calibration = _served_calibration(model, calibration)
     _check_batch_size(xla, batch_size)
     flow = _float32_copy(model)
-    signatures = make_signatures(flow, **calibration, batch_size=batch_size, jit_compile=xla)
+    signatures = make_signatures(
+        flow, **calibration, typicality=_typicality_reference(model), batch_size=batch_size, jit_compile=xla
+    )
     card = make_model_card(model, name, signatures=_describe(signatures), calibration=calibration, metrics=metrics)
     # Only the variables are attached. Everything that is attached to the module is stored, and layers would add their copies.
     module = tf.Module()
@@ -104,6 +113,12 @@ def _served_calibration(model, calibration):
         "widening": calibration.widening_of(len(model.parameters)).tolist(),
         "num_symmetries": calibration.num_symmetries,
     }
+
+
+def _typicality_reference(model):
+    """The `TypicalityReference` of a model, which may hold its configuration, as runs store it; or None."""
+    reference = model.typicality
+    return TypicalityReference.from_config(reference) if isinstance(reference, Mapping) else reference
 
 
 def _check_batch_size(xla, batch_size):

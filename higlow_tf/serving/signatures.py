@@ -7,6 +7,7 @@ import tensorflow as tf
 from higlow_tf.inference.symmetry import symmetry_indices
 from higlow_tf.serving.request_checks import check_grid_size, checked_inputs
 from higlow_tf.serving.served_prior import filled_grid, is_inside_prior
+from higlow_tf.serving.served_typicality import typicality_p_value
 
 __all__ = ["CHUNK_SIZE", "make_signatures"]
 
@@ -14,7 +15,9 @@ __all__ = ["CHUNK_SIZE", "make_signatures"]
 CHUNK_SIZE = 64
 
 
-def make_signatures(flow, *, tempering=1.0, widening=0.0, num_symmetries=1, batch_size=None, jit_compile=False):
+def make_signatures(
+    flow, *, tempering=1.0, widening=0.0, num_symmetries=1, typicality=None, batch_size=None, jit_compile=False
+):
     """Traces the signatures of a model.
 
     A request whose shapes are not the model's is an `InvalidArgumentError`, also where the graph runs without Python.
@@ -28,14 +31,14 @@ def make_signatures(flow, *, tempering=1.0, widening=0.0, num_symmetries=1, batc
         tempering: Factor of the log-likelihood in the posterior.
         widening: One number a parameter `[P]`, or one for all; in the units of theta.
         num_symmetries: Copies of a map, see `higlow_tf.inference.symmetry_indices`; log_prob itself is that of the map.
+        typicality: `TypicalityReference` with which `posterior` compares the maps, or None: its p-values are NaN then.
         batch_size: Fixed number of rows, or None for any.
         jit_compile: Whether XLA compiles the flow. Random numbers stay outside: XLA draws others from the same seed.
 
     Returns:
         Dict of concrete functions: log_prob, serving_default (the same), sample, posterior.
     """
-    size, channels, parameters = flow.map_size, flow.num_channels, flow.parameters
-    map_shape = [size, size] if channels == 1 else [size, size, channels]
+    parameters = flow.parameters
 
     def log_density(hi_maps, theta):
         return tf.reduce_sum(flow.density_by_level(hi_maps, theta), axis=-1)
@@ -49,34 +52,45 @@ def make_signatures(flow, *, tempering=1.0, widening=0.0, num_symmetries=1, batc
 
     def sample(theta, seed, temperature):
         hi_map = generate(flow.noise(seed) * temperature[:, None], theta)
-        hi_map = hi_map[..., 0] if channels == 1 else hi_map
+        hi_map = hi_map[..., 0] if flow.num_channels == 1 else hi_map
         return {"hi_map": hi_map, "inside_prior": is_inside_prior(parameters, theta)}
 
     def posterior(hi_map, theta_grid):
+        maps = _with_channels(hi_map)
         theta_grid = check_grid_size(filled_grid(parameters, theta_grid))
-        of_copies = _log_prob_on_grid(density, _with_channels(hi_map), theta_grid, copies)
+        of_copies = _log_prob_on_grid(density, maps, theta_grid, copies)
         mean, sd = _mean_and_sd(tf.reduce_mean(of_copies, axis=-1), theta_grid, tempering, widening)
-        is_inside = tf.reduce_all(is_inside_prior(parameters, theta_grid), axis=1)
         return {
-            "log_prob": of_copies[..., 0], "posterior_mean": mean, "posterior_sd": sd, "inside_prior": is_inside,
-        }  # fmt: skip
+            "log_prob": of_copies[..., 0],
+            "posterior_mean": mean,
+            "posterior_sd": sd,
+            "inside_prior": tf.reduce_all(is_inside_prior(parameters, theta_grid), axis=1),
+            "typicality": typicality_p_value(flow, typicality, maps, mean),
+        }
 
-    copies = symmetry_indices(size, num_symmetries)
-    maps = tf.TensorSpec([batch_size, *map_shape], tf.float32)
-    theta = tf.TensorSpec([batch_size, len(parameters)], tf.float32)
-    seeds = tf.TensorSpec([batch_size, 2], tf.int64)
-    temperatures = tf.TensorSpec([batch_size], tf.float32)
-    grids = tf.TensorSpec([batch_size, None, len(parameters)], tf.float32)
-    traced_log_prob = _trace(log_prob, hi_map=maps, theta=theta)
+    copies = symmetry_indices(flow.map_size, num_symmetries)
+    specs = _input_specs(flow, batch_size)
+    signatures = {f.__name__: _trace(f, specs[f.__name__]) for f in (log_prob, sample, posterior)}
+    return signatures | {"serving_default": signatures["log_prob"]}
+
+
+def _input_specs(flow, batch_size):
+    """Name of each signature -> the names of its inputs -> their `tf.TensorSpec`."""
+    size, channels, num_parameters = flow.map_size, flow.num_channels, len(flow.parameters)
+    map_shape = [size, size] if channels == 1 else [size, size, channels]
+    hi_map = tf.TensorSpec([batch_size, *map_shape], tf.float32)
+    theta = tf.TensorSpec([batch_size, num_parameters], tf.float32)
+    seed = tf.TensorSpec([batch_size, 2], tf.int64)
+    temperature = tf.TensorSpec([batch_size], tf.float32)
+    theta_grid = tf.TensorSpec([batch_size, None, num_parameters], tf.float32)
     return {
-        "log_prob": traced_log_prob,
-        "serving_default": traced_log_prob,
-        "sample": _trace(sample, theta=theta, seed=seeds, temperature=temperatures),
-        "posterior": _trace(posterior, hi_map=maps, theta_grid=grids),
+        "log_prob": {"hi_map": hi_map, "theta": theta},
+        "sample": {"theta": theta, "seed": seed, "temperature": temperature},
+        "posterior": {"hi_map": hi_map, "theta_grid": theta_grid},
     }
 
 
-def _trace(function, **specs):
+def _trace(function, specs):
     """The concrete function of a signature, which checks its inputs before it computes."""
 
     @functools.wraps(function)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from higlow_tf.inference import TypicalityReference, typicality_features
 from higlow_tf.models import ConditionalGlow
 from higlow_tf.serving import export_model
 
@@ -31,6 +32,13 @@ def log_normal_maps(rng, *shape):
     return (10.0 ** (6.8 + 0.45 * rng.standard_normal(shape))).astype(np.float32)
 
 
+def typicality_reference(model):
+    """Fitted on two maps that the model draws at each of forty parameters."""
+    theta = np.repeat(model.parameters.sample_uniform(40, seed=5), 2, axis=0)
+    features, names = typicality_features(model, model.sample(theta, seed=5), theta)
+    return TypicalityReference.fit(features, names, theta, np.repeat(np.arange(40), 2), model.parameters)
+
+
 @pytest.fixture(scope="session")
 def served(tmp_path_factory):
     """A model with random weights, its export, the loaded signatures, and inputs of ten rows."""
@@ -44,6 +52,7 @@ def served(tmp_path_factory):
     model.log10_highest.assign([7.7])
     model.split = SPLIT
     model.compile(jit_compile=False)  # compiling took two thirds of the time of this folder's tests
+    model.typicality = typicality_reference(model).to_config()  # as runs store it
     path = export_model(
         model,
         tmp_path_factory.mktemp("export") / "tiny",

@@ -58,6 +58,11 @@ def test_card_describes_the_signatures_that_are_there(served):
     assert set(described) | {"serving_default"} == set(served.signatures)
 
 
+def test_card_states_the_limits_of_a_request(served):
+    documentation = card_of(served)["signatures"]["posterior"]["documentation"]
+    assert all(text in documentation for text in ("at most 16384 points", "1048576 points in all rows", "16 x 16"))
+
+
 def test_card_of_a_model_without_a_record_says_so(small_model):
     metrics = {"r2": Metric(0.5)}
     card = json.loads(make_model_card(small_model, "m", signatures={}, calibration={}, metrics=metrics))

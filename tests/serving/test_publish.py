@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from toy_records import TYPICALITY
 
 from higlow_tf.data import HIMapDataset
 from higlow_tf.errors import InputError
 from higlow_tf.files import write_json
+from higlow_tf.inference import TypicalityReference
 from higlow_tf.models import ConditionalGlow, load_model
 from higlow_tf.runs import RunConfig, RunDirectory
 from higlow_tf.runs.split_record import make_split_record
@@ -23,6 +23,16 @@ def maps_of(num_simulations, seed):
     maps = 10.0 ** rng.normal(6.5, 0.4, (num_simulations, 16, 16))
     theta = np.stack([np.linspace(0.15, 0.45, num_simulations), rng.uniform(0.65, 0.95, num_simulations)], axis=1)
     return HIMapDataset.from_arrays(maps, theta)
+
+
+def typicality_config(parameters):
+    """The content of typicality.json, for the features of a model of two levels."""
+    whiteness = ("log_prob", "latent_mean", "latent_log_variance", "latent_kurtosis", "latent_correlation")
+    names = [f"{name}_level_{level}" for level in range(2) for name in whiteness]
+    names += [f"log10_percentile_{percentile}" for percentile in (1, 16, 50, 84, 99)]
+    rng = np.random.default_rng(0)
+    features, theta = rng.standard_normal((20, len(names))), parameters.sample_uniform(20, seed=0)
+    return TypicalityReference.fit(features, names, theta, np.arange(20), parameters).to_config()
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +54,7 @@ def run(training_data, tmp_path_factory):
     run.write_model(ConditionalGlow.from_preset("tiny").initialize(training_data))
     run.write_history([{"epoch": 1, "loss": 0.0, "val_loss": 0.0, "wall_minutes": 0.1}])
     write_json(CALIBRATION, run.path / "calibration.json")
-    write_json(TYPICALITY, run.path / "typicality.json")
+    write_json(typicality_config(training_data.parameters), run.path / "typicality.json")
     (run.path / "checkpoints").mkdir()
     return run.path
 

@@ -110,6 +110,7 @@ def test_no_maps_give_no_rows(toy_signatures):
         "posterior_mean": (0, 2),
         "posterior_sd": (0, 2),
         "inside_prior": (0,),
+        "typicality": (0,),
     }
 
 
