@@ -2,10 +2,10 @@
 
 import sys
 
-from higlow_tf.runs import read_run_config, train_run
+from higlow_tf.runs import train
 
 __all__ = []
 
 if __name__ == "__main__":
     config_file, run_directory = sys.argv[1:]
-    train_run(read_run_config(config_file), run_directory)
+    train(config_file, out=run_directory)

@@ -7,6 +7,7 @@ import typer
 
 from higlow_tf.cli.console import load_tensorflow, print_table, progress_bar, say
 from higlow_tf.cli.options import Overwrite
+from higlow_tf.errors import InputError
 from higlow_tf.files import check_new, write_json
 
 __all__ = ["benchmark"]
@@ -31,8 +32,10 @@ def benchmark(
     """
     if json_file is not None:
         check_new(json_file, overwrite)
+    if peer is not None and not peer.is_file():
+        raise InputError(f"{peer}: expected a script that compares with a peer. Received: no such file.")
     load_tensorflow()
-    from higlow_tf.evaluation.speed import compare_with_peer, measure_speed
+    from higlow_tf.evaluation import compare_with_peer, measure_speed
 
     with progress_bar() as progress:
         results = measure_speed(preset, batch, threads, initializer=load_tensorflow, progress=progress)

@@ -1,20 +1,19 @@
 """higlow calibrate: how far the posteriors of a run can be trusted, and their repair."""
 
 import contextlib
-import shutil
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from higlow_tf.cli.console import load_tensorflow, print_table, progress_bar, say
+from higlow_tf.cli.calibration import calibrate_with_progress
+from higlow_tf.cli.console import load_tensorflow, print_table, say
 from higlow_tf.cli.options import MapsFiles, Overwrite, ParamsFile, Run, Seed
-from higlow_tf.errors import InputError
 from higlow_tf.ownership import owned_folder
 
 __all__ = ["calibrate"]
 
-_FILES, _UNFINISHED = ("metrics.json", "posteriors.npz", "report.html"), ".likelihoods.unfinished"
+_FILES = ("metrics.json", "posteriors.npz", "report.html")
 
 
 def calibrate(
@@ -61,37 +60,16 @@ def calibrate(
 
 def _calibrate(run, maps, params, out, options, allow_training_maps):
     from higlow_tf.evaluation import CalibrationOptions
-    from higlow_tf.evaluation import calibrate as fit_and_judge
-    from higlow_tf.evaluation.calibrate import check_calibratable, judge_calibration
+    from higlow_tf.evaluation.calibrate import check_calibratable
     from higlow_tf.models import load_model
-    from higlow_tf.reports import write_calibration
     from higlow_tf.reports.calibration_page import TABLE_TITLE
-    from higlow_tf.runs import load_data_like, maps_for_testing, store_calibration, subset_of
+    from higlow_tf.runs import load_data_like, maps_for_testing
 
     model = load_model(run)
     check_calibratable(model, run)
     data = load_data_like(model.split, maps, params, parameters=model.parameters)
     test, label = maps_for_testing(model.split, data, allow_training_maps=allow_training_maps)
-    is_own = model.split is not None and data.content_hash() == model.split["content_hash"]
-    if not is_own and model.calibration is None:
-        raise InputError(
-            f"{run}: expected a run that is calibrated on the file that it was trained on, or that file. "
-            f"Received: neither."
-        )
-    options, unfinished = CalibrationOptions(*options), out / _UNFINISHED
-    with progress_bar() as progress:
-        if is_own:
-            validation = subset_of(model.split, data, "validation")
-            fit, judgement = fit_and_judge(model, validation, test, options, progress=progress, cache_dir=unfinished)
-            store_calibration(run, model, fit)
-        else:
-            fit = None
-            judgement = judge_calibration(model, test, options=options, progress=progress, cache_dir=unfinished)
-    facts = {"model": run, "grid points an axis": options.points_per_axis}
-    page, rows = write_calibration(
-        judgement, out, model=model, label=label, name=run.name, fit=fit, facts=facts, overwrite=True
-    )
-    shutil.rmtree(unfinished, ignore_errors=True)
+    page, rows, judgement = calibrate_with_progress(run, model, data, test, label, out, CalibrationOptions(*options))
     print_table(("", "value", "how to read it"), rows)
     print_table(*judgement.table(), TABLE_TITLE)
     say(f"Wrote {out / _FILES[0]}")

@@ -107,8 +107,13 @@ def _evaluate(run, others, names, maps, params, out, how_much, allow_training_ma
 
 def _names(runs):
     """The names of the runs on the page: those of their folders. Equal names are made different."""
-    names = [path.resolve().name for path in runs]
-    return [name if names.count(name) == 1 else f"{name}_{number}" for number, name in enumerate(names, start=1)]
+    folders, names = [path.resolve().name for path in runs], []
+    for number, folder in enumerate(folders, start=1):
+        name = folder if folders.count(folder) == 1 else f"{folder}_{number}"
+        while name in names or (name != folder and name in folders):
+            name = f"{name}_{number}"
+        names.append(name)
+    return names
 
 
 def _command(run, **options):

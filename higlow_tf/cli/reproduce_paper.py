@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from higlow_tf.cli.calibration import calibrate_with_progress
 from higlow_tf.cli.console import load_tensorflow, print_table, progress_bar, say, time_text
 from higlow_tf.cli.options import Overwrite, Seed
 from higlow_tf.cli.training import train_with_progress
@@ -108,7 +109,7 @@ def run_reproduction(size, out, choices, *, overwrite=False):
 
 
 def _reproduce(size, out, choices):
-    from higlow_tf.evaluation import EvaluationOptions, evaluate_model
+    from higlow_tf.evaluation import CalibrationOptions, EvaluationOptions, evaluate_model
     from higlow_tf.models import load_model
     from higlow_tf.reports import write_paper
     from higlow_tf.runs import RunDirectory, load_data_like, maps_for_testing
@@ -129,7 +130,8 @@ def _reproduce(size, out, choices):
     step("calibrate posteriors on validation simulations, and judge them on test simulations")
     # metrics.json is written last: if it is there, everything is there.
     if not (out / "calibration" / "metrics.json").exists():
-        _calibrate(size, out, choices, run, model, data, test, label)
+        how_much = CalibrationOptions(size.maps_per_simulation, seed=choices["seed"])
+        calibrate_with_progress(run, model, data, test, label, out / "calibration", how_much)
     step("draw maps and measure them")
     options = EvaluationOptions(num_posteriors=size.num_posteriors, seed=choices["seed"])
     with progress_bar() as progress:
@@ -138,22 +140,6 @@ def _reproduce(size, out, choices):
     page, table = write_paper(evaluation, out, history=RunDirectory(run).read_history(), facts={"model": run})
     print_table(*table, "Beside the paper")
     say(f"Open {page.resolve()}", bold=True)
-
-
-def _calibrate(size, out, choices, run, model, data, test, label):
-    from higlow_tf.evaluation import CalibrationOptions, calibrate
-    from higlow_tf.reports import write_calibration
-    from higlow_tf.runs import store_calibration, subset_of
-
-    folder, unfinished = out / "calibration", out / "calibration" / ".likelihoods.unfinished"
-    options = CalibrationOptions(size.maps_per_simulation, seed=choices["seed"])
-    with progress_bar() as progress:
-        validation = subset_of(model.split, data, "validation")
-        fit, judgement = calibrate(model, validation, test, options, progress=progress, cache_dir=unfinished)
-    store_calibration(run, model, fit)
-    facts = {"model": run, "grid points an axis": options.points_per_axis}
-    write_calibration(judgement, folder, model=model, label=label, name=run.name, fit=fit, facts=facts, overwrite=True)
-    shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _prepare(folder, out, choices, overwrite):

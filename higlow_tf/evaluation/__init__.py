@@ -1,11 +1,18 @@
 """How good a model is: numbers from maps that it was not trained on, with their errors and a verdict."""
 
-from higlow_tf.evaluation.calibrate import CalibrationOptions, PosteriorFit, calibrate, judge_calibration
+from higlow_tf.evaluation.calibrate import (
+    CalibrationOptions,
+    PosteriorFit,
+    calibrate,
+    calibrate_on_own_maps,
+    judge_calibration,
+)
 from higlow_tf.evaluation.comparison import density_differences
 from higlow_tf.evaluation.evaluate_model import evaluate_model
 from higlow_tf.evaluation.evaluation import Evaluation, EvaluationOptions
+from higlow_tf.evaluation.judged_maps import judged_maps, training_maps_of
 from higlow_tf.evaluation.judgement import Judgement
-from higlow_tf.evaluation.speed import measure_speed
+from higlow_tf.evaluation.speed import compare_with_peer, measure_speed
 from higlow_tf.evaluation.verdict import Verdict, VerdictRow
 
 __all__ = [
@@ -17,8 +24,12 @@ __all__ = [
     "Verdict",
     "VerdictRow",
     "calibrate",
+    "calibrate_on_own_maps",
+    "compare_with_peer",
     "density_differences",
     "evaluate_model",
     "judge_calibration",
+    "judged_maps",
     "measure_speed",
+    "training_maps_of",
 ]

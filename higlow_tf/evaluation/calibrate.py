@@ -6,6 +6,7 @@ import numpy as np
 
 from higlow_tf.errors import InputError
 from higlow_tf.evaluation.judgement import judge_posteriors, log_mass
+from higlow_tf.evaluation.posterior_scores import MOST_PARAMETERS
 from higlow_tf.evaluation.spreading import spread_maps
 from higlow_tf.inference import (
     Calibration,
@@ -16,10 +17,16 @@ from higlow_tf.inference import (
     log_likelihood_of_copies,
     typicality_features,
 )
+from higlow_tf.runs import subset_of
 
-__all__ = ["CalibrationOptions", "PosteriorFit", "calibrate", "check_calibratable", "judge_calibration"]
-
-_MOST_PARAMETERS = 3
+__all__ = [
+    "CalibrationOptions",
+    "PosteriorFit",
+    "calibrate",
+    "calibrate_on_own_maps",
+    "check_calibratable",
+    "judge_calibration",
+]
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,31 @@ def calibrate(model, validation, test=None, options=None, *, progress=None, cach
     return fit, judge_calibration(model, test, fit.calibration, options, progress=progress, cache_dir=cache_dir)
 
 
+def calibrate_on_own_maps(model, data, options=None, *, progress=None, cache_dir=None):
+    """Fits the repair on the validation simulations of the run, if the data are those that the model was trained on.
+
+    Args:
+        model, options, progress, cache_dir: As in `calibrate`.
+        data: `HIMapDataset` of all maps of a file, as read. It is known by content.
+
+    Returns:
+        `PosteriorFit`; None for another file, for which the repair that is stored with the model holds.
+
+    Raises:
+        InputError: As in `calibrate`, and if it is another file and the model has no repair.
+    """
+    check_calibratable(model)
+    if model.split is not None and data.content_hash() == model.split["content_hash"]:
+        validation = subset_of(model.split, data, "validation")
+        return calibrate(model, validation, options=options, progress=progress, cache_dir=cache_dir)[0]
+    if model.calibration is None:
+        raise InputError(
+            f"{', '.join(map(str, data.source))}: expected the maps that the run was trained on, or a run that is calibrated. "
+            "Received: other maps, and a run that is not."
+        )
+    return None
+
+
 def judge_calibration(model, test, calibration=None, options=None, *, progress=None, cache_dir=None):
     """Judges raw and calibrated posteriors on maps that the model was not trained on.
 
@@ -110,9 +142,9 @@ def judge_calibration(model, test, calibration=None, options=None, *, progress=N
 
 def check_calibratable(model, name="model"):
     """Refuses a model whose posteriors do not fit on a grid; `name` stands in the error."""
-    if len(model.parameters) > _MOST_PARAMETERS:
+    if len(model.parameters) > MOST_PARAMETERS:
         raise InputError(
-            f"{name}: expected a model of one to {_MOST_PARAMETERS} parameters, whose posteriors fit on a grid. "
+            f"{name}: expected a model of one to {MOST_PARAMETERS} parameters, whose posteriors fit on a grid. "
             f"Received: {len(model.parameters)}."
         )
 

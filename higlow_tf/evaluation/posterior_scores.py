@@ -10,7 +10,8 @@ from higlow_tf.inference import Posterior
 
 __all__ = ["PosteriorScores", "score_posteriors"]
 
-_MOST_PARAMETERS = 3
+MOST_PARAMETERS = 3
+"""More do not fit on a grid."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +50,9 @@ def score_posteriors(answers, chosen, *, seed=0):
     Raises:
         InputError: If there are more parameters than a grid can hold.
     """
-    if len(chosen.parameters) > _MOST_PARAMETERS:
+    if len(chosen.parameters) > MOST_PARAMETERS:
         raise InputError(
-            f"posteriors: expected at most {_MOST_PARAMETERS} parameters. Received: {len(chosen.parameters)}."
+            f"posteriors: expected at most {MOST_PARAMETERS} parameters. Received: {len(chosen.parameters)}."
         )
     truth, simulation = np.asarray(chosen.theta), np.asarray(chosen.simulation)
     posterior = answers.posterior(np.asarray(chosen.maps))

@@ -19,7 +19,7 @@ __all__ = ["AnswerCache"]
 # What NumPy and zipfile raise of a file that was cut off or changed.
 _DAMAGED = (OSError, EOFError, KeyError, RuntimeError, ValueError, struct.error, zipfile.BadZipFile, zlib.error)
 # Where the likelihoods of another object than a Keras model are taken, in the box of its prior.
-_PROBES = np.array([[0.25], [0.5], [0.75]])
+_PROBES = 8
 
 
 class AnswerCache:
@@ -92,7 +92,7 @@ class AnswerCache:
                 f"Received: {type(self._model).__name__} without maps."
             )
         parameters = self._model.parameters
-        theta = parameters.denormalize(np.broadcast_to(2.0 * _PROBES - 1.0, (len(_PROBES), len(parameters))))
+        theta = parameters.latin_hypercube(_PROBES, seed=0)
         log_prob = [self._model.log_prob(np.broadcast_to(m, (len(theta), *m.shape)), theta) for m in hi_maps]
         # Five digits: another machine rounds a float32 likelihood differently, another model changes more.
         return " ".join(f"{value:.4e}" for value in np.ravel(np.asarray(log_prob, np.float64)))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.stats import qmc
 
 from higlow_tf.data.parameters import ParameterSpace, nearest_name
 from higlow_tf.errors import InputError, InputWarning
@@ -13,6 +14,8 @@ __all__ = ["BoundPrior", "Prior"]
 
 # Edges that were written with six digits are still those of training.
 _EDGE_TOLERANCE = 1e-6
+# Points inside the box at which functions of the user are compared.
+_PROBES = 64
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,9 @@ class BoundPrior:
         """What tells priors apart, JSON-compatible: the configuration, and values of the user's function inside the box."""
         if self.log_prob is None:
             return self.to_config()
-        points = self.low + np.array([[0.25], [0.5], [0.75]]) * (self.high - self.low)
+        points = self.low + qmc.Halton(len(self.low), scramble=False).fast_forward(1).random(_PROBES) * (
+            self.high - self.low
+        )
         values = np.asarray(self.log_prob(self.parameters.denormalize(points)), np.float64)
         return self.to_config() | {"values": np.ravel(values).tolist()}
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from higlow_tf.diagnostics import write_metrics
 from higlow_tf.evaluation import VerdictRow
 from higlow_tf.evaluation.provenance import provenance
+from higlow_tf.files import check_new
 from higlow_tf.reports.calibration_pictures import calibration_pictures
 from higlow_tf.reports.page import Page
 from higlow_tf.reports.picture import add_pictures
@@ -41,7 +42,7 @@ def write_calibration(judgement, out, *, model, label, name="model", fit=None, f
         InputError: If a file exists and `overwrite` is false, or cannot be written.
     """
     out = Path(out)
-    metrics_file, posteriors_file, page_file = (out / file for file in CALIBRATION_FILES)
+    metrics_file, posteriors_file, page_file = (check_new(out / file, overwrite) for file in CALIBRATION_FILES)
     rows, metrics = judgement.rows(None if fit is None else fit.calibration_fit), judgement.metrics
     if ON_TRAINING_MAPS in label:
         metrics = {f"on_training_maps_{key}": metric for key, metric in metrics.items()}

@@ -6,6 +6,7 @@ from pathlib import Path
 from higlow_tf.diagnostics import write_metrics
 from higlow_tf.evaluation import Verdict, VerdictRow, density_differences
 from higlow_tf.evaluation.verdict import number_text
+from higlow_tf.files import check_new
 from higlow_tf.reports.evaluation_pictures import evaluation_pictures
 from higlow_tf.reports.page import Page
 from higlow_tf.reports.picture import add_pictures
@@ -43,6 +44,8 @@ def write_evaluation(
         InputError: If a file exists and `overwrite` is false, or cannot be written.
     """
     out, others = Path(out), others or {}
+    for file in (PAGE, *metrics_files(others)):
+        check_new(out / file, overwrite)
     differences = density_differences(evaluation, others)
     verdict = _with_differences(evaluation.verdict(), differences).with_prefix(_prefix(evaluation))
     page = Page(title or f"Evaluation of {name}", f"on {evaluation.label}")

@@ -10,7 +10,7 @@ from higlow_tf.errors import InputError
 from higlow_tf.runs.config import parse_run_config, read_run_config
 from higlow_tf.runs.directory import RunDirectory
 
-__all__ = ["OPTIONS", "new_config", "parse_settings", "resumed_config"]
+__all__ = ["OPTIONS", "check_changes", "new_config", "parse_settings", "resumed_config"]
 
 OPTIONS = {
     "preset": "preset",
@@ -69,9 +69,7 @@ def resumed_config(out, *, settings=None, **options):
     given = [name for name, value in options.items() if value is not None]
     fixed = [name for name in given if name not in _CHANGEABLE] + list(settings or {})
     if fixed:
-        raise InputError(
-            f"--resume: expected no changes but epochs, max-minutes, maps and params. Received: {fixed[0]}."
-        )
+        raise _fixed(fixed[0])
     run = RunDirectory(out)
     config, _ = run.open()
     if not run.checkpoint_path.exists():
@@ -81,6 +79,32 @@ def resumed_config(out, *, settings=None, **options):
     changed = parse_run_config(_with_values(config.model_dump(mode="json"), _values(options)), _SOURCE)
     _check_not_over(out, changed.training, run.read_history())
     return changed
+
+
+def check_changes(old, new):
+    """Refuses a configuration with which a run cannot be continued.
+
+    Raises:
+        InputError: If two `RunConfig`s differ in more than epochs, max_minutes, maps and params.
+    """
+    changeable = {OPTIONS[name] for name in _CHANGEABLE}
+    before, after = (dict(_leaves(config.model_dump(mode="json"))) for config in (old, new))
+    for name in sorted(before.keys() | after.keys()):
+        if name not in changeable and before.get(name) != after.get(name):
+            raise _fixed(name)
+
+
+def _leaves(content, prefix=""):
+    """Values of a nested dict by their path with dots."""
+    for name, value in content.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _fixed(name):
+    return InputError(f"--resume: expected no changes but epochs, max-minutes, maps and params. Received: {name}.")
 
 
 def parse_settings(settings):
@@ -138,7 +162,7 @@ def _check_complete(values):
     missing = [name.removeprefix("data.") for name in needed if name not in values]
     if missing:
         raise InputError(
-            f"Expected a configuration file, or preset, maps and params. Received: no {', '.join(missing)}."
+            f"Expected a configuration file, or preset, maps and params. Received: no {' and no '.join(missing)}."
         )
 
 

@@ -33,6 +33,10 @@ def load_data_like(record, maps, params=None, *, parameters=None):
     Warns:
         InputWarning: If their redshift is not that of the run.
     """
+    if parameters is None and record is None:
+        raise InputError(
+            "parameters: expected a ParameterSpace for a model without a record of its maps. Received: None."
+        )
     parameters = parameters or ParameterSpace.from_config(record["parameters"])
     data = load_cmd(maps, params, parameters, **_reading(record))
     _check_same_kind(record, data)

@@ -9,6 +9,7 @@ from higlow_tf.errors import InputError
 from higlow_tf.files import write_json
 from higlow_tf.models import load_model
 from higlow_tf.models.posterior_record import CALIBRATION_FILE, TYPICALITY_FILE
+from higlow_tf.models.split_file import SUBSETS
 from higlow_tf.ownership import owned_folder
 from higlow_tf.runs.directory import RUN_FILES, RunDirectory
 from higlow_tf.runs.reading import load_data_like
@@ -38,6 +39,7 @@ class Run:
         self.path = Path(path)
         self._directory = RunDirectory(path)
         self.config, self.split = self._directory.open()
+        self._last_read = None  # files and what was read from them: the subsets need the same
 
     def __repr__(self):
         return f"Run({str(self.path)!r})"
@@ -79,13 +81,18 @@ class Run:
         Raises:
             InputError: If the subset is unknown, or the files are not those of the run (by content, not by name).
         """
+        if subset not in SUBSETS:
+            raise InputError(f"subset: expected one of {', '.join(SUBSETS)}. Received: {subset!r}.")
         return subset_of(self.split, self.all_data(maps, params), subset)
 
     def all_data(self, maps=None, params=None):
         """All maps of the file that the run was trained on, as read; the arguments are those of `data`."""
         if maps is None:
             maps, params = self.config.data.map_files, params or self.config.data.params
-        return load_data_like(self.split, maps, params)
+        files = (*np.atleast_1d(maps).tolist(), params)
+        if self._last_read is None or self._last_read[0] != files:
+            self._last_read = files, load_data_like(self.split, maps, params)
+        return self._last_read[1]
 
     def store_calibration(self, fit):
         """Stores what `higlow_tf.evaluation.calibrate` has fitted, so that `infer` and the export apply it from now on.

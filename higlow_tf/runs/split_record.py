@@ -94,7 +94,7 @@ def seen_maps(record, data):
         return is_seen
     if (suite.lower(), set_name) != (data.suite.lower(), data.set_name):
         return is_seen
-    known = {h for name in ("train", "validation") for h in record.get("simulation_hashes", {}).get(name, ())}
+    known = _known_simulations(record, "train", "validation")
     simulations = np.array([h in known for h in _simulation_hashes(data)])
     return is_seen | simulations[np.searchsorted(data.simulation_indices, data.simulation)]
 
@@ -146,8 +146,15 @@ def _is_test_subset(record, data):
         data.set_name,
         data.redshift,
     )
-    known = record.get("simulation_hashes", {}).get("test", ())
-    return bool(data.floored_pixels) and is_same_suite and set(_simulation_hashes(data)) <= set(known)
+    if not data.floored_pixels or not is_same_suite or data.set_name in _SETS_OF_ONE_POINT:
+        return False
+    found = set(_simulation_hashes(data))
+    return found <= _known_simulations(record, "test") and not found & _known_simulations(record, "train", "validation")
+
+
+def _known_simulations(record, *subsets):
+    """Hashes of the simulations of subsets; records of older versions have none."""
+    return {h for name in subsets for h in record.get("simulation_hashes", {}).get(name, ())}
 
 
 def _simulation_hashes(data):

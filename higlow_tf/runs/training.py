@@ -11,7 +11,7 @@ from higlow_tf.ownership import MARKER_FOLDER, owned_folder
 from higlow_tf.runs.callbacks import CallProgress
 from higlow_tf.runs.config import RunConfig, write_run_config
 from higlow_tf.runs.directory import RUN_FILES, RunDirectory
-from higlow_tf.runs.options import new_config, resumed_config
+from higlow_tf.runs.options import check_changes, new_config, resumed_config
 from higlow_tf.runs.run import Run
 from higlow_tf.runs.split_record import subset_of
 from higlow_tf.runs.trainer import load_run_data, train_run
@@ -59,13 +59,18 @@ def train(
     Example:
         run = train(preset="compact", maps="MAPS.npy", params="PARAMS.txt", out="runs/first", max_minutes=25)
     """
+    if resume and overwrite:
+        raise InputError("Expected resume or overwrite. Received: both.")
     if not isinstance(config, RunConfig):
         config = _config(config, out, resume, start_from=start_from, settings=settings, **options)
     elif start_from is not None or settings or options:
         raise InputError("Expected a RunConfig, or options and a file. Received: a RunConfig and options.")
     callbacks = [*callbacks, *([] if progress is None else [CallProgress(progress)])]
     with run_folder(out, resume=resume, overwrite=overwrite) as folder:
-        data = read_training_data(config, out, resume=resume) if data is None else data
+        if data is None:
+            data = read_training_data(config, out, resume=resume)
+        if resume:
+            _take_over(config, RunDirectory(out), data)
         with folder.set_aside() if overwrite else contextlib.nullcontext() as discard_old:
             if discard_old is not None:
                 callbacks.append(keras.callbacks.LambdaCallback(on_train_begin=lambda logs=None: discard_old()))
@@ -102,16 +107,14 @@ def run_folder(out, *, resume=False, overwrite=False):
 
 
 def read_training_data(config, out, *, resume=False):
-    """Reads and checks what a run will be trained on, before anything is written.
-
-    A run that is continued takes over the new places of its files and its new length.
+    """Reads and checks what a run will be trained on. Nothing is written.
 
     Returns:
         `HIMapDataset` of all maps.
 
     Raises:
-        InputError: If the preset is unknown, if parameters anywhere in the file lie outside the prior, or if the content is
-            not that of the run that is continued.
+        InputError: If the preset is unknown, if parameters anywhere in the file lie outside the prior, or if the
+            configuration or the content is not that of the run that is continued.
     """
     find_preset(config.preset)
     data = load_run_data(config)
@@ -121,13 +124,20 @@ def read_training_data(config, out, *, resume=False):
             f"{data.source[-1]}: training needs parameters inside the prior. Received: {outside} (rows are maps)."
         )
     if resume:
-        run = RunDirectory(out)
-        old, record = run.open()
+        old, record = RunDirectory(out).open()
+        check_changes(old, config)
         if config.data != old.data:
             subset_of(record, data, "train")
-        if config != old:
-            write_run_config(config, run.path / "config.yaml")
     return data
+
+
+def _take_over(config, run, data):
+    """The new places of its files and its new length become those of a run that is continued."""
+    old, record = run.open()
+    check_changes(old, config)
+    if config != old:
+        subset_of(record, data, "train")
+        write_run_config(config, run.path / "config.yaml")
 
 
 def _config(config_file, out, resume, *, start_from, settings, **options):

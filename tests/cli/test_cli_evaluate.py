@@ -1,11 +1,13 @@
 """The report card of two runs: a Glow and HIFlow on the same small files."""
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from higlow_tf.cli.evaluate import _names
 from higlow_tf.data.lognormal import write_lognormal
 from higlow_tf.errors import InputWarning
 from higlow_tf.inference.cache import AnswerCache
@@ -37,6 +39,12 @@ def evaluated(higlow, data, runs, tmp_path_factory):
     """The folder of an evaluation of the first run beside the second, and what the command printed."""
     out = tmp_path_factory.mktemp("evaluation") / "glow"
     return out, higlow("evaluate", runs[0], *data, "--compare", runs[1], *FEW, "--out", out)
+
+
+def test_runs_of_one_name_are_told_apart():
+    names = _names([Path(run) for run in ("x/a", "y/a", "z/a_1", "z/a_1_1", "b")])
+    assert len(set(names)) == 5
+    assert names[2:] == ["a_1", "a_1_1", "b"]
 
 
 def numbers(out, name="metrics.json"):

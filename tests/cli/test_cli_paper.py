@@ -146,7 +146,7 @@ def test_the_paper_from_its_own_file_in_two_calls(own_files, tmp_path, monkeypat
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(command, "_calibrate", interrupted)
+        patch.setattr(command, "calibrate_with_progress", interrupted)
         with pytest.raises(KeyboardInterrupt):
             command.run_reproduction(Smallest, out, choices)
     with monkeypatch.context() as patch:

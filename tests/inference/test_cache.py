@@ -156,7 +156,7 @@ def test_interrupted_work_goes_on(model, tmp_path, options):
         np.testing.assert_array_equal(resumed.diagnostics[name], values)
     model.num_rows = 0
     infer(model, maps, cache_dir=tmp_path / "parts", **options)
-    assert model.num_rows == 3 * len(maps)  # three points recognise the model
+    assert model.num_rows == 8 * len(maps)  # eight points recognise the model
 
 
 def test_other_questions_are_not_answered_from_the_cache(model, tmp_path):
@@ -197,6 +197,6 @@ def test_likelihoods_of_copies_go_on(tmp_path):
     assert stages == [("likelihoods", 1, 3), ("likelihoods", 2, 3)]
     model.num_rows = 0
     again = log_likelihood_of_copies(model, maps, **arguments, cache_dir=tmp_path)
-    assert model.num_rows == 3 * len(maps) + 2 * len(theta_grid)  # to recognise the model, and the third map
+    assert model.num_rows == 8 * len(maps) + 2 * len(theta_grid)  # to recognise the model, and the third map
     np.testing.assert_array_equal(again[0], theta_grid)
     np.testing.assert_array_equal(again[1], expected)

@@ -102,3 +102,13 @@ def test_wrong_values_of_a_function(model):
             infer(model, maps, Prior(log_prob=function))
     with pytest.raises(InputError, match="expected log_prob to be finite or -inf inside the prior. Received: nan"):
         infer(model, maps, Prior(log_prob=lambda theta: np.nan * theta[:, 0]))
+
+
+def test_functions_that_differ_in_a_small_region_have_other_fingerprints():
+    space = ParameterSpace.from_names(["Omega_m", "sigma_8"])
+
+    def bump(at):
+        return Prior(log_prob=lambda theta: -np.sum((theta - at) ** 2, axis=-1) < -0.01).bind(space).fingerprint()
+
+    assert bump([0.2, 0.9]) != bump([0.4, 0.7])
+    assert bump([0.2, 0.9])["values"] == bump([0.2, 0.9])["values"]

@@ -10,6 +10,7 @@ import pytest
 from higlow_tf.errors import InputError
 from higlow_tf.evaluation.verdict import VerdictRow
 from higlow_tf.plotting import STYLE
+from higlow_tf.reports import write_calibration, write_evaluation
 from higlow_tf.reports.page import Page
 
 VOID_TAGS = {"meta", "img", "br", "hr", "link", "input"}
@@ -165,6 +166,15 @@ def test_write(tmp_path, monkeypatch):
         Page("third").write(path, overwrite=True)
     assert "other" in path.read_text(encoding="utf-8")
     assert os.listdir(tmp_path) == ["report.html"]
+
+
+def test_a_page_in_a_folder_that_has_one_is_refused_before_any_picture(tmp_path):
+    (tmp_path / "metrics.json").touch()
+    with pytest.raises(InputError, match="metrics.json: expected a path that does not exist"):
+        write_evaluation(None, tmp_path)
+    with pytest.raises(InputError, match="metrics.json: expected a path that does not exist"):
+        write_calibration(None, tmp_path, model=None, label="")
+    assert [path.name for path in tmp_path.iterdir()] == ["metrics.json"]
 
 
 def test_wrong_input():
