@@ -98,6 +98,15 @@ def test_figure_is_emptied():
     assert figure.axes == []
 
 
+def test_panels_that_share_a_logarithmic_axis_are_emptied():
+    figure, panels = STYLE.new_figure(2, 1, size_in=(2.0, 1.5), share_x=True)
+    for panel in panels:
+        panel.plot([1, 2], [1, 2])
+    panels[0].set_xscale("log")
+    Page("x").figure(figure, "caption", "alt")
+    assert figure.axes == []
+
+
 def test_verdict_words_floors_and_an_alert_stand_on_top():
     rows = [VerdictRow("P(k)", "0.77 ± 0.05", "worst bin", "off", "0.07"), VerdictRow("Density", "-0.6", "lower")]
     page = ParsedPage(Page("x", "sub").verdict(rows, "One.\n\nTwo.").alert("3 maps <bad>").section("Maps").html())
