@@ -5,25 +5,20 @@ higlow wrote into it, and with a lock. What is not on the list is somebody else'
 """
 
 import contextlib
-import datetime
 import json
 import os
 import shutil
-import socket
-import sys
 from pathlib import Path
-
-import filelock
 
 from higlow_tf.errors import InputError
 from higlow_tf.files import ON_PUBLISH, resolved
+from higlow_tf.folder_lock import LOCK_FILE, MARKER_FOLDER, locked_folder, write_text
 from higlow_tf.versions import version
 
-__all__ = ["MARKER_FOLDER", "OwnedFolder", "owned_folder"]
+__all__ = ["OwnedFolder", "owned_folder"]
 
-MARKER_FOLDER = ".higlow"
 FORMAT_VERSION = 1
-_LISTING, _LOCK, _OWNER, _OLD = "folder.json", "lock", "owner.json", "old"
+_LISTING, _OLD = "folder.json", "old"
 
 # Folders that this process holds: a function that takes one which its caller has taken gets the same.
 _HELD = {}
@@ -169,7 +164,7 @@ class OwnedFolder:
             "kind": self.kind,
             "files": sorted(self.files),
         }
-        _write_text(self.path / MARKER_FOLDER / _LISTING, json.dumps(content, indent=1) + "\n")
+        write_text(self.path / MARKER_FOLDER / _LISTING, json.dumps(content, indent=1) + "\n")
 
 
 @contextlib.contextmanager
@@ -200,7 +195,7 @@ def owned_folder(path, kind, *, names=(), overwrite=False, resume=False):
         raise InputError(f"{path}: expected a folder, or a path that does not exist. Received: a file.")
     made = _make(folder_path, path)
     try:
-        with _locked(folder_path, path):
+        with locked_folder(folder_path, path):
             folder = OwnedFolder(folder_path, kind)
             folder.put_back()
             folder.check(names, path, overwrite=overwrite, resume=resume)
@@ -213,39 +208,6 @@ def owned_folder(path, kind, *, names=(), overwrite=False, resume=False):
                 ON_PUBLISH.reset(token)
     finally:
         _remove_if_unused(folder_path, made)
-
-
-@contextlib.contextmanager
-def _locked(folder, path):
-    """One writer a folder. The lock is the operating system's, so that it ends with its process, however that ends."""
-    marker = folder / MARKER_FOLDER
-    lock = filelock.FileLock(marker / _LOCK, timeout=0)
-    try:
-        lock.acquire()
-    except filelock.Timeout:
-        raise InputError(
-            f"{path}: expected a folder that no other process writes into. Received: {_owner(marker)}."
-        ) from None
-    try:
-        owner = {
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
-            "since": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
-            "command": " ".join(Path(sys.argv[0]).name if i == 0 else word for i, word in enumerate(sys.argv))[:200],
-        }
-        _write_text(marker / _OWNER, json.dumps(owner) + "\n")
-        yield
-    finally:
-        (marker / _OWNER).unlink(missing_ok=True)
-        lock.release()
-
-
-def _owner(marker):
-    try:
-        owner = json.loads((marker / _OWNER).read_text(encoding="utf-8"))
-        return f"process {owner['pid']} on {owner['host']}, since {owner['since']} ({owner['command']})"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
 
 
 def _read_listing(folder):
@@ -276,7 +238,7 @@ def _remove_owned_tree(path):
     if not (path / MARKER_FOLDER).is_dir():
         shutil.rmtree(path)
         return []
-    with _locked(path, path):
+    with locked_folder(path, path):
         inner = OwnedFolder(path, "")
         inner.remove_own()
     left = [entry.name for entry in path.iterdir() if entry.name != MARKER_FOLDER]
@@ -313,13 +275,7 @@ def _remove_if_unused(folder, made):
     marker = folder / MARKER_FOLDER
     if marker not in made or (marker / _LISTING).exists():
         return
-    (marker / _LOCK).unlink(missing_ok=True)
+    (marker / LOCK_FILE).unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         for parent in made:
             parent.rmdir()
-
-
-def _write_text(path, text):
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)

@@ -6,8 +6,9 @@ import keras
 
 from higlow_tf.errors import InputError
 from higlow_tf.files import resolved
+from higlow_tf.folder_lock import MARKER_FOLDER
 from higlow_tf.models import preset as find_preset
-from higlow_tf.ownership import MARKER_FOLDER, owned_folder
+from higlow_tf.ownership import owned_folder
 from higlow_tf.runs.callbacks import CallProgress
 from higlow_tf.runs.config import RunConfig, write_run_config
 from higlow_tf.runs.directory import RUN_FILES, RunDirectory

@@ -22,6 +22,7 @@ LIGHT_PACKAGES = (
     "higlow_tf.cli",
     "higlow_tf.errors",
     "higlow_tf.files",
+    "higlow_tf.folder_lock",
     "higlow_tf.ownership",
     "numpy",
     "typer",

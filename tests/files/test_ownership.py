@@ -10,7 +10,8 @@ import pytest
 
 from higlow_tf.errors import InputError
 from higlow_tf.files import whole_path
-from higlow_tf.ownership import MARKER_FOLDER, owned_folder
+from higlow_tf.folder_lock import MARKER_FOLDER
+from higlow_tf.ownership import owned_folder
 
 
 def write(path, text="ours"):

@@ -1,0 +1,66 @@
+"""One writer a folder."""
+
+import contextlib
+import datetime
+import json
+import os
+import socket
+import sys
+from pathlib import Path
+
+import filelock
+
+from higlow_tf.errors import InputError
+
+__all__ = ["LOCK_FILE", "MARKER_FOLDER", "locked_folder", "write_text"]
+
+MARKER_FOLDER = ".higlow"
+LOCK_FILE, _OWNER_FILE = "lock", "owner.json"
+
+
+@contextlib.contextmanager
+def locked_folder(folder, path):
+    """Takes a folder that has its marker. The lock is the operating system's: it ends with its process, however that ends.
+
+    Args:
+        folder: The folder, resolved.
+        path: The same in the words of the user, for the error.
+
+    Raises:
+        InputError: If another process holds it.
+    """
+    marker = folder / MARKER_FOLDER
+    lock = filelock.FileLock(marker / LOCK_FILE, timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise InputError(
+            f"{path}: expected a folder that no other process writes into. Received: {_owner(marker)}."
+        ) from None
+    try:
+        owner = {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "since": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+            "command": " ".join(Path(sys.argv[0]).name if i == 0 else word for i, word in enumerate(sys.argv))[:200],
+        }
+        write_text(marker / _OWNER_FILE, json.dumps(owner) + "\n")
+        yield
+    finally:
+        (marker / _OWNER_FILE).unlink(missing_ok=True)
+        lock.release()
+
+
+def _owner(marker):
+    try:
+        owner = json.loads((marker / _OWNER_FILE).read_text(encoding="utf-8"))
+        return f"process {owner['pid']} on {owner['host']}, since {owner['since']} ({owner['command']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"
+
+
+def write_text(path, text):
+    """Writes a small file whole or not at all, without asking whose it is."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)
