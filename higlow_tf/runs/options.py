@@ -162,7 +162,7 @@ def _check_complete(values):
     missing = [name.removeprefix("data.") for name in needed if name not in values]
     if missing:
         raise InputError(
-            f"Expected a configuration file, or preset, maps and params. Received: no {' and no '.join(missing)}."
+            f"Expected a configuration file, or preset, maps and params. Received: no {', no '.join(missing)}."
         )
 
 

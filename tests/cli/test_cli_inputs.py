@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import typer
 import yaml
+from toy_records import SPLIT
 
 import higlow_tf.cli
 from higlow_tf.cli import console
@@ -137,7 +138,7 @@ def test_settings_that_are_none(setting, higlow, suite, tmp_path):
 
 
 def test_training_needs_a_configuration_or_files(higlow, tmp_path):
-    assert_refused(higlow("train", "--out", tmp_path / "run"), "no preset, maps, params")
+    assert_refused(higlow("train", "--out", tmp_path / "run"), "no preset, no maps, no params")
 
 
 def test_existing_output_stays(higlow, suite, tmp_path):
@@ -174,7 +175,7 @@ def test_a_foreign_config_makes_no_run(higlow, suite, tmp_path):
 def test_a_run_that_cannot_be_replaced_is_put_back(higlow, suite, tmp_path):
     out = tmp_path / "run"
     config = new_config(preset="tiny", maps=suite.maps, params=suite.params)
-    RunDirectory(out).create(config, {"old": True})
+    RunDirectory(out).create(config, SPLIT)
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     result = train(higlow, suite.maps, suite.params, out, "--overwrite", "--batch-size", "1000")
     assert_refused(result, "at least one batch")
