@@ -99,16 +99,21 @@ def test_warm_up_requests_are_what_tensorflow_serving_reads_and_the_model_answer
 
 
 def test_an_existing_version_is_kept_unless_told_otherwise(small_model, tmp_path):
-    old = tmp_path / "small" / "1" / "old.txt"
+    old = tmp_path / "small" / "1" / "saved_model.pb"
     old.parent.mkdir(parents=True)
     old.write_text("old")
     with pytest.raises(InputError, match=r"1: expected a path that does not exist.*Received: an existing path"):
         export_model(small_model, tmp_path / "small")
     assert old.read_text() == "old"
+    foreign = old.parent / "thesis.txt"
+    foreign.write_text("years")
+    with pytest.raises(InputError, match="Received: one with thesis.txt"):
+        export_model(small_model, tmp_path / "small", overwrite=True)
+    assert (old.read_text(), foreign.read_text()) == ("old", "years")
+    foreign.unlink()
     path = export_model(small_model, tmp_path / "small", overwrite=True)
     assert path == tmp_path / "small" / "1"
-    assert (path / "saved_model.pb").is_file()
-    assert not old.exists()
+    assert old.stat().st_size > len("old")
     assert [entry.name for entry in (tmp_path / "small").iterdir()] == ["1"]
 
 
