@@ -9,11 +9,11 @@ from scipy.stats import qmc
 
 from higlow_tf.errors import InputError
 
-__all__ = ["CAMELS_PARAMETERS", "ParameterSpace", "ParameterSpec", "nearest_name"]
+__all__ = ["CAMELS_PARAMETERS", "EDGE_TOLERANCE", "ParameterSpace", "ParameterSpec", "nearest_name"]
 
 _TRANSFORMS = ("linear", "log")
 # A table stored in float32 may put a value on an edge of the prior just outside of it (0.6 becomes 0.60000002).
-_EDGE_TOLERANCE = 1e-6
+EDGE_TOLERANCE = 1e-6
 
 
 def nearest_name(name, names):
@@ -279,4 +279,4 @@ class ParameterSpace:
         """How far each value lies beyond its prior, 0 inside; infinite for NaN."""
         theta = self._checked(theta)
         excess = np.nan_to_num(np.maximum(self.low - theta, theta - self.high), nan=np.inf, posinf=np.inf)
-        return np.where(excess > _EDGE_TOLERANCE * (self.high - self.low), excess, 0.0)
+        return np.where(excess > EDGE_TOLERANCE * (self.high - self.low), excess, 0.0)

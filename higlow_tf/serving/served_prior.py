@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from higlow_tf.data.parameters import _EDGE_TOLERANCE
+from higlow_tf.data.parameters import EDGE_TOLERANCE
 from higlow_tf.inference.uniform_grid import theta_grid_over_prior
 
 __all__ = ["filled_grid", "is_inside_prior"]
@@ -19,7 +19,7 @@ def is_inside_prior(parameters, theta):
     theta = tf.cast(theta, tf.float64)
     low, high = parameters.low, parameters.high
     excess = tf.maximum(low - theta, theta - high)
-    return tf.reduce_all(excess <= _EDGE_TOLERANCE * (high - low), axis=-1)
+    return tf.reduce_all(excess <= EDGE_TOLERANCE * (high - low), axis=-1)
 
 
 def filled_grid(parameters, theta_grid):
