@@ -94,7 +94,7 @@ def check_format_version(directory):
         expected = f"format version {FORMAT_VERSION} or older"
         text = read_text(path, expected, _MAX_VERSION_BYTES).strip()
         # Not isdigit(): that is true for other digits than 0-9, too.
-        if not re.fullmatch("[0-9]+", text) or int(text) > FORMAT_VERSION:
+        if not re.fullmatch("[1-9][0-9]*", text) or int(text) > FORMAT_VERSION:
             raise InputError(f"{path}: expected {expected}. Received: {text!r}.")
 
 
