@@ -131,17 +131,7 @@ class ConditionalGlow(MapFlow):
     # ---- data-dependent start
 
     def initialize(self, train):
-        """Fits the scaler of the maps, and starts every level at a whitening of the training maps. Call it once, before `fit`.
-
-        Args:
-            train: `HIMapDataset` of the training simulations only.
-
-        Returns:
-            The model itself.
-
-        Raises:
-            InputError: If the model cannot be trained on these maps.
-        """
+        """As `MapFlow.initialize`, and starts every level at a whitening of the training maps (`[N, H, W]`, or with channels)."""
         scaler = self._fit_scaler(train)
         x = (np.log10(start_batch(train, _NUM_MAPS_OF_START)) - scaler.shift) / scaler.scale
         x = np.transpose(x, (3, 1, 2, 0))
