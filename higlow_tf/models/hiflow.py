@@ -39,6 +39,7 @@ class HIFlow(MapFlow):
             its neighbours, and on lognormal maps of 32x32 pixels
             that cost 0.13 nats per pixel after 300 steps.
         max_log_scale: Bound of every log-scale of a block.
+        use_end_layers: Whether the flow ends with layers that `fit_end_layers` fits after training.
         seed: Seed of the starting weights and of the random orders.
 
     Input shape:
@@ -77,6 +78,7 @@ class HIFlow(MapFlow):
         width=512,
         ordering="random",
         max_log_scale=MAX_LOG_SCALE,
+        use_end_layers=False,
         seed=0,
         **kwargs,
     ):

@@ -12,8 +12,10 @@ from higlow_tf.data.scalers import fit_map_scaler, log10_extremes
 from higlow_tf.layout import from_channel_major, to_channel_major
 from higlow_tf.models.arguments import check_training_data, latents_and_theta, maps_and_theta, theta_rows
 from higlow_tf.models.configuration import ConfiguredModel
+from higlow_tf.models.end_layers import end_layers_bijector
 from higlow_tf.models.likelihood_model import compiled
 from higlow_tf.models.row_batches import in_batches
+from higlow_tf.networks import EndLayerWeights
 
 __all__ = ["MapFlow"]
 
@@ -67,7 +69,13 @@ class MapFlow(ConfiguredModel):
 
     def _complete(self, flow):
         """Ends the constructor: `flow` is the bijector between latents and the standardised map."""
-        self.bijector = ConditionalChain([flow, self.preprocessing])
+        self.end_layers = None
+        if self.use_end_layers:
+            sizes = self.map_size, self.num_channels, len(self.parameters)
+            self.end_layer_weights = EndLayerWeights(*sizes, dtype=self.dtype_policy, name="end_layers")
+            self.end_layers = end_layers_bijector(self.end_layer_weights)
+        end = [] if self.end_layers is None else [self.end_layers]
+        self.bijector = ConditionalChain([flow, *end, self.preprocessing])
         self._make_compiled(jit_compile=True)
         self.build()
 
@@ -142,8 +150,12 @@ class MapFlow(ConfiguredModel):
         is_good = tf.reduce_all(tf.math.is_finite(log10_maps), axis=(0, 1, 2))
         log10_maps = tf.where(is_good, log10_maps, tf.zeros_like(log10_maps))
         x, ildj = self.preprocessing.log10_part.inverse_and_log_det(log10_maps)
+        condition = self.normalize(theta)
+        if self.end_layers is not None:
+            x, end_ildj = self.end_layers.inverse_and_log_det(x, condition)
+            ildj += end_ildj
         by_level = []
-        for z, level_ildj in self._latents_by_level(x, self.normalize(theta)):
+        for z, level_ildj in self._latents_by_level(x, condition):
             size = math.prod(z.shape[:3])
             base = -0.5 * tf.reduce_sum(z * z, axis=(0, 1, 2)) - 0.5 * size * _LOG_2PI
             by_level.append(base + level_ildj + ildj * (size / self.num_dimensions))
