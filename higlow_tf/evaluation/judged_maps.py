@@ -23,7 +23,7 @@ def judged_maps(models, maps, params=None, *, allow_training_maps=False):
         InputError: If the maps do not fit a model, if models do not fit each other, or if maps were trained on.
     """
     (_, first), *others = models.items()
-    data = load_data_like(first.split, maps, params, parameters=first.parameters)
+    data = load_data_like(first.split, maps, params, parameters=first.parameters, nuisance=first.nuisance)
     _check_fit(first, data, maps)
     test, label = maps_for_testing(first.split, data, allow_training_maps=allow_training_maps)
     for name, other in others:
