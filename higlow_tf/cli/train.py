@@ -57,7 +57,7 @@ def train(
     nuisance: Annotated[
         str | None,
         typer.Option(
-            help="Further columns, which vary but are not asked for: with commas; all (others); none. [default: none]"
+            help="Columns that vary but are not asked for: with commas; all (others); an Info_*.txt file; none. [default: none]"
         ),
     ] = None,
     map_size: Annotated[int | None, typer.Option(help="Regrid the maps to this number of pixels a side.")] = None,
