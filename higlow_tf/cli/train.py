@@ -54,6 +54,12 @@ def train(
             help="Columns to condition on, with commas; all; or an Info_*.txt file. [default: Omega_m,sigma_8]"
         ),
     ] = None,
+    nuisance: Annotated[
+        str | None,
+        typer.Option(
+            help="Columns that vary but are not asked for: with commas; all (others); an Info_*.txt file; none. [default: none]"
+        ),
+    ] = None,
     map_size: Annotated[int | None, typer.Option(help="Regrid the maps to this number of pixels a side.")] = None,
     slab_thickness: Annotated[
         float | None, typer.Option(help="Depth of the maps that 3D grids are projected to, in Mpc/h. [default: 5]")
@@ -89,6 +95,7 @@ def train(
         "maps": maps,
         "params": params,
         "parameters": parameters,
+        "nuisance": nuisance,
         "map_size": map_size,
         "slab_thickness_mpc_h": slab_thickness,
         "box_size_mpc_h": box_size,

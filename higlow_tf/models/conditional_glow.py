@@ -33,6 +33,8 @@ class ConditionalGlow(MapFlow):
         map_size: Pixels on a side; 2**num_levels divides it.
         num_channels: Fields in a map.
         parameters: Names of the CAMELS registry, `ParameterSpec`s or their configurations.
+        nuisance: Names of those parameters that one does not ask for: they vary and are drawn from their prior where
+            they are not given.
         num_levels: Glow's L.
         num_steps_per_level: Glow's K.
         width: Hidden channels of the coupling networks; one number, or one a level.
@@ -76,6 +78,7 @@ class ConditionalGlow(MapFlow):
         num_channels=1,
         parameters=("Omega_m", "sigma_8"),
         *,
+        nuisance=(),
         num_levels=4,
         num_steps_per_level=GlowArchitecture.num_steps,
         width=GlowArchitecture.width,

@@ -32,6 +32,8 @@ class HIFlow(MapFlow):
         map_size: Pixels on a side.
         num_channels: Fields in a map.
         parameters: Names of the CAMELS registry, `ParameterSpec`s or their configurations.
+        nuisance: Names of those parameters that one does not ask for: they vary and are drawn from their prior where
+            they are not given.
         num_blocks: Masked autoregressive steps.
         width: Hidden units of a block's network.
         ordering: "random" (each block its own) or "reversed" (row by row, in every second block backwards, as in [2]). A
@@ -74,6 +76,7 @@ class HIFlow(MapFlow):
         num_channels=1,
         parameters=("Omega_m", "sigma_8"),
         *,
+        nuisance=(),
         num_blocks=5,
         width=512,
         ordering="random",

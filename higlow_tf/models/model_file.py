@@ -54,6 +54,7 @@ class _Flow(Record):
     map_size: _Side
     num_channels: _up_to(256)
     parameters: Annotated[list[dict], pydantic.Field(min_length=1, max_length=1000)]
+    nuisance: Annotated[list[str], pydantic.Field(max_length=1000)] = []
     max_log_scale: pydantic.PositiveFloat = MAX_LOG_SCALE
     use_end_layers: bool = False
     seed: int = 0

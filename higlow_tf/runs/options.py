@@ -17,6 +17,7 @@ OPTIONS = {
     "maps": "data.maps",
     "params": "data.params",
     "parameters": "data.parameters",
+    "nuisance": "data.nuisance",
     "map_size": "data.map_size",
     "slab_thickness_mpc_h": "data.slab_thickness_mpc_h",
     "box_size_mpc_h": "data.box_size_mpc_h",
@@ -134,6 +135,7 @@ def _values(options, settings=None):
         "maps": _absolute(options.get("maps") or None),
         "params": _absolute(options.get("params")),
         "parameters": _columns(options.get("parameters")),
+        "nuisance": _columns(options.get("nuisance")),
     }
     return {OPTIONS[name]: value for name, value in prepared.items() if value is not None} | dict(settings or {})
 
@@ -147,7 +149,7 @@ def _absolute(files):
 
 
 def _columns(parameters):
-    if not isinstance(parameters, str) or parameters == "all":
+    if not isinstance(parameters, str) or parameters in ("all", "none"):
         return parameters if parameters is None or isinstance(parameters, str) else list(parameters)
     if Path(parameters).suffix:  # a file: no parameter has a dot in its name
         return _absolute(parameters)
@@ -172,8 +174,9 @@ def _content_of(config_file):
     content = yaml.safe_load(Path(config_file).read_text(encoding="utf-8"))
     for name in ("maps", "params"):
         content["data"][name] = _absolute(content["data"].get(name))
-    if isinstance(content["data"].get("parameters"), str):
-        content["data"]["parameters"] = _columns(content["data"]["parameters"])
+    for name in ("parameters", "nuisance"):
+        if isinstance(content["data"].get(name), str):
+            content["data"][name] = _columns(content["data"][name])
     return content
 
 

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from higlow_tf.data import HIMapDataset, ParameterSpace, ZeroFloor, load_cmd
+from higlow_tf.data.parameter_choice import num_of_interest
 from higlow_tf.errors import InputError
 from higlow_tf.models.from_preset import model_from_preset
 from higlow_tf.models.saving import load_model
@@ -14,7 +15,7 @@ from higlow_tf.runs.callbacks import Clock, LearningRateByProgress, ProgressCall
 from higlow_tf.runs.directory import RunDirectory
 from higlow_tf.runs.split_record import make_split_record, subset_of
 
-__all__ = ["default_strategy", "load_run_data", "train_run"]
+__all__ = ["default_strategy", "load_run_data", "run_nuisance", "train_run"]
 
 
 # Columns of history.csv that only the second stage has: the two terms of the loss.
@@ -24,7 +25,14 @@ _POSTERIOR_COLUMNS = ("nll", "posterior", "val_nll", "val_posterior")
 def load_run_data(config) -> HIMapDataset:
     """The maps and parameters that a run's configuration names."""
     data = config.data
-    return load_cmd(data.map_files, data.params, data.parameters, **data.reading)
+    return load_cmd(data.map_files, data.params, data.parameters, nuisance=data.nuisance, **data.reading)
+
+
+def run_nuisance(config, parameters):
+    """Names of the parameters of a run's maps, a `ParameterSpace`, that one does not ask for."""
+    if not config.data.nuisance:
+        return ()
+    return parameters.names[num_of_interest(config.data.parameters, parameters) :]
 
 
 def default_strategy():
@@ -211,7 +219,13 @@ def _build_model(config, train):
     try:
         return model_from_preset(
             config.preset,
-            **{"map_size": train.map_size, "num_channels": train.num_channels, "parameters": space, **config.model},
+            **{
+                "map_size": train.map_size,
+                "num_channels": train.num_channels,
+                "parameters": space,
+                "nuisance": run_nuisance(config, space),
+                **config.model,
+            },
         )
     except TypeError as error:
         raise InputError(f"model: expected arguments of the preset's model. Received: {error}.") from error

@@ -48,7 +48,7 @@ def train(
         callbacks: More Keras callbacks.
         start_from: Run of the first stage. This run is then the second stage, which trains for the posterior.
         settings: Any other values of the configuration, by their path with dots.
-        **options: Those of `OPTIONS`: preset, maps, params, parameters, map_size, epochs, max_minutes, batch_size,
+        **options: Those of `OPTIONS`: preset, maps, params, parameters, nuisance, map_size, epochs, max_minutes, batch_size,
             learning_rate and so on.
 
     Returns:

@@ -66,9 +66,17 @@ CASES = {
     "ConditionalGlow": FlowCase(
         ConditionalGlow, GLOW | {"use_map_mean": True}, 948 + 1924, {"map_size": 2, "num_levels": 1, "width": 4}
     ),
-    "ConditionalGlow, scalar injector": FlowCase(
+    "ConditionalGlow, scalar injector, one nuisance": FlowCase(
         ConditionalGlow,
-        {**GLOW, **PAPER, "num_channels": 2, "parameters": PARAMETERS, "num_levels": 1, "width": 4},
+        {
+            **GLOW,
+            **PAPER,
+            "num_channels": 2,
+            "parameters": PARAMETERS,
+            "nuisance": ["A_SN1"],
+            "num_levels": 1,
+            "width": 4,
+        },
         1180,
         {"map_size": 2},
     ),
@@ -82,12 +90,13 @@ CASES = {
     "HIFlow with end layers": FlowCase(
         HIFlow, {"map_size": 4, "num_blocks": 2, "width": 8, "use_end_layers": True}, 2 * 504, {"map_size": 2}
     ),
-    "HIFlow, reversed": FlowCase(
+    "HIFlow, reversed, two nuisances": FlowCase(
         HIFlow,
         {
             "map_size": 2,
             "num_channels": 2,
             "parameters": PARAMETERS,
+            "nuisance": ["Omega_m", "A_SN1"],
             "num_blocks": 3,
             "width": 8,
             "ordering": "reversed",
