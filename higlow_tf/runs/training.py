@@ -11,6 +11,7 @@ from higlow_tf.models import preset as find_preset
 from higlow_tf.ownership import owned_folder
 from higlow_tf.runs.callbacks import CallProgress
 from higlow_tf.runs.config import RunConfig, write_run_config
+from higlow_tf.runs.continuation import open_to_continue
 from higlow_tf.runs.directory import RUN_FILES, RunDirectory
 from higlow_tf.runs.options import check_changes, new_config, resumed_config
 from higlow_tf.runs.run import Run
@@ -92,7 +93,7 @@ def run_folder(out, *, resume=False, overwrite=False):
     path = resolved(out)
     is_there = path.is_dir() and any(entry.name != MARKER_FOLDER for entry in path.iterdir())
     if path.exists() and not (overwrite or resume) and (is_there or not path.is_dir()):
-        raise InputError(f"{out}: expected a new folder, --resume or --overwrite. Received: an existing path.")
+        raise _refusal(out)
     with owned_folder(out, "run") as folder:
         if is_there and not folder.files:
             # Runs of older versions have no list; what can be read as a run is one.
@@ -105,6 +106,16 @@ def run_folder(out, *, resume=False, overwrite=False):
             )
         folder.check(RUN_FILES, out, overwrite=overwrite, resume=resume)
         yield folder
+
+
+def _refusal(out):
+    run = RunDirectory(out)
+    if run.is_readable() and not run.checkpoints.exist():
+        return InputError(
+            f"{out}: expected a new folder, or --overwrite to start again. "
+            "Received: a run that ended before its first checkpoint."
+        )
+    return InputError(f"{out}: expected a new folder, --resume or --overwrite. Received: an existing path.")
 
 
 def read_training_data(config, out, *, resume=False):
@@ -134,7 +145,7 @@ def read_training_data(config, out, *, resume=False):
 
 def _take_over(config, run, data):
     """The new places of its files and its new length become those of a run that is continued."""
-    old, record = run.open()
+    old, record, _ = open_to_continue(run)
     check_changes(old, config)
     if config != old:
         subset_of(record, data, "train")

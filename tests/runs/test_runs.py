@@ -135,7 +135,7 @@ def test_a_run_killed_in_mid_epoch_ends_with_the_weights_of_an_uninterrupted_one
 
 
 def read_checkpoint(run):
-    with np.load(RunDirectory(run).checkpoint_path) as file:
+    with np.load(RunDirectory(run).checkpoints.last) as file:
         return dict(file)
 
 
