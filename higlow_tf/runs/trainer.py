@@ -35,7 +35,7 @@ def default_strategy():
 
 
 def train_run(config, directory, *, data=None, resume=False, strategy=None, callbacks=()):
-    """Trains from the start, or continues a run from its last checkpoint.
+    """Trains from the start, or continues a run from its last whole checkpoint.
 
     Args:
         config: `RunConfig`. Not used with `resume`, which reads the configuration of the run.

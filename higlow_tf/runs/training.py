@@ -40,8 +40,8 @@ def train(
     Args:
         config: `RunConfig`, a YAML file, or None for only options.
         out: Folder of the run: a new one, unless `resume` or `overwrite`.
-        resume: Whether to continue the run from its last checkpoint. Only epochs, max_minutes, maps and params may change
-            then.
+        resume: Whether to continue the run from its last checkpoint, or from the one before if the last is damaged. Only
+            epochs, max_minutes, maps and params may change then.
         overwrite: Whether an existing run may be replaced. It stays until the new one trains.
         data: What `read_training_data` returned for this configuration; None to read the files here.
         strategy: `tf.distribute.Strategy`; None for all GPUs.
@@ -57,6 +57,9 @@ def train(
 
     Raises:
         InputError: If the data, the configuration or the folder cannot be used. An existing run then stays as it was.
+
+    Warns:
+        InputWarning: If the last checkpoint or the best model on disk cannot be used, or other versions made the checkpoint.
 
     Example:
         run = train(preset="compact", maps="MAPS.npy", params="PARAMS.txt", out="runs/first", max_minutes=25)
