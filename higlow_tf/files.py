@@ -101,14 +101,14 @@ def part_of(path):
     return path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
 
 
-def remove_parts(folder, pid):
+def remove_parts(folder, pid=None):
     """Removes what a process that was killed left under temporary names, in a folder and in the folders inside it.
 
     Args:
         folder: The folder; links in it are not followed.
-        pid: The process.
+        pid: The process; None for any, in a folder that only the owner of a lock writes into.
     """
-    pattern = re.compile(rf"\..+\.{pid}\.part(\.[^.]+)?")
+    pattern = re.compile(rf"\..+\.{r'[0-9]+' if pid is None else pid}\.part(\.[^.]+)?")
     for path, folders, files in os.walk(folder):
         for name in filter(pattern.fullmatch, files):
             Path(path, name).unlink(missing_ok=True)

@@ -68,6 +68,7 @@ def _read_owner(marker):
 
 def _remove_parts_of_killed(folder):
     """An owner that still stands here when the lock is free was killed: what it had not finished is of no use."""
+    remove_parts(folder / MARKER_FOLDER)  # one may have been killed before it stood here
     try:
         owner = _read_owner(folder / MARKER_FOLDER)
         pid, host = int(owner["pid"]), owner["host"]

@@ -219,6 +219,13 @@ def test_what_a_killed_process_had_not_finished_is_removed(killed):
         assert names(folder) == [f".last.{pid}.part.npz", "checkpoints"]
 
 
+def test_what_was_left_in_the_marker_is_removed_whoever_left_it(made):
+    """A process that was killed while it wrote down that it is the owner."""
+    (made / MARKER_FOLDER / ".owner.123456.part.json").write_text("half")
+    with owned_folder(made, "run"):
+        assert not list((made / MARKER_FOLDER).glob(".*.part*"))
+
+
 def test_what_a_living_process_writes_is_left(killed):
     folder, pid = killed
     owner = folder / MARKER_FOLDER / "owner.json"
