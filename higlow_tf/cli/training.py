@@ -26,7 +26,7 @@ def train_with_progress(config, out, *, resume=False, overwrite=False):
         with TrainProgress() as progress:
             run = train(config, out=out, resume=resume, overwrite=overwrite, data=data, callbacks=[progress])
     except KeyboardInterrupt:
-        if RunDirectory(out).checkpoint_path.exists():
+        if RunDirectory(out).checkpoints.exist():
             say(f"\nStopped. Continue with: higlow train --resume --out {out}")
         else:
             say("\nStopped before the end of the first epoch: start again with --overwrite.")

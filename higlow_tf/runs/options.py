@@ -8,6 +8,7 @@ from higlow_tf.data.hdf5 import HDF5_SUFFIXES
 from higlow_tf.data.parameters import nearest_name
 from higlow_tf.errors import InputError
 from higlow_tf.runs.config import parse_run_config, read_run_config
+from higlow_tf.runs.continuation import CHANGEABLE, changed_key, open_to_continue
 from higlow_tf.runs.directory import RunDirectory
 
 __all__ = ["OPTIONS", "check_changes", "new_config", "parse_settings", "resumed_config"]
@@ -30,8 +31,6 @@ OPTIONS = {
 }
 """Options of `train`, and where each of them stands in the configuration."""
 
-# What may change when a run is continued: its length, and where its files lie now (they are known by content).
-_CHANGEABLE = ("epochs", "max_minutes", "maps", "params")
 _SOURCE = "the options"
 
 
@@ -65,20 +64,16 @@ def resumed_config(out, *, settings=None, **options):
     """The configuration of a run that is continued. Only epochs, max_minutes, maps and params may change.
 
     Raises:
-        InputError: If something else shall change, there is no checkpoint, or no time or epoch is left.
+        InputError: If something else shall change, the run cannot be continued (see `open_to_continue`), or no time or epoch is
+            left.
     """
     given = [name for name, value in options.items() if value is not None]
-    fixed = [name for name in given if name not in _CHANGEABLE] + list(settings or {})
+    fixed = [name for name in given if OPTIONS.get(name) not in CHANGEABLE] + list(settings or {})
     if fixed:
         raise _fixed(fixed[0])
-    run = RunDirectory(out)
-    config, _ = run.open()
-    if not run.checkpoint_path.exists():
-        raise InputError(
-            f"{run.checkpoint_path}: expected a checkpoint, made by the first epoch. Received: no such file."
-        )
+    config, _, checkpoint = open_to_continue(RunDirectory(out))
     changed = parse_run_config(_with_values(config.model_dump(mode="json"), _values(options)), _SOURCE)
-    _check_not_over(out, changed.training, run.read_history())
+    _check_not_over(out, changed.training, checkpoint.state["history"][-1])
     return changed
 
 
@@ -88,20 +83,9 @@ def check_changes(old, new):
     Raises:
         InputError: If two `RunConfig`s differ in more than epochs, max_minutes, maps and params.
     """
-    changeable = {OPTIONS[name] for name in _CHANGEABLE}
-    before, after = (dict(_leaves(config.model_dump(mode="json"))) for config in (old, new))
-    for name in sorted(before.keys() | after.keys()):
-        if name not in changeable and before.get(name) != after.get(name):
-            raise _fixed(name)
-
-
-def _leaves(content, prefix=""):
-    """Values of a nested dict by their path with dots."""
-    for name, value in content.items():
-        if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value
+    changed = changed_key(old, new)
+    if changed is not None:
+        raise _fixed(changed[0])
 
 
 def _fixed(name):
@@ -194,12 +178,12 @@ def _of_first_stage(start_from, config_file):
     }
 
 
-def _check_not_over(out, training, history):
-    is_over = training.max_minutes is not None and history["wall_minutes"][-1] >= training.max_minutes
-    if is_over or history["epoch"][-1] >= training.epochs:
+def _check_not_over(out, training, last_row):
+    is_over = training.max_minutes is not None and last_row["wall_minutes"] >= training.max_minutes
+    if is_over or last_row["epoch"] >= training.epochs:
         raise InputError(
             f"{out}: expected a run with time and epochs left; give a larger --max-minutes or --epochs. "
-            f"Received: one with {history['epoch'][-1]:.0f} epochs in {history['wall_minutes'][-1]:.1f} minutes."
+            f"Received: one with {last_row['epoch']} epochs in {last_row['wall_minutes']:.1f} minutes."
         )
 
 

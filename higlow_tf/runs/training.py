@@ -11,6 +11,7 @@ from higlow_tf.models import preset as find_preset
 from higlow_tf.ownership import owned_folder
 from higlow_tf.runs.callbacks import CallProgress
 from higlow_tf.runs.config import RunConfig, write_run_config
+from higlow_tf.runs.continuation import open_to_continue
 from higlow_tf.runs.directory import RUN_FILES, RunDirectory
 from higlow_tf.runs.options import check_changes, new_config, resumed_config
 from higlow_tf.runs.run import Run
@@ -39,8 +40,8 @@ def train(
     Args:
         config: `RunConfig`, a YAML file, or None for only options.
         out: Folder of the run: a new one, unless `resume` or `overwrite`.
-        resume: Whether to continue the run from its last checkpoint. Only epochs, max_minutes, maps and params may change
-            then.
+        resume: Whether to continue the run from its last checkpoint, or from the one before if the last is damaged. Only
+            epochs, max_minutes, maps and params may change then.
         overwrite: Whether an existing run may be replaced. It stays until the new one trains.
         data: What `read_training_data` returned for this configuration; None to read the files here.
         strategy: `tf.distribute.Strategy`; None for all GPUs.
@@ -56,6 +57,9 @@ def train(
 
     Raises:
         InputError: If the data, the configuration or the folder cannot be used. An existing run then stays as it was.
+
+    Warns:
+        InputWarning: If the last checkpoint or the best model on disk cannot be used, or other versions made the checkpoint.
 
     Example:
         run = train(preset="compact", maps="MAPS.npy", params="PARAMS.txt", out="runs/first", max_minutes=25)
@@ -92,7 +96,7 @@ def run_folder(out, *, resume=False, overwrite=False):
     path = resolved(out)
     is_there = path.is_dir() and any(entry.name != MARKER_FOLDER for entry in path.iterdir())
     if path.exists() and not (overwrite or resume) and (is_there or not path.is_dir()):
-        raise InputError(f"{out}: expected a new folder, --resume or --overwrite. Received: an existing path.")
+        raise _refusal(out)
     with owned_folder(out, "run") as folder:
         if is_there and not folder.files:
             # Runs of older versions have no list; what can be read as a run is one.
@@ -105,6 +109,16 @@ def run_folder(out, *, resume=False, overwrite=False):
             )
         folder.check(RUN_FILES, out, overwrite=overwrite, resume=resume)
         yield folder
+
+
+def _refusal(out):
+    run = RunDirectory(out)
+    if run.is_readable() and not run.checkpoints.exist():
+        return InputError(
+            f"{out}: expected a new folder, or --overwrite to start again. "
+            "Received: a run that ended before its first checkpoint."
+        )
+    return InputError(f"{out}: expected a new folder, --resume or --overwrite. Received: an existing path.")
 
 
 def read_training_data(config, out, *, resume=False):
@@ -134,7 +148,7 @@ def read_training_data(config, out, *, resume=False):
 
 def _take_over(config, run, data):
     """The new places of its files and its new length become those of a run that is continued."""
-    old, record = run.open()
+    old, record, _ = open_to_continue(run)
     check_changes(old, config)
     if config != old:
         subset_of(record, data, "train")

@@ -95,7 +95,9 @@ def test_a_second_stage_takes_over_the_first(tmp_path):
 
 def test_a_run_without_checkpoint_or_with_other_changes_is_not_continued(tmp_path):
     RunDirectory(tmp_path / "run").create(new_config(preset="tiny", **FILES), SPLIT)
-    with pytest.raises(InputError, match="expected a checkpoint, made by the first epoch"):
+    with pytest.raises(
+        InputError, match="expected a checkpoint, made by the first epoch; to start again, .*--overwrite"
+    ):
         resumed_config(tmp_path / "run", epochs=9)
     with pytest.raises(InputError, match="expected no changes but epochs.*Received: batch_size"):
         resumed_config(tmp_path / "run", batch_size=9)
