@@ -76,6 +76,9 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run from its last checkpoint.")] = False,
     overwrite: Overwrite = False,
+    end_layers: Annotated[
+        bool, typer.Option(help="End with layers fitted to statistics of the training maps, which maps then share.")
+    ] = True,
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="The same numbers bit for bit in every run; slower.")
     ] = False,
@@ -105,6 +108,7 @@ def train(
         "batch_size": batch_size,
         "learning_rate": learning_rate,
         "deterministic": True if deterministic else None,
+        "end_layers": None if end_layers else False,
     }
     load_tensorflow()
     from higlow_tf.runs import new_config, resumed_config, run_folder

@@ -32,6 +32,8 @@ def train_with_progress(config, out, *, resume=False, overwrite=False):
             say("\nStopped before the end of the first epoch: start again with --overwrite.")
         raise typer.Exit(INTERRUPTED) from None
     _say_result(run)
+    if run.end_layer_fit is not None:
+        say(run.end_layer_fit.describe())
     return run
 
 

@@ -78,8 +78,8 @@ def fit_end_layers(model, train, *, seed=0, progress=None):
         does not hold for the new one, which has none.
 
     Raises:
-        InputError: If there are fewer than 64 maps or 8 simulations, a channel does not vary, more than one drawn map in a
-            thousand is not finite, or these are not maps that the model was trained on.
+        InputError: If there are fewer than 64 maps or 8 simulations, more than one drawn map in a thousand is not finite, or
+            these are not maps that the model was trained on.
 
     Warns:
         InputWarning: If drawn maps were left out, if there are so few simulations that the polynomials have fewer terms, or
@@ -88,10 +88,10 @@ def fit_end_layers(model, train, *, seed=0, progress=None):
     progress = progress or (lambda stage, done, total: None)
     _check(model, train)
     train = _thinned(train)
-    bare, ended = with_end_layers(model, False), with_end_layers(model, True)
+    bare = with_end_layers(model, False)
+    ended = with_end_layers(bare, True)
     ended.split = model.split
     real = _standardised(bare, np.asarray(train.maps))
-    _check_spread(real)
     drawn, is_usable = _drawn(bare, train, seed, progress)
     fitter = _Fitter(
         ended, real, drawn, np.asarray(bare.normalize(train.theta)), np.asarray(train.simulation), is_usable
@@ -102,8 +102,8 @@ def fit_end_layers(model, train, *, seed=0, progress=None):
         progress("end layers", _MAX_ROUNDS + num_rounds, 2 * _MAX_ROUNDS)
         if max(after.values()) < _TOLERANCE:
             break
-    else:
-        worst = max(after, key=after.get)
+    worst = max(after, key=after.get)
+    if after[worst] > 1.0:
         _warn(f"after {num_rounds} rounds {worst} is still off by {after[worst]:.1f} of its sampling error")
     progress("end layers", 2 * _MAX_ROUNDS, 2 * _MAX_ROUNDS)
     num_unusable = int(np.count_nonzero(~is_usable))
@@ -225,12 +225,6 @@ def _check(model, train):
         raise InputError(
             f"end layers: expected maps that the model was trained on. Received: {others} others among {train.num_maps}."
         )
-
-
-def _check_spread(maps):
-    for channel, of_channel in enumerate(maps):
-        if not of_channel.std() > 0.0:
-            raise InputError(f"end layers: expected maps that vary. Received: a constant channel {channel}.")
 
 
 def _thinned(train):

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtr, ndtri
-from sklearn.linear_model import RidgeCV
 
 from higlow_tf.networks import NUM_KNOTS, condition_features, wave_numbers
 
@@ -95,8 +94,10 @@ def transport(drawn, real, drawn_condition, real_condition, drawn_simulation, re
         drawn_simulation, real_simulation: The simulation at whose parameters each map was drawn, and that it comes from.
 
     Returns:
-        The pair (matrix `[D, D]`, coefficients `[F, D]`), see `EndLayerWeights`; and the number of terms that were fitted.
+        The tuple (matrix `[D, D]`, coefficients `[F, D]`, number of terms that were fitted); see `EndLayerWeights`.
     """
+    from sklearn.linear_model import RidgeCV  # takes a second, which only a fit needs
+
     num_terms = _num_terms(len(np.unique(real_simulation)), real_condition.shape[1])
     residuals = []
     for summaries, condition in ((drawn, drawn_condition), (real, real_condition)):

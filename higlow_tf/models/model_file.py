@@ -12,7 +12,7 @@ from higlow_tf.models.architecture import GlowArchitecture
 from higlow_tf.networks.defaults import MAX_LOG_SCALE
 from higlow_tf.text_files import Record, check_record
 
-__all__ = ["EXPECTED", "check_model_file"]
+__all__ = ["EXPECTED", "check_model_file", "read_model_config"]
 
 EXPECTED = "a whole model file"
 _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
@@ -109,6 +109,11 @@ def check_model_file(path):
         InputError: If the file is no whole zip file of a model, its configuration is not that of a `ConditionalGlow` or a
             `HIFlow`, or declares more weights than the file has.
     """
+    read_model_config(path)
+
+
+def read_model_config(path):
+    """The configuration of a flow, from a file that was checked as `check_model_file` does."""
     if not path.is_file():
         raise InputError(f"{path}: expected {EXPECTED}. Received: something else than a file.")
     try:
@@ -131,6 +136,7 @@ def check_model_file(path):
             f"{path}: expected {EXPECTED} with the weights that its configuration needs, at least {number}. "
             f"Received: {weights_bytes} bytes of weights."
         )
+    return content["config"]
 
 
 def _read_parts(file, path):

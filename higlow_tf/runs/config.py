@@ -75,6 +75,7 @@ class TrainingConfig(_Section):
     seed: pydantic.NonNegativeInt = 0
     jit_compile: bool = True
     deterministic: bool = False
+    end_layers: bool = True
     posterior_weight: pydantic.NonNegativeFloat = 0.0
     num_candidates: int = pydantic.Field(8, ge=2)
 

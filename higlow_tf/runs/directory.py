@@ -7,7 +7,7 @@ from pathlib import Path
 
 from higlow_tf.errors import InputError, InputWarning
 from higlow_tf.files import whole_path, write_json
-from higlow_tf.models.model_file import check_model_file
+from higlow_tf.models.model_file import check_model_file, read_model_config
 from higlow_tf.models.posterior_record import forget_posterior_records
 from higlow_tf.models.saving import FORMAT_VERSION, check_format_version, write_model
 from higlow_tf.models.split_file import SPLIT_FILE, read_split_file
@@ -133,12 +133,21 @@ class RunDirectory:
         self.checkpoints.continue_from(checkpoint)
         self.write_history(checkpoint.state["history"])
 
+    def _has_end_layers(self):
+        try:
+            return read_model_config(self.model_path).get("use_end_layers", False)
+        except InputError:
+            return False
+
     def _restore_model(self, checkpoint):
         if self.model_path.is_file() and self.model_path.read_bytes() == checkpoint.best_model:
             return
+        is_ended = self._has_end_layers()
         forget_posterior_records(self.path)
         with whole_path(self.model_path) as part:
             part.write_bytes(checkpoint.best_model)
+        if is_ended:  # the same model, which training goes on without them
+            return
         warnings.warn(
             f"{self.model_path}: was missing, damaged or of a later epoch than {checkpoint.path}. It was taken from there.",
             InputWarning,

@@ -10,8 +10,9 @@ from higlow_tf.errors import InputError
 from higlow_tf.runs.config import parse_run_config, read_run_config
 from higlow_tf.runs.continuation import CHANGEABLE, changed_key, open_to_continue
 from higlow_tf.runs.directory import RunDirectory
+from higlow_tf.runs.end_of_training import lacks_end_layers
 
-__all__ = ["OPTIONS", "check_changes", "new_config", "parse_settings", "resumed_config"]
+__all__ = ["OPTIONS", "check_changes", "is_over", "new_config", "parse_settings", "resumed_config"]
 
 OPTIONS = {
     "preset": "preset",
@@ -28,6 +29,7 @@ OPTIONS = {
     "batch_size": "training.batch_size",
     "learning_rate": "training.learning_rate",
     "deterministic": "training.deterministic",
+    "end_layers": "training.end_layers",
 }
 """Options of `train`, and where each of them stands in the configuration."""
 
@@ -73,7 +75,12 @@ def resumed_config(out, *, settings=None, **options):
         raise _fixed(fixed[0])
     config, _, checkpoint = open_to_continue(RunDirectory(out))
     changed = parse_run_config(_with_values(config.model_dump(mode="json"), _values(options)), _SOURCE)
-    _check_not_over(out, changed.training, checkpoint.state["history"][-1])
+    if is_over(changed.training, checkpoint) and not lacks_end_layers(RunDirectory(out), changed):
+        row = checkpoint.state["history"][-1]
+        raise InputError(
+            f"{out}: expected a run with time and epochs left; give a larger --max-minutes or --epochs. "
+            f"Received: one with {row['epoch']} epochs in {row['wall_minutes']:.1f} minutes."
+        )
     return changed
 
 
@@ -178,13 +185,11 @@ def _of_first_stage(start_from, config_file):
     }
 
 
-def _check_not_over(out, training, last_row):
-    is_over = training.max_minutes is not None and last_row["wall_minutes"] >= training.max_minutes
-    if is_over or last_row["epoch"] >= training.epochs:
-        raise InputError(
-            f"{out}: expected a run with time and epochs left; give a larger --max-minutes or --epochs. "
-            f"Received: one with {last_row['epoch']} epochs in {last_row['wall_minutes']:.1f} minutes."
-        )
+def is_over(training, checkpoint):
+    """Whether a run has no time or no epoch left after a `Checkpoint`; `training` is its `TrainingConfig`."""
+    row = checkpoint.state["history"][-1]
+    has_no_time = training.max_minutes is not None and row["wall_minutes"] >= training.max_minutes
+    return has_no_time or row["epoch"] >= training.epochs
 
 
 def _with_values(content, values):

@@ -11,6 +11,7 @@ from higlow_tf.data.parameter_choice import num_of_interest
 from higlow_tf.errors import InputError
 from higlow_tf.models.from_preset import model_from_preset
 from higlow_tf.models.saving import load_model
+from higlow_tf.models.weights import copy_weights
 from higlow_tf.runs.callbacks import Clock, LearningRateByProgress, ProgressCallback, WeightAverage
 from higlow_tf.runs.continuation import made_with, open_to_continue
 from higlow_tf.runs.directory import RunDirectory
@@ -212,13 +213,13 @@ def _start(model, start_from, train, record):
         model.initialize(train)
         return
     other = load_model(start_from)
-    if other.get_config() != {**model.get_config(), "name": other.name}:
+    same_in_both = {"name": other.name, "use_end_layers": other.use_end_layers}
+    if other.get_config() != {**model.get_config(), **same_in_both}:
         raise InputError(f"{start_from}: expected a run of the same model. Received: one with another configuration.")
     same = ("content_hash", "simulations", "zero_floor")
     if other.split is None or any(other.split[key] != record[key] for key in same):
         raise InputError(f"{start_from}: expected a run of the same maps and split. Received: a run of others.")
-    for target, source in zip(model.weights, other.weights, strict=True):
-        target.assign(source.numpy())
+    copy_weights(other, model)
 
 
 def _build_model(config, train):

@@ -1,6 +1,7 @@
 """Trains a run from options or a configuration: the whole of `higlow train` in one call."""
 
 import contextlib
+from functools import partial
 
 import keras
 
@@ -9,11 +10,12 @@ from higlow_tf.files import resolved
 from higlow_tf.folder_lock import MARKER_FOLDER
 from higlow_tf.models import preset as find_preset
 from higlow_tf.ownership import owned_folder
-from higlow_tf.runs.callbacks import CallProgress
+from higlow_tf.runs.callbacks import CallProgress, ProgressCallback
 from higlow_tf.runs.config import RunConfig, write_run_config
 from higlow_tf.runs.continuation import open_to_continue
 from higlow_tf.runs.directory import RUN_FILES, RunDirectory
-from higlow_tf.runs.options import check_changes, new_config, resumed_config
+from higlow_tf.runs.end_of_training import end_training
+from higlow_tf.runs.options import check_changes, is_over, new_config, resumed_config
 from higlow_tf.runs.run import Run
 from higlow_tf.runs.split_record import subset_of
 from higlow_tf.runs.trainer import load_run_data, train_run
@@ -37,6 +39,8 @@ def train(
 ):
     """Trains a model as a run: a folder that survives a kill and can be continued. Uses all GPUs.
 
+    After the last epoch the best model is given end layers (`fit_end_layers`), unless the option end_layers is false.
+
     Args:
         config: `RunConfig`, a YAML file, or None for only options.
         out: Folder of the run: a new one, unless `resume` or `overwrite`.
@@ -45,7 +49,7 @@ def train(
         overwrite: Whether an existing run may be replaced. It stays until the new one trains.
         data: What `read_training_data` returned for this configuration; None to read the files here.
         strategy: `tf.distribute.Strategy`; None for all GPUs.
-        progress: Called as `progress("training", done, total)` after every step; total is 1000.
+        progress: Called as `progress("training", done, total)` after every step, total is 1000; and with "end layers".
         callbacks: More Keras callbacks.
         start_from: Run of the first stage. This run is then the second stage, which trains for the posterior.
         settings: Any other values of the configuration, by their path with dots.
@@ -79,8 +83,20 @@ def train(
         with folder.set_aside() if overwrite else contextlib.nullcontext() as discard_old:
             if discard_old is not None:
                 callbacks.append(keras.callbacks.LambdaCallback(on_train_begin=lambda logs=None: discard_old()))
-            train_run(config, out, data=data, resume=resume, strategy=strategy, callbacks=callbacks)
-    return Run(out)
+            directory = RunDirectory(out)
+            # A run that was killed between its last epoch and its end layers needs only these.
+            if not (resume and is_over(config.training, directory.checkpoints.read())):
+                train_run(config, out, data=data, resume=resume, strategy=strategy, callbacks=callbacks)
+            fit = end_training(directory, config, data, partial(_tell, callbacks))
+    run = Run(out)
+    run.end_layer_fit = fit
+    return run
+
+
+def _tell(callbacks, stage, done, total):
+    for callback in callbacks:
+        if isinstance(callback, ProgressCallback):
+            callback.on_stage(stage, done, total)
 
 
 @contextlib.contextmanager
