@@ -21,6 +21,8 @@ _MAX_PIXELS = 2**25
 _MAX_ROUNDS = 12
 # Statistics of the drawn maps that are off by less than this share of the sampling error of the training maps' are met.
 _TOLERANCE = 0.3
+# A round that leaves more than this share of the worst deviation of the round before is the last.
+_GAIN = 0.9
 _MAX_UNUSABLE = 1e-3
 _CHUNK = 256
 
@@ -59,8 +61,8 @@ def fit_end_layers(model, train, *, seed=0, progress=None):
 
     Definition:
         One map is drawn at the parameters of each training map. Then, in turn, until nothing moves:
-        band powers: means (polynomials of second degree in the condition) and covariance, at fixed parameters, of the mean
-            and of the power in octaves of scale of a map become those of training maps (optimal transport of Gaussians);
+        band powers: the covariance, at fixed parameters, of the mean and of the power in octaves of scale of a map becomes
+            that of training maps (optimal transport of Gaussians);
         filter: times the square root of the ratio of the mean P(k);
         curve: quantiles of the pixels become those of training pixels.
 
@@ -96,11 +98,11 @@ def fit_end_layers(model, train, *, seed=0, progress=None):
     fitter = _Fitter(
         ended, real, drawn, np.asarray(bare.normalize(train.theta)), np.asarray(train.simulation), is_usable
     )
-    before = fitter.deviation(drawn)
+    before = after = fitter.deviation(drawn)
     for num_rounds in range(1, _MAX_ROUNDS + 1):
-        after = fitter.run_round()
+        last, after = after, fitter.run_round()
         progress("end layers", _MAX_ROUNDS + num_rounds, 2 * _MAX_ROUNDS)
-        if max(after.values()) < _TOLERANCE:
+        if max(after.values()) < _TOLERANCE or max(after.values()) > _GAIN * max(last.values()):
             break
     worst = max(after, key=after.get)
     if after[worst] > 1.0:
@@ -117,8 +119,8 @@ class _Fitter:
         self._weights = model.end_layer_weights
         self._to_waves, self._band_powers, self._filter, self._to_pixels, self._curve = model.end_layers.bijectors
         self._real = real
-        self._real_condition, self._real_simulation = condition, simulation
-        self._condition, self._simulation = condition[is_usable], simulation[is_usable]
+        self._real_condition, self._condition = condition, condition[is_usable]
+        self._num_simulations = len(np.unique(simulation))
         self._statistics = TrainingStatistics.measure(real, _through([self._to_waves], real), simulation)
         self._drawn_waves = _through([self._to_waves], drawn)
         self._drawn_summaries = self._band_powers.summaries(self._drawn_waves).numpy()
@@ -147,8 +149,7 @@ class _Fitter:
             self._band_powers.summaries(before_ends).numpy(),
             self._condition,
             self._real_condition,
-            self._simulation,
-            self._real_simulation,
+            self._num_simulations,
         )
         if num_terms < len(coefficients) and not np.any(self._weights.band_coefficients.numpy()):
             _warn(f"so few simulations that means have {num_terms} of {len(coefficients)} terms in the parameters")

@@ -14,7 +14,6 @@ _OUTERMOST = 4.4
 _PIXELS_BEYOND = 50
 _SLOPES = (0.3, 3.0)
 _LEAST_STEP = 1e-5
-_PENALTIES = np.logspace(-3.0, 4.0, 15)
 # Simulations a term of the polynomials.
 _SIMULATIONS_PER_TERM = 3
 
@@ -85,37 +84,35 @@ def curve_knots(maps, statistics):
     return x, y, np.concatenate([ends[:, :1], inner, ends[:, 1:]], axis=1)
 
 
-def transport(drawn, real, drawn_condition, real_condition, drawn_simulation, real_simulation):
-    """Affine map of the summaries (mean and band powers) of drawn maps to those of training maps, at the same parameters.
+def transport(drawn, real, condition, real_condition, num_simulations):
+    """Affine map of the summaries (mean and band powers) of drawn maps: their spread around the flow's mean at fixed parameters.
+
+    Definition:
+        after = mean(c) + matrix @ (before - mean(c))
+        mean(c): polynomial in the condition, fitted to drawn maps; matrix: optimal transport of the Gaussians of the
+        residuals of drawn and of training maps
+
+    The flow's own mean at each condition stays. It was learned from every pixel, and it is better than what a few hundred
+    simulations say of it: a polynomial fitted to the difference costs more likelihood than all end layers together. Means
+    over all parameters are the business of the filter and of the curve.
 
     Args:
         drawn, real: Summaries, `[D, N]` and `[D, M]`.
-        drawn_condition, real_condition: `[N, P]` and `[M, P]`.
-        drawn_simulation, real_simulation: The simulation at whose parameters each map was drawn, and that it comes from.
+        condition, real_condition: `[N, P]` and `[M, P]`.
+        num_simulations: How many simulations the maps are of.
 
     Returns:
-        The tuple (matrix `[D, D]`, coefficients `[F, D]`, number of terms that were fitted); see `EndLayerWeights`.
+        The tuple (matrix `[D, D]`, coefficients `[F, D]`, number of terms of the polynomial); see `EndLayerWeights`.
     """
-    from sklearn.linear_model import RidgeCV  # takes a second, which only a fit needs
-
-    num_terms = _num_terms(len(np.unique(real_simulation)), real_condition.shape[1])
-    residuals = []
-    for summaries, condition in ((drawn, drawn_condition), (real, real_condition)):
-        features = condition_features(condition)[:, :num_terms]
-        coefficients = np.linalg.lstsq(features, summaries.T, rcond=None)[0]
-        residuals.append(summaries - (features @ coefficients).T)
-    matrix = _optimal_transport(*(np.cov(part) for part in residuals))
-    # The flow's own means follow the parameters already: what is left is little, and a penalty keeps it from being noise.
-    numbers = np.intersect1d(drawn_simulation, real_simulation)
-    difference = _means(real.T, real_simulation, numbers) - _means(drawn.T, drawn_simulation, numbers) @ matrix.T
-    features = condition_features(_means(real_condition, real_simulation, numbers))[:, 1:num_terms]
-    coefficients = np.zeros((condition_features(real_condition[:1]).shape[1], len(matrix)))
-    for column, values in enumerate(difference.T):
-        if num_terms > 1:
-            ridge = RidgeCV(_PENALTIES).fit(features, values)
-            coefficients[0, column], coefficients[1:num_terms, column] = ridge.intercept_, ridge.coef_
-        else:
-            coefficients[0, column] = values.mean()
+    num_terms = _num_terms(num_simulations, condition.shape[1])
+    covariances, means = [], []
+    for summaries, at in ((drawn, condition), (real, real_condition)):
+        features = condition_features(at)[:, :num_terms]
+        means.append(np.linalg.lstsq(features, summaries.T, rcond=None)[0])
+        covariances.append(np.cov(summaries - (features @ means[-1]).T))
+    matrix = _optimal_transport(*covariances)
+    coefficients = np.zeros((condition_features(condition[:1]).shape[1], len(matrix)))
+    coefficients[:num_terms] = means[0] - means[0] @ matrix.T
     return matrix, coefficients, num_terms
 
 
@@ -135,10 +132,6 @@ def _power(matrix, exponent):
     """Power of a symmetric matrix, whose smallest eigenvalues are lifted: a combination that never varies stays as it is."""
     values, vectors = np.linalg.eigh(np.atleast_2d(matrix))
     return (vectors * np.maximum(values, 1e-9 * values[-1]) ** exponent) @ vectors.T
-
-
-def _means(rows, simulation, numbers):
-    return np.stack([rows[simulation == number].mean(axis=0) for number in numbers])
 
 
 def _shares_below(maps, quantiles):

@@ -83,7 +83,7 @@ CASES = {
     "ConditionalGlow with end layers": FlowCase(
         ConditionalGlow,
         GLOW | {"num_channels": 2, "use_end_layers": True},
-        3948,
+        5548,
         {"map_size": 2, "num_levels": 1, "width": 4, "num_channels": 1},
     ),
     "HIFlow": FlowCase(HIFlow, {"map_size": 4, "num_blocks": 2, "width": 8}, 2 * 504, {"map_size": 2}),

@@ -16,12 +16,23 @@ from higlow_tf.networks import EndLayerWeights, condition_features, wave_numbers
 NUM_SIMULATIONS, MAPS_PER_SIMULATION = 40, 8
 
 
+def _maps(seed=0):
+    """Skewed pixels, smooth, and maps that differ in their mean and contrast: all that a flow of Gaussians does not have."""
+    theta = make_maps(NUM_SIMULATIONS, MAPS_PER_SIMULATION, seed)[1]
+    rng = np.random.default_rng(seed)
+    white = rng.standard_normal((len(theta), 8, 8))
+    smooth = (white + np.roll(white, 1, axis=1) + np.roll(white, 1, axis=2)) / 1.7
+    contrast = np.exp(0.3 * rng.standard_normal((len(theta), 1, 1)))
+    mean = 0.2 * rng.standard_normal((len(theta), 1, 1))
+    return 10.0 ** (6.5 + mean + 0.3 * contrast * (smooth + 0.15 * smooth**2)), theta
+
+
 @pytest.fixture(scope="module")
 def train():
-    return HIMapDataset.from_arrays(*make_maps(NUM_SIMULATIONS, MAPS_PER_SIMULATION))
+    return HIMapDataset.from_arrays(*_maps())
 
 
-def _model(train, sd=0.03, **config):
+def _model(train, sd=0.005, **config):
     """A flow that has started at a whitening of the maps, and then went astray."""
     model = ConditionalGlow.from_preset("tiny", map_size=train.map_size, num_channels=train.num_channels, **config)
     model.initialize(train)
@@ -66,7 +77,7 @@ def test_drawn_maps_have_the_statistics_of_training(model, fit, train):
     levels = [0.01, 0.1, 0.5, 0.9, 0.99]
     wanted = np.quantile(real, levels)
     assert np.abs(np.quantile(before, levels) - wanted).max() > 0.1  # there is something to mend
-    assert np.abs(np.quantile(after, levels) - wanted).max() < 0.03
+    assert np.abs(np.quantile(after, levels) - wanted).max() < 0.05  # two sampling errors of the outer ones
 
     def power(maps):
         waves = np.fft.fft2(maps - maps.mean(axis=(1, 2), keepdims=True), norm="ortho")
@@ -127,8 +138,8 @@ def test_end_layers_are_fitted_anew(fit, train):
 
 
 def test_two_channels_have_a_curve_each():
-    maps, theta = make_maps(NUM_SIMULATIONS, MAPS_PER_SIMULATION)
-    others = 10.0 ** (4.0 + 0.3 * (np.log10(make_maps(NUM_SIMULATIONS, MAPS_PER_SIMULATION, seed=9)[0]) - 6.0))
+    maps, theta = _maps()
+    others = 10.0 ** (4.0 + 0.3 * (np.log10(_maps(seed=9)[0]) - 6.0))
     both = HIMapDataset.from_arrays(np.stack([maps, others], axis=-1), theta)
     model = fit_end_layers(_model(both), both).model
     drawn = _log10(model.sample(np.asarray(both.theta), seed=3))
@@ -194,19 +205,20 @@ def test_leaves_out_and_counts_what_is_not_finite(model, train, monkeypatch):
 
 
 def test_transport_is_exact_for_gaussians():
-    """Means and covariances of Gaussian summaries with a mean linear in the condition are recovered."""
+    """The covariance at fixed parameters becomes that of the others; the mean keeps its dependence on them."""
     rng = np.random.default_rng(2)
-    simulation = np.repeat(np.arange(400), 10)
-    condition = np.repeat(rng.uniform(-1, 1, (400, 2)), 10, axis=0)
+    condition = rng.uniform(-1, 1, (20_000, 2))
     root = np.array([[1.0, 0.0], [0.5, 0.8]])
-    drawn = 0.3 * rng.standard_normal((2, 4000)) + condition.T
-    real = 0.3 * (root @ rng.standard_normal((2, 4000))) + np.stack([condition[:, 0] + 0.2, 1.5 * condition[:, 1]])
-    matrix, coefficients, num_terms = transport(drawn, real, condition, condition, simulation, simulation)
+    mean = condition.T + 0.4 * condition[:, 0] ** 2
+    drawn = mean + 0.3 * rng.standard_normal((2, 20_000))
+    real = 2.0 * condition.T + 0.3 * (root @ rng.standard_normal((2, 20_000))) + np.array([[0.2], [-0.1]])
+    matrix, coefficients, num_terms = transport(drawn, real, condition, condition, 400)
     assert num_terms == 6
     moved = matrix @ drawn + coefficients.T @ condition_features(condition).T
-    mean = np.stack([condition[:, 0] + 0.2, 1.5 * condition[:, 1]])
-    assert np.abs((moved - mean).mean(axis=1)).max() < 0.02
-    np.testing.assert_allclose(np.cov(moved - mean), 0.09 * root @ root.T, atol=0.01)
+    np.testing.assert_allclose(moved.mean(axis=1), drawn.mean(axis=1), atol=1e-9)
+    residual = moved - mean
+    np.testing.assert_allclose(np.cov(residual), 0.09 * root @ root.T, atol=0.003)
+    assert np.abs(residual @ condition_features(condition)).max() / 20_000 < 0.01
 
 
 def test_curve_takes_quantiles_to_quantiles():

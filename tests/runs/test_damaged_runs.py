@@ -39,7 +39,7 @@ def whole(tmp_path_factory):
         file.attrs["parameters"] = ["Omega_m", "sigma_8"]
     run = train(
         preset="tiny", maps=folder / MAPS, params=folder / TABLE, out=folder / "run", epochs=1, batch_size=16,
-        settings=SETTINGS,
+        end_layers=False, settings=SETTINGS,
     )  # fmt: skip
     write_json(CALIBRATION, run.path / "calibration.json")
     write_json(TYPICALITY, run.path / "typicality.json")

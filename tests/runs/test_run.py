@@ -12,6 +12,7 @@ from higlow_tf.runs.split_record import make_split_record
 SMALL = {
     "epochs": 2,
     "batch_size": 16,
+    "end_layers": False,
     "settings": {"model.width": 4, "model.map_size": 8, "training.jit_compile": False},
 }
 

@@ -13,6 +13,7 @@ __all__ = ["SMALL", "StopIn", "stop", "with_warnings"]
 SMALL = {
     "preset": "tiny",
     "epochs": 2,
+    "end_layers": False,
     "batch_size": 16,
     "settings": {"model.width": 4, "model.map_size": 8, "training.jit_compile": False},
 }
