@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from higlow_tf.errors import InputError
+from higlow_tf.evaluation.few_points import with_enough_points
 from higlow_tf.evaluation.judgement import judge_posteriors, log_mass
 from higlow_tf.evaluation.posterior_scores import MOST_PARAMETERS
 from higlow_tf.evaluation.spreading import spread_maps
@@ -14,7 +15,6 @@ from higlow_tf.inference import (
     PriorGrid,
     TypicalityReference,
     fit_calibration,
-    log_likelihood_of_copies,
     typicality_features,
 )
 from higlow_tf.runs import subset_of
@@ -35,13 +35,14 @@ class CalibrationOptions:
 
     Attributes:
         maps_per_simulation: Most maps of each simulation to look at; None for all.
-        points_per_axis: Points of the grid over the prior along each axis; splines interpolate between them.
+        points_per_axis: Points along each axis of the prior, edges included, at which likelihoods are evaluated first; splines
+            interpolate between them. More are added where the splines ask for them (see `few_points`).
         num_symmetries: Shifted, rotated and reflected copies of a map over which its log-likelihood is averaged.
         seed: Seed of the bootstrap.
     """
 
     maps_per_simulation: int | None = 15
-    points_per_axis: int = 16
+    points_per_axis: int = 8
     num_symmetries: int = 4
     seed: int = 0
 
@@ -84,8 +85,14 @@ def calibrate(model, validation, test=None, options=None, *, progress=None, cach
     options = options or CalibrationOptions()
     check_calibratable(model)
     validation = spread_maps(validation, options.maps_per_simulation)
-    theta_grid, of_copies = _likelihoods(model, validation, options, "validation maps", progress, cache_dir)
-    fit = _fit(model, validation, theta_grid, of_copies, options.seed)
+    how = (options.points_per_axis, options.num_symmetries, _staged(progress, "validation maps"), cache_dir)
+
+    def fitted(theta_grid, of_copies):
+        fit, grid = _fit_repair(validation, theta_grid, of_copies, options.seed)
+        return (fit, grid), _errors(grid, fit.calibration)
+
+    (repair, grid), _ = with_enough_points(model, validation, fitted, *how)
+    fit = PosteriorFit(repair, _fit_typicality(model, validation, grid, repair.calibration))
     if test is None:
         return fit, None
     return fit, judge_calibration(model, test, fit.calibration, options, progress=progress, cache_dir=cache_dir)
@@ -136,7 +143,13 @@ def judge_calibration(model, test, calibration=None, options=None, *, progress=N
         raise InputError("calibration: expected a Calibration, or a model that has one. Received: neither.")
     calibration = calibration or Calibration.from_config(model.calibration)
     test = spread_maps(test, options.maps_per_simulation)
-    likelihoods = _likelihoods(model, test, options, "test maps", progress, cache_dir, calibration.num_symmetries)
+    how = (options.points_per_axis, calibration.num_symmetries, _staged(progress, "test maps"), cache_dir)
+
+    def judged(theta_grid, of_copies):
+        grid = PriorGrid(of_copies.mean(axis=1), theta_grid, model.parameters)
+        return (theta_grid, of_copies), _errors(grid, calibration)
+
+    likelihoods, _ = with_enough_points(model, test, judged, *how)
     return judge_posteriors(*likelihoods, test, calibration, seed=options.seed)
 
 
@@ -149,33 +162,33 @@ def check_calibratable(model, name="model"):
         )
 
 
-def _likelihoods(model, dataset, options, stage, progress, cache_dir, num_symmetries=None):
-    """The pair (theta_grid `[G, P]`, log-likelihood of the copies of each map `[N, T, G]`)."""
-    return log_likelihood_of_copies(
-        model,
-        dataset.maps,
-        options.points_per_axis,
-        num_symmetries or options.num_symmetries,
-        progress=None if progress is None else lambda _, done, total: progress(stage, done, total),
-        cache_dir=cache_dir,
-    )
+def _staged(progress, stage):
+    """Progress under the name of a stage, or None."""
+    return None if progress is None else lambda _, done, total: progress(stage, done, total)
 
 
-def _fit(model, validation, theta_grid, of_copies, seed):
+def _errors(grid, calibration):
+    return grid.interpolation_errors(calibration.tempering, calibration.widening_of(len(grid.parameters)))
+
+
+def _fit_repair(validation, theta_grid, of_copies, seed):
+    """The pair (`CalibrationFit`, `PriorGrid` of the likelihoods)."""
     log_likelihood = of_copies.mean(axis=1)
-    calibration_fit = fit_calibration(
+    fit = fit_calibration(
         log_likelihood,
         theta_grid,
         validation.theta,
         validation.simulation,
-        model.parameters,
+        validation.parameters,
         num_symmetries=of_copies.shape[1],
         label=f"{validation.num_simulations} validation simulations, {validation.num_maps} maps",
         seed=seed,
     )
-    # The features are taken at the posterior mean of each map, because nobody knows the truth of a new map.
-    grid = PriorGrid(log_likelihood, theta_grid, model.parameters)
-    theta = np.exp(log_mass(grid, calibration_fit.calibration)) @ grid.points
+    return fit, PriorGrid(log_likelihood, theta_grid, validation.parameters)
+
+
+def _fit_typicality(model, validation, grid, calibration):
+    """The `TypicalityReference`; its features are taken at posterior means, because nobody knows the truth of a new map."""
+    theta = np.exp(log_mass(grid, calibration)) @ grid.points
     features, names = typicality_features(model, np.asarray(validation.maps), theta)
-    typicality = TypicalityReference.fit(features, names, theta, validation.simulation, model.parameters)
-    return PosteriorFit(calibration_fit, typicality)
+    return TypicalityReference.fit(features, names, theta, validation.simulation, validation.parameters)

@@ -13,6 +13,7 @@ from higlow_tf.inference.uniform_grid import (
     log_likelihood_of_copies,
     log_likelihood_on_grid,
     theta_grid_over_prior,
+    theta_lattice_over_prior,
 )
 
 __all__ = [
@@ -30,5 +31,6 @@ __all__ = [
     "log_likelihood_on_grid",
     "symmetry_indices",
     "theta_grid_over_prior",
+    "theta_lattice_over_prior",
     "typicality_features",
 ]

@@ -48,16 +48,17 @@ class MapLikelihood:
     def raw(self, theta):
         """What the model says at theta `[G, P]`: float64 `[G]`, NaN left as it is."""
         theta = np.asarray(theta)
-        log_prob = np.empty((len(self.copies), len(theta)))
+        # Copies and points in one sequence of rows, so that only the last batch is not full.
+        copy, point = np.divmod(np.arange(len(self.copies) * len(theta)), max(len(theta), 1))
+        log_prob = np.empty(len(copy))
         with warnings.catch_warnings():
             # A prior wider than that of training has been warned of once, for all points.
             warnings.filterwarnings("ignore", "The model extrapolates", InputWarning)
-            for copy, row in zip(self.copies, log_prob, strict=True):
-                for start in range(0, len(theta), _ROWS):
-                    chunk = theta[start : start + _ROWS]
-                    hi_maps = np.broadcast_to(copy, (len(chunk), *copy.shape))
-                    row[start : start + _ROWS] = np.asarray(self._model.log_prob(hi_maps, chunk), dtype=np.float64)
-        return log_prob.mean(axis=0)
+            for start in range(0, len(copy), _ROWS):
+                rows = slice(start, start + _ROWS)
+                values = self._model.log_prob(self.copies[copy[rows]], theta[point[rows]])
+                log_prob[rows] = np.asarray(values, dtype=np.float64)
+        return log_prob.reshape(len(self.copies), len(theta)).mean(axis=0)
 
     def __call__(self, theta):
         """Log-likelihood `[G]` at theta `[G, P]`; NaN and +inf count as zero likelihood.
@@ -104,17 +105,25 @@ class Target:
         normalized = np.asarray(normalized, dtype=np.float64)
         low, high = self.prior.low, self.prior.high
         inside = np.clip(normalized, low, high)
-        theta = self.prior.parameters.denormalize(inside)
-        log_prior = np.asarray(self.prior.log_density(inside, theta), dtype=np.float64)
+        log_density = self.log_likelihood(inside) + self.log_prior(inside)
+        return np.where(np.all(normalized == inside, axis=1), log_density, -np.inf)
+
+    def log_likelihood(self, normalized):
+        """The weighted log-likelihood at points inside the prior, `[G, P]` -> `[G]`."""
+        theta = self.prior.parameters.denormalize(normalized)
+        return self.weight * sum(likelihood(theta) for likelihood in self.likelihoods)
+
+    def log_prior(self, normalized):
+        """Log of the prior density at points inside the prior, up to a constant, `[G, P]` -> `[G]`."""
+        theta = self.prior.parameters.denormalize(normalized)
+        log_prior = np.asarray(self.prior.log_density(normalized, theta), dtype=np.float64)
         is_bad = ~(log_prior < np.inf)
         if is_bad.any():
             raise InputError(
                 "prior: expected log_prob to be finite or -inf inside the prior. "
                 f"Received: {log_prior[is_bad][0]} at theta {theta[is_bad][0].tolist()}."
             )
-        log_likelihood = sum(likelihood(theta) for likelihood in self.likelihoods)
-        is_inside = np.all((normalized >= low) & (normalized <= high), axis=1)
-        return np.where(is_inside, self.weight * log_likelihood + log_prior, -np.inf)
+        return log_prior
 
     def counts(self):
         """How many likelihoods of each map were NaN or +inf, and how many there were, `[n, 2]`."""
