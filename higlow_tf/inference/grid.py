@@ -97,8 +97,9 @@ def grid_group(target, widening_at, options, **_unused):
         part = _part_to_refine(known, target, error > _ROUGH, num_evaluated - 1, stored)
         if error <= options.tolerance or part is None or num_rounds == options.max_rounds:
             break
-        nats = _NATS_EVALUATED if error > _ROUGH else _NATS_ADDED[min(num_rounds, len(_NATS_ADDED)) - 1]
-        known = known.finer(target.log_likelihood, *part, _near_peak(known, target, nats))
+        known = known.finer(
+            target.log_likelihood, *part, _near_peak(known, target, _nats_added(known, error, num_rounds))
+        )
     notes = []
     if error > options.tolerance:
         notes.append(f"the grid has not converged: mean or sd may be off by {error:.2g} sd")
@@ -164,6 +165,13 @@ def _part_to_refine(known, target, is_rough, num_intervals, shape):
         factors = np.where(is_few, 2 * factors, factors)
     is_too_many = np.any((last - first) * factors > max(_MOST_POINTS[len(shape)] - 1, 2 * num_intervals))
     return None if is_too_many else (first, last, factors)
+
+
+def _nats_added(known, error, num_rounds):
+    """How far below the peak, in nats, points are evaluated in the next round."""
+    if not known.is_finite:
+        return np.inf  # the spline is linear, and its values are of little use
+    return _NATS_EVALUATED if error > _ROUGH else _NATS_ADDED[min(num_rounds, len(_NATS_ADDED)) - 1]
 
 
 def _near_peak(known, target, nats):
