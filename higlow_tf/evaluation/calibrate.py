@@ -12,9 +12,11 @@ from higlow_tf.evaluation.spreading import spread_maps
 from higlow_tf.inference import (
     Calibration,
     CalibrationFit,
+    MarginalLikelihood,
     PriorGrid,
     TypicalityReference,
     fit_calibration,
+    parameters_of_interest,
     typicality_features,
 )
 from higlow_tf.runs import subset_of
@@ -69,7 +71,8 @@ def calibrate(model, validation, test=None, options=None, *, progress=None, cach
     """Fits the repair of the posteriors, and judges raw and repaired ones. Nothing is written. The model stays as it is.
 
     Args:
-        model: `ConditionalGlow` or `HIFlow`, of one to three parameters.
+        model: `ConditionalGlow` or `HIFlow`, of one to three parameters of interest. Those that are named in `model.nuisance` are
+            integrated over their prior.
         validation: `HIMapDataset` of validation simulations: neither trained on nor judged.
         test: `HIMapDataset` of test simulations, or None to fit only.
         options: `CalibrationOptions`; None for the defaults.
@@ -84,11 +87,11 @@ def calibrate(model, validation, test=None, options=None, *, progress=None, cach
     """
     options = options or CalibrationOptions()
     check_calibratable(model)
-    validation = spread_maps(validation, options.maps_per_simulation)
+    validation = _of_interest(model, spread_maps(validation, options.maps_per_simulation))
     how = (options.points_per_axis, options.num_symmetries, _staged(progress, "validation maps"), cache_dir)
 
-    def fitted(theta_grid, of_copies):
-        fit, grid = _fit_repair(validation, theta_grid, of_copies, options.seed)
+    def fitted(theta_grid, log_likelihoods):
+        fit, grid = _fit_repair(validation, theta_grid, log_likelihoods[:, 0], options)
         return (fit, grid), _errors(grid, fit.calibration)
 
     (repair, grid), _ = with_enough_points(model, validation, fitted, *how)
@@ -142,12 +145,13 @@ def judge_calibration(model, test, calibration=None, options=None, *, progress=N
     if calibration is None and model.calibration is None:
         raise InputError("calibration: expected a Calibration, or a model that has one. Received: neither.")
     calibration = calibration or Calibration.from_config(model.calibration)
-    test = spread_maps(test, options.maps_per_simulation)
+    calibration.check_parameters(parameters_of_interest(model).names)
+    test = _of_interest(model, spread_maps(test, options.maps_per_simulation))
     how = (options.points_per_axis, calibration.num_symmetries, _staged(progress, "test maps"), cache_dir)
 
-    def judged(theta_grid, of_copies):
-        grid = PriorGrid(of_copies.mean(axis=1), theta_grid, model.parameters)
-        return (theta_grid, of_copies), _errors(grid, calibration)
+    def judged(theta_grid, log_likelihoods):
+        grid = PriorGrid(log_likelihoods[:, 0], theta_grid, test.parameters)
+        return (theta_grid, log_likelihoods), _errors(grid, calibration)
 
     likelihoods, _ = with_enough_points(model, test, judged, *how)
     return judge_posteriors(*likelihoods, test, calibration, seed=options.seed)
@@ -155,11 +159,16 @@ def judge_calibration(model, test, calibration=None, options=None, *, progress=N
 
 def check_calibratable(model, name="model"):
     """Refuses a model whose posteriors do not fit on a grid; `name` stands in the error."""
-    if len(model.parameters) > MOST_PARAMETERS:
+    number = len(parameters_of_interest(model))
+    if number > MOST_PARAMETERS:
         raise InputError(
             f"{name}: expected a model of one to {MOST_PARAMETERS} parameters, whose posteriors fit on a grid. "
-            f"Received: {len(model.parameters)}."
+            f"Received: {number}."
         )
+
+
+def _of_interest(model, dataset):
+    return dataset.with_parameters(parameters_of_interest(model))
 
 
 def _staged(progress, stage):
@@ -171,18 +180,17 @@ def _errors(grid, calibration):
     return grid.interpolation_errors(calibration.tempering, calibration.widening_of(len(grid.parameters)))
 
 
-def _fit_repair(validation, theta_grid, of_copies, seed):
+def _fit_repair(validation, theta_grid, log_likelihood, options):
     """The pair (`CalibrationFit`, `PriorGrid` of the likelihoods)."""
-    log_likelihood = of_copies.mean(axis=1)
     fit = fit_calibration(
         log_likelihood,
         theta_grid,
         validation.theta,
         validation.simulation,
         validation.parameters,
-        num_symmetries=of_copies.shape[1],
+        num_symmetries=options.num_symmetries,
         label=f"{validation.num_simulations} validation simulations, {validation.num_maps} maps",
-        seed=seed,
+        seed=options.seed,
     )
     return fit, PriorGrid(log_likelihood, theta_grid, validation.parameters)
 
@@ -190,5 +198,6 @@ def _fit_repair(validation, theta_grid, of_copies, seed):
 def _fit_typicality(model, validation, grid, calibration):
     """The `TypicalityReference`; its features are taken at posterior means, because nobody knows the truth of a new map."""
     theta = np.exp(log_mass(grid, calibration)) @ grid.points
-    features, names = typicality_features(model, np.asarray(validation.maps), theta)
+    maps = np.asarray(validation.maps)
+    features, names = typicality_features(model, maps, MarginalLikelihood(model).completed(maps, theta))
     return TypicalityReference.fit(features, names, theta, validation.simulation, validation.parameters)

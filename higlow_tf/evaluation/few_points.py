@@ -18,11 +18,11 @@ def with_enough_points(model, dataset, compute, points_per_axis, num_symmetries,
 
     Args:
         model: An object with `log_prob(hi_maps, theta)` and `parameters`.
-        dataset: `HIMapDataset`.
-        compute: Function of theta_grid `[G, P]` and the log-likelihoods of copies `[N, T, G]`. It returns a pair: a result, and
-            the estimated error of each calibrated posterior for want of points, `[N]`, in standard deviations.
+        dataset: `HIMapDataset` with the parameters of interest.
+        compute: Function of what `log_likelihood_of_copies` returns. It returns a pair: a result, and the estimated error of each
+            calibrated posterior for want of points, `[N]`, in standard deviations.
         points_per_axis: Points of the first lattice along each axis.
-        num_symmetries: T.
+        num_symmetries: Copies of a map over which its log-likelihood is averaged.
         progress: Called as `progress("likelihoods", done, total)`, or None.
         cache_dir: Folder that keeps the likelihoods of each map, or None.
 
@@ -31,7 +31,7 @@ def with_enough_points(model, dataset, compute, points_per_axis, num_symmetries,
     """
     coarser = None
     while True:
-        theta_grid, of_copies = log_likelihood_of_copies(
+        theta_grid, log_likelihoods = log_likelihood_of_copies(
             model,
             dataset.maps,
             points_per_axis,
@@ -40,8 +40,8 @@ def with_enough_points(model, dataset, compute, points_per_axis, num_symmetries,
             progress=progress,
             cache_dir=cache_dir,
         )
-        result, errors = compute(theta_grid, of_copies)
+        result, errors = compute(theta_grid, log_likelihoods)
         finer = 2 * points_per_axis - 1
-        if np.sqrt(np.mean(errors**2)) <= _TOLERANCE_SD or finer > _MOST_POINTS[len(model.parameters)]:
+        if np.sqrt(np.mean(errors**2)) <= _TOLERANCE_SD or finer > _MOST_POINTS[len(dataset.parameters)]:
             return result, points_per_axis
-        points_per_axis, coarser = finer, of_copies
+        points_per_axis, coarser = finer, log_likelihoods

@@ -20,7 +20,7 @@ class PosteriorScores:
 
     Attributes:
         posterior: `Posterior` of the `N` maps.
-        truth: Their parameters, `[N, P]`.
+        truth: Their parameters of interest, `[N, P]`.
         simulation: Their simulations, `[N]`.
         metrics: `rmse`, `r2`, `pull2`, `coverage_68` and so on, under the names that `higlow calibrate` writes.
     """
@@ -50,6 +50,7 @@ def score_posteriors(answers, chosen, *, seed=0):
     Raises:
         InputError: If there are more parameters than a grid can hold.
     """
+    chosen = chosen.with_parameters(answers.parameters_of_interest)
     if len(chosen.parameters) > MOST_PARAMETERS:
         raise InputError(
             f"posteriors: expected at most {MOST_PARAMETERS} parameters. Received: {len(chosen.parameters)}."

@@ -43,7 +43,8 @@ class Posterior:
         simulation: Which simulation each posterior belongs to, `[N]`; None unless maps were combined by simulation.
         notes: What a reader should know, in words.
         diagnostics: Arrays `[N]` or `[N, P]` by name: `num_evaluations`; `num_rounds`, `interpolation_error_sd` (grid); `ess`,
-            `pareto_k` (importance); `r_hat`, `ess`, `divergences`, `acceptance` (nuts).
+            `pareto_k` (importance); `r_hat`, `ess`, `divergences`, `acceptance` (nuts); `nuisance_ess` with nuisance
+            parameters.
     """
 
     parameters: ParameterSpace

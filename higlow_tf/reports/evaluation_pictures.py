@@ -55,9 +55,9 @@ def evaluation_pictures(evaluation):
     power = [power_picture(comparison) for comparison in statistics.powers.values()]
     posteriors = []
     if scores is not None:
-        posteriors = [posteriors_picture(scores)] if len(evaluation.test.parameters) == 2 else []
         posterior = scores.posterior
-        posteriors.append(predicted_picture(scores.truth, posterior.mean, posterior.sd, evaluation.test.parameters))
+        posteriors = [posteriors_picture(scores)] if len(posterior.parameters) == 2 else []
+        posteriors.append(predicted_picture(scores.truth, posterior.mean, posterior.sd, posterior.parameters))
     return EvaluationPictures(
         maps=[maps_picture(evaluation)] if evaluation.test.num_channels == 1 else [],
         power=power + ([power_at_cosmologies_picture(evaluation)] if evaluation.at_cosmologies else []),

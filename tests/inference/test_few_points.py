@@ -153,7 +153,7 @@ def test_likelihoods_of_a_coarser_grid_are_used_again():
     _, coarser = log_likelihood_of_copies(model, maps, 5, 2)
     model.num_rows = 0
     theta_grid, finer = log_likelihood_of_copies(model, maps, 9, 2, coarser=coarser)
-    assert model.num_rows == 2 * 2 * (9**2 - 5**2)
+    assert model.num_rows == 2 * 2 * (9**2 - 5**2)  # maps, copies
     np.testing.assert_allclose(finer, log_likelihood_of_copies(model, maps, 9, 2)[1])
     np.testing.assert_allclose(theta_grid[[0, -1]], [model.parameters.low, model.parameters.high])
 
@@ -172,5 +172,5 @@ def test_errors_on_the_grid_of_a_calibration():
 
 
 def _on_grid(model, points_per_axis):
-    theta_grid, of_copies = log_likelihood_of_copies(model, np.zeros((1, 2, 2)), points_per_axis)
-    return theta_grid, of_copies[:, 0]
+    theta_grid, log_likelihoods = log_likelihood_of_copies(model, np.zeros((1, 2, 2)), points_per_axis)
+    return theta_grid, log_likelihoods[:, 0]
