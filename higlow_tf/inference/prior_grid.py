@@ -10,6 +10,8 @@ from higlow_tf.inference.widening import normalized_widening, reflected_kernel
 __all__ = ["PriorGrid"]
 
 _MIN_SPLINE_POINTS = 4
+# Order of the spline that tells the error of the cubic one.
+_OTHER_ORDER = 5
 
 # Points an axis to which likelihoods are interpolated, by number of parameters: cells of a few per cent of a calibrated
 # posterior, at some 10 MB for hundred maps. With more parameters the grid stays as it is.
@@ -58,11 +60,13 @@ class PriorGrid:
         """Estimated error of each calibrated posterior for want of points, in standard deviations, `[N]`.
 
         Definition: the largest change of a mean or standard deviation, over the widened standard deviation, that a quintic spline
-            makes
+            makes, or a linear one where there are too few points for it
         """
+        other = _OTHER_ORDER if min(map(len, self._nodes)) > _OTHER_ORDER else 1
         at = self._cells.points()
         (mean, sd), (other_mean, other_sd) = (
-            self._moments(values, tempering, widening, at) for values in (self.log_likelihood, self._interpolated(5))
+            self._moments(values, tempering, widening, at)
+            for values in (self.log_likelihood, self._interpolated(other))
         )
         return np.max(np.abs([other_mean - mean, other_sd - sd]) / sd, axis=(0, 2))
 
