@@ -1,6 +1,7 @@
-"""Speed of a posterior: the likelihood of one map at many points, beside a loop over the PyTorch peer's log_prob.
+"""Speed of a posterior: its likelihoods beside those of a PyTorch peer, or the posterior from few points beside a dense grid.
 
     python benchmarks/posterior_speed.py --preset compact --points 1024 --rounds 5
+    python benchmarks/posterior_speed.py --run RUN --maps MAPS.npy --params PARAMS.txt --count 12
 
 Both sides have the same weights, the same map and one thread, and are run in turn in one process. Ours is what
 `higlow_tf.inference` calls. The peer's loop takes as many points at once as `--peer-batch` says; the default tries several
@@ -8,11 +9,12 @@ and lets the peer have its quickest.
 """
 
 import argparse
+import time
 
 import numpy as np
 from compare_with_torch import AGREEMENT, _limit_threads, _measure, _summary, build_ours, build_torch
 
-__all__ = ["compare", "main"]
+__all__ = ["compare", "infer_beside_dense", "main"]
 
 PEER_BATCHES = (16, 64, 256)
 
@@ -55,6 +57,67 @@ def compare(preset, num_points, rounds, peer_batches=PEER_BATCHES, threads=1):
     }
 
 
+def infer_beside_dense(run, maps, params, count, points_per_axis=25):
+    """Calibrated posteriors of maps of a run's test simulations by `infer`, beside those of a dense grid.
+
+    Args:
+        run: Folder of a calibrated run of two parameters.
+        maps, params: Files of its data.
+        count: Maps, one of each of so many test simulations.
+        points_per_axis: Of the dense grid, edges included; a spline takes it to finer cells.
+
+    Returns:
+        Dict of arrays: `offset_sd` [count, 2], `sd_ratio` [count, 2], `num_evaluations` (of all copies together), `cpu_s`.
+    """
+    import higlow_tf as hg
+
+    run = hg.runs.open_run(run)
+    model, test = run.model, run.data("test", maps, params)
+    first = np.unique(test.simulation, return_index=True)[1]
+    hi_maps = np.asarray(test.maps[first[np.linspace(0, len(first) - 1, count).astype(int)]])
+    calibration = hg.inference.Calibration.from_config(model.calibration)
+    how = {"calibration": calibration, "warn_of_maps": False}
+    hg.inference.infer(model, hi_maps[:1], **how)  # compiles
+    rows = []
+    for hi_map in hi_maps:
+        start = time.process_time()
+        posterior = hg.inference.infer(model, hi_map[None], **how)
+        cpu_s = time.process_time() - start
+        mean, sd = _dense_moments(model, hi_map, calibration, points_per_axis)
+        num_evaluations = posterior.diagnostics["num_evaluations"][0] * calibration.num_symmetries
+        rows.append(((posterior.mean[0] - mean) / sd, posterior.sd[0] / sd, num_evaluations, cpu_s))
+    names = ("offset_sd", "sd_ratio", "num_evaluations", "cpu_s")
+    return {name: np.array(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)}
+
+
+def _dense_moments(model, hi_map, calibration, points_per_axis):
+    from scipy.interpolate import RectBivariateSpline
+
+    from higlow_tf.inference.likelihood import MapLikelihood
+
+    nodes, cells = np.linspace(-1.0, 1.0, points_per_axis), (np.arange(400) + 0.5) / 200 - 1.0
+    points = np.stack([axis.ravel() for axis in np.meshgrid(nodes, nodes, indexing="ij")], axis=-1)
+    likelihood = MapLikelihood(model, hi_map, 0, calibration.num_symmetries)
+    values = likelihood(model.parameters.denormalize(points)).reshape(points_per_axis, points_per_axis)
+    log_density = calibration.tempering * RectBivariateSpline(nodes, nodes, values)(cells, cells)
+    mass = np.exp(log_density - log_density.max())
+    marginals = [mass.sum(axis=1) / mass.sum(), mass.sum(axis=0) / mass.sum()]
+    theta = model.parameters.denormalize(np.stack([cells, cells], axis=-1)).T
+    mean = np.array([weight @ values for weight, values in zip(marginals, theta, strict=True)])
+    variance = [weight @ (values - m) ** 2 for weight, values, m in zip(marginals, theta, mean, strict=True)]
+    return mean, np.hypot(np.sqrt(variance), calibration.widening_of(2))
+
+
+def _print_dense(result):
+    offset, ratio = result["offset_sd"], result["sd_ratio"]
+    print(f"{len(offset)} maps, calibrated posteriors of infer beside those of the dense grid")
+    print(f"mean off by {np.sqrt(np.mean(offset**2)):.4f} sd (rms), {np.abs(offset).max():.4f} (largest)")
+    print(f"sd over that of the dense grid {ratio.min():.4f}-{ratio.max():.4f}")
+    for name in ("num_evaluations", "cpu_s"):
+        values = result[name]
+        print(f"{name} a map: mean {values.mean():.2f}, {values.min():.2f}-{values.max():.2f}")
+
+
 def _problem(model, num_points):
     """One map `[H, W]` and points `[G, P]`."""
     rng = np.random.default_rng(0)
@@ -91,7 +154,14 @@ def main():
     parser.add_argument("--points", type=int, default=1024)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--peer-batch", type=int, help="points that the peer takes at once")
+    parser.add_argument("--run", help="a calibrated run: compare infer with a dense grid on its test maps")
+    parser.add_argument("--maps")
+    parser.add_argument("--params")
+    parser.add_argument("--count", type=int, default=12)
     arguments = parser.parse_args()
+    if arguments.run is not None:
+        _print_dense(infer_beside_dense(arguments.run, arguments.maps, arguments.params, arguments.count))
+        return
     batches = PEER_BATCHES if arguments.peer_batch is None else (arguments.peer_batch,)
     result = compare(arguments.preset, arguments.points, arguments.rounds, batches)
     print("{preset}, {points} points, one map, one thread; the peer takes {peer_batch} at once".format(**result))

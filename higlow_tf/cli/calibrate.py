@@ -31,8 +31,8 @@ def calibrate(
         typer.Option(min=1, help="Shifted, rotated, reflected copies of a map over which its likelihood is averaged."),
     ] = 4,
     points: Annotated[
-        int, typer.Option(min=4, help="Grid points along each axis; splines interpolate between them.")
-    ] = 16,
+        int, typer.Option(min=4, help="Grid points along each axis at first; more are added where splines need them.")
+    ] = 8,
     seed: Seed = 0,
     allow_training_maps: Annotated[
         bool, typer.Option("--allow-training-maps", help="Continue if maps were trained on; the results then say so.")

@@ -27,7 +27,7 @@ class DemoSize:
     num_samples = 64
     # For the calibration of posteriors: maps of a simulation, points of a grid along an axis, and copies of a map.
     calibration_maps = 4
-    grid_points_per_axis = 16
+    grid_points_per_axis = 8
     symmetries = 2
     # Learning ends by time; this many epochs are never reached.
     epochs = 10_000

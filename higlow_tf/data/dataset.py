@@ -57,8 +57,7 @@ class HIMapDataset:
         floored_by_map: Number of pixels of each map that were zero and got a floor, `[N]`.
 
     Raises:
-        InputError: If shapes, types or values are not as above; if pixels are not finite or are negative; or if all pixels
-            are equal within a channel of a map.
+        InputError: If shapes, types or values are not as above, a pixel is not finite or negative, or a channel is constant.
 
     Warns:
         InputWarning: If two simulations have the same parameters (a split may then part copies of one simulation).
@@ -239,14 +238,10 @@ class HIMapDataset:
         return self.select(np.flatnonzero(np.isin(self.simulation, simulations)))
 
     def split_by_simulation(self, fractions=(0.7, 0.1, 0.2), seed=0):
-        """Splits into datasets that share no simulation, each spread over the first two parameters.
+        """Splits into datasets (train, validation, test) that share no simulation, each spread over the first two parameters.
 
         Args:
-            fractions: Share of the simulations of each dataset; they sum to one.
-            seed: Seed of the split.
-
-        Returns:
-            One `HIMapDataset` a fraction (train, validation, test).
+            fractions, seed: Share of the simulations of each dataset (they sum to one), and the seed.
 
         Raises:
             InputError: If there are fewer than 10 simulations, or a subset would be empty.
@@ -268,6 +263,11 @@ class HIMapDataset:
         digest = hashlib.blake2b("".join(self.map_hashes()).encode(), digest_size=16)
         digest.update(np.ascontiguousarray(self.theta, dtype="<f8").tobytes())
         return digest.hexdigest()
+
+    def with_parameters(self, parameters):
+        """This dataset with some of its parameters alone, those of a `ParameterSpace`."""
+        columns = list(map(self.parameters.names.index, parameters.names))
+        return self._changed(theta=self.theta[:, columns], parameters=parameters)
 
     def with_floored_maps(self, maps, *, zero_floor, floored_by_map):
         """This dataset with positive maps in place of its own. `ZeroFloor.apply` calls it."""

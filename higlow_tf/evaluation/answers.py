@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from higlow_tf.errors import InputWarning
-from higlow_tf.inference import infer
+from higlow_tf.inference import infer, parameters_of_interest
 from higlow_tf.inference.cache import AnswerCache
 
 __all__ = ["ModelAnswers"]
@@ -49,6 +49,11 @@ class ModelAnswers:
 
         compute = partial(self._in_chunks, maps, len(theta), stage)
         return self._cache.array("samples", [theta, seed], compute)
+
+    @property
+    def parameters_of_interest(self):
+        """`ParameterSpace` of the posteriors."""
+        return parameters_of_interest(self._model)
 
     def posterior(self, hi_maps):
         """`Posterior` of each map on a grid, with the stored calibration."""

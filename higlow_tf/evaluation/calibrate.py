@@ -5,16 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from higlow_tf.errors import InputError
+from higlow_tf.evaluation.few_points import with_enough_points
 from higlow_tf.evaluation.judgement import judge_posteriors, log_mass
 from higlow_tf.evaluation.posterior_scores import MOST_PARAMETERS
 from higlow_tf.evaluation.spreading import spread_maps
 from higlow_tf.inference import (
     Calibration,
     CalibrationFit,
+    MarginalLikelihood,
     PriorGrid,
     TypicalityReference,
     fit_calibration,
-    log_likelihood_of_copies,
+    parameters_of_interest,
     typicality_features,
 )
 from higlow_tf.runs import subset_of
@@ -35,13 +37,14 @@ class CalibrationOptions:
 
     Attributes:
         maps_per_simulation: Most maps of each simulation to look at; None for all.
-        points_per_axis: Points of the grid over the prior along each axis; splines interpolate between them.
+        points_per_axis: Points along each axis of the prior, edges included, at which likelihoods are evaluated first; splines
+            interpolate between them. More are added where the splines ask for them (see `few_points`).
         num_symmetries: Shifted, rotated and reflected copies of a map over which its log-likelihood is averaged.
         seed: Seed of the bootstrap.
     """
 
     maps_per_simulation: int | None = 15
-    points_per_axis: int = 16
+    points_per_axis: int = 8
     num_symmetries: int = 4
     seed: int = 0
 
@@ -68,7 +71,8 @@ def calibrate(model, validation, test=None, options=None, *, progress=None, cach
     """Fits the repair of the posteriors, and judges raw and repaired ones. Nothing is written. The model stays as it is.
 
     Args:
-        model: `ConditionalGlow` or `HIFlow`, of one to three parameters.
+        model: `ConditionalGlow` or `HIFlow`, of one to three parameters of interest. Those that are named in `model.nuisance` are
+            integrated over their prior.
         validation: `HIMapDataset` of validation simulations: neither trained on nor judged.
         test: `HIMapDataset` of test simulations, or None to fit only.
         options: `CalibrationOptions`; None for the defaults.
@@ -83,9 +87,15 @@ def calibrate(model, validation, test=None, options=None, *, progress=None, cach
     """
     options = options or CalibrationOptions()
     check_calibratable(model)
-    validation = spread_maps(validation, options.maps_per_simulation)
-    theta_grid, of_copies = _likelihoods(model, validation, options, "validation maps", progress, cache_dir)
-    fit = _fit(model, validation, theta_grid, of_copies, options.seed)
+    validation = _of_interest(model, spread_maps(validation, options.maps_per_simulation))
+    how = (options.points_per_axis, options.num_symmetries, _staged(progress, "validation maps"), cache_dir)
+
+    def fitted(theta_grid, log_likelihoods):
+        fit, grid = _fit_repair(validation, theta_grid, log_likelihoods[:, 0], options)
+        return (fit, grid), _errors(grid, fit.calibration)
+
+    (repair, grid), _ = with_enough_points(model, validation, fitted, *how)
+    fit = PosteriorFit(repair, _fit_typicality(model, validation, grid, repair.calibration))
     if test is None:
         return fit, None
     return fit, judge_calibration(model, test, fit.calibration, options, progress=progress, cache_dir=cache_dir)
@@ -135,47 +145,59 @@ def judge_calibration(model, test, calibration=None, options=None, *, progress=N
     if calibration is None and model.calibration is None:
         raise InputError("calibration: expected a Calibration, or a model that has one. Received: neither.")
     calibration = calibration or Calibration.from_config(model.calibration)
-    test = spread_maps(test, options.maps_per_simulation)
-    likelihoods = _likelihoods(model, test, options, "test maps", progress, cache_dir, calibration.num_symmetries)
+    calibration.check_parameters(parameters_of_interest(model).names)
+    test = _of_interest(model, spread_maps(test, options.maps_per_simulation))
+    how = (options.points_per_axis, calibration.num_symmetries, _staged(progress, "test maps"), cache_dir)
+
+    def judged(theta_grid, log_likelihoods):
+        grid = PriorGrid(log_likelihoods[:, 0], theta_grid, test.parameters)
+        return (theta_grid, log_likelihoods), _errors(grid, calibration)
+
+    likelihoods, _ = with_enough_points(model, test, judged, *how)
     return judge_posteriors(*likelihoods, test, calibration, seed=options.seed)
 
 
 def check_calibratable(model, name="model"):
     """Refuses a model whose posteriors do not fit on a grid; `name` stands in the error."""
-    if len(model.parameters) > MOST_PARAMETERS:
+    number = len(parameters_of_interest(model))
+    if number > MOST_PARAMETERS:
         raise InputError(
             f"{name}: expected a model of one to {MOST_PARAMETERS} parameters, whose posteriors fit on a grid. "
-            f"Received: {len(model.parameters)}."
+            f"Received: {number}."
         )
 
 
-def _likelihoods(model, dataset, options, stage, progress, cache_dir, num_symmetries=None):
-    """The pair (theta_grid `[G, P]`, log-likelihood of the copies of each map `[N, T, G]`)."""
-    return log_likelihood_of_copies(
-        model,
-        dataset.maps,
-        options.points_per_axis,
-        num_symmetries or options.num_symmetries,
-        progress=None if progress is None else lambda _, done, total: progress(stage, done, total),
-        cache_dir=cache_dir,
-    )
+def _of_interest(model, dataset):
+    return dataset.with_parameters(parameters_of_interest(model))
 
 
-def _fit(model, validation, theta_grid, of_copies, seed):
-    log_likelihood = of_copies.mean(axis=1)
-    calibration_fit = fit_calibration(
+def _staged(progress, stage):
+    """Progress under the name of a stage, or None."""
+    return None if progress is None else lambda _, done, total: progress(stage, done, total)
+
+
+def _errors(grid, calibration):
+    return grid.interpolation_errors(calibration.tempering, calibration.widening_of(len(grid.parameters)))
+
+
+def _fit_repair(validation, theta_grid, log_likelihood, options):
+    """The pair (`CalibrationFit`, `PriorGrid` of the likelihoods)."""
+    fit = fit_calibration(
         log_likelihood,
         theta_grid,
         validation.theta,
         validation.simulation,
-        model.parameters,
-        num_symmetries=of_copies.shape[1],
+        validation.parameters,
+        num_symmetries=options.num_symmetries,
         label=f"{validation.num_simulations} validation simulations, {validation.num_maps} maps",
-        seed=seed,
+        seed=options.seed,
     )
-    # The features are taken at the posterior mean of each map, because nobody knows the truth of a new map.
-    grid = PriorGrid(log_likelihood, theta_grid, model.parameters)
-    theta = np.exp(log_mass(grid, calibration_fit.calibration)) @ grid.points
-    features, names = typicality_features(model, np.asarray(validation.maps), theta)
-    typicality = TypicalityReference.fit(features, names, theta, validation.simulation, model.parameters)
-    return PosteriorFit(calibration_fit, typicality)
+    return fit, PriorGrid(log_likelihood, theta_grid, validation.parameters)
+
+
+def _fit_typicality(model, validation, grid, calibration):
+    """The `TypicalityReference`; its features are taken at posterior means, because nobody knows the truth of a new map."""
+    theta = np.exp(log_mass(grid, calibration)) @ grid.points
+    maps = np.asarray(validation.maps)
+    features, names = typicality_features(model, maps, MarginalLikelihood(model).completed(maps, theta))
+    return TypicalityReference.fit(features, names, theta, validation.simulation, validation.parameters)

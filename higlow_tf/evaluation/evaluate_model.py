@@ -139,7 +139,7 @@ def _posteriors(model, answers, test, rows, options, not_measured):
     if not len(rows):
         return None
     try:
-        return score_posteriors(answers, test.select(rows), nuisance=model.nuisance, seed=options.seed)
+        return score_posteriors(answers, test.select(rows), seed=options.seed)
     except InputError as error:
         not_measured["posteriors"] = str(error)
     return None

@@ -93,21 +93,21 @@ class Judgement:
         return rows + _repair_rows(self.calibration, self.sets[""].mean.shape[1], fit)
 
 
-def judge_posteriors(theta_grid, of_copies, test, calibration, *, seed=0):
+def judge_posteriors(theta_grid, log_likelihoods, test, calibration, *, seed=0):
     """Measures raw and calibrated posteriors of single maps, and of all maps of a simulation if there are several.
 
     Args:
         theta_grid: Regular grid over the prior, `[G, P]`.
-        of_copies: Raw log-likelihood of the symmetric copies of each map, the map itself first, `[N, T, G]`. The calibrated
-            posterior takes their mean. The raw posterior takes the map as it is.
-        test: `HIMapDataset` of the N maps.
+        log_likelihoods: Raw log-likelihoods of each map, `[N, 2, G]`: the average over its symmetric copies, which the calibrated
+            posterior takes, and that of the map as it is, which the raw posterior takes.
+        test: `HIMapDataset` of the N maps, with the parameters of interest alone.
         calibration: `Calibration`.
         seed: Seed of the bootstrap.
 
     Returns:
         `Judgement`. The raw posterior of all maps of a simulation takes them as independent.
     """
-    log_likelihood, raw = of_copies.mean(axis=1), of_copies[:, 0]
+    log_likelihood, raw = log_likelihoods[:, 0], log_likelihoods[:, 1]
     grid, raw_grid = (PriorGrid(values, theta_grid, test.parameters) for values in (log_likelihood, raw))
     truth, simulation = test.theta, test.simulation
     sets = {

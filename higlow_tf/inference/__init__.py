@@ -3,6 +3,7 @@
 from higlow_tf.inference.calibration import Calibration
 from higlow_tf.inference.calibration_fit import CalibrationFit, fit_calibration
 from higlow_tf.inference.infer import infer
+from higlow_tf.inference.marginal_likelihood import MarginalLikelihood, parameters_of_interest
 from higlow_tf.inference.posterior import Posterior, load_posterior
 from higlow_tf.inference.prior_grid import PriorGrid
 from higlow_tf.inference.priors import Prior
@@ -13,11 +14,13 @@ from higlow_tf.inference.uniform_grid import (
     log_likelihood_of_copies,
     log_likelihood_on_grid,
     theta_grid_over_prior,
+    theta_lattice_over_prior,
 )
 
 __all__ = [
     "Calibration",
     "CalibrationFit",
+    "MarginalLikelihood",
     "Posterior",
     "Prior",
     "PriorGrid",
@@ -28,7 +31,9 @@ __all__ = [
     "load_posterior",
     "log_likelihood_of_copies",
     "log_likelihood_on_grid",
+    "parameters_of_interest",
     "symmetry_indices",
     "theta_grid_over_prior",
+    "theta_lattice_over_prior",
     "typicality_features",
 ]

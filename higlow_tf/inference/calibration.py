@@ -11,7 +11,7 @@ from higlow_tf.inference.symmetry import checked_num_symmetries
 
 __all__ = ["Calibration", "chosen_calibration"]
 
-_KEYS = ("tempering", "widening", "map_correlation", "label", "num_simulations", "num_symmetries")
+_KEYS = ("tempering", "widening", "map_correlation", "label", "num_simulations", "num_symmetries", "parameters")
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Calibration:
         label: Where the numbers come from, in words.
         num_simulations: Simulations that it was fitted on.
         num_symmetries: Symmetric copies of a map over which its log-likelihood is averaged (see `symmetry_indices`).
+        parameters: Names of the parameters of the posteriors that it was fitted on; None where they are not known.
 
     Raises:
         InputError: If a number is outside its range.
@@ -49,6 +50,7 @@ class Calibration:
     label: str = ""
     num_simulations: int | None = None
     num_symmetries: int = 1
+    parameters: tuple | None = None
 
     def __post_init__(self):
         tempering = _number(self.tempering, "tempering", "a positive number")
@@ -57,6 +59,8 @@ class Calibration:
         object.__setattr__(self, "tempering", tempering)
         object.__setattr__(self, "widening", _checked_widening(self.widening))
         object.__setattr__(self, "num_symmetries", checked_num_symmetries(self.num_symmetries))
+        if self.parameters is not None:
+            object.__setattr__(self, "parameters", tuple(self.parameters))
         if self.map_correlation is not None:
             correlation = _number(self.map_correlation, "map_correlation", "a number in 0-1")
             if not 0.0 <= correlation <= 1.0:
@@ -76,6 +80,18 @@ class Calibration:
             )
         return np.broadcast_to(widening, (num_parameters,)).copy()
 
+    def check_parameters(self, names):
+        """Refuses posteriors of other parameters than those that it was fitted on.
+
+        Raises:
+            InputError: If the names differ.
+        """
+        if self.parameters not in (None, tuple(names)):
+            raise InputError(
+                f"calibration: expected one of {', '.join(names)}, or None for raw posteriors. "
+                f"Received: one of {', '.join(self.parameters)}."
+            )
+
     def effective_number(self, num_maps):
         """How many independent maps `num_maps` maps of one simulation count as.
 
@@ -91,7 +107,7 @@ class Calibration:
     def to_config(self):
         """The calibration as JSON-compatible values."""
         config = {key: getattr(self, key) for key in _KEYS}
-        return {**config, "widening": list(self.widening) if isinstance(self.widening, tuple) else self.widening}
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in config.items()}
 
     @classmethod
     def from_config(cls, config):

@@ -130,6 +130,7 @@ def fit_calibration(
             label=label,
             num_simulations=len(names),
             num_symmetries=num_symmetries,
+            parameters=parameters.names,
         ),
         tempering_error=float(errors[0]),
         widening_error=tuple(errors[1:].tolist()),

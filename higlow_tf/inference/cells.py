@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.interpolate import make_interp_spline
 from scipy.special import logsumexp
+
+from higlow_tf.inference.lattice import spline_through
 
 __all__ = ["Cells", "denser_mass", "interpolate", "log_normalized", "peak", "refined"]
 
@@ -65,24 +66,19 @@ def log_normalized(log_density):
 def interpolate(log_density, cells, at):
     """Cubic spline of a log-density on the product of one array of coordinates an axis.
 
-    It is exact for a Gaussian (whose log-density is quadratic), also between the outermost centres and the edges. A spline would
-    ring where some log-densities are -inf. Then the interpolation is linear, and they count as 50 nats below the least finite
-    log-density.
+    It is exact for a Gaussian (whose log-density is quadratic), also between the outermost centres and the edges.
 
     Args:
-        log_density: `[n_1, ..., n_P]`.
+        log_density: `[n_1, ..., n_P]`, finite.
         cells: Where they are.
         at: P arrays of coordinates.
 
     Returns:
         `[len(at[0]), ..., len(at[P - 1])]`.
     """
-    is_finite = np.isfinite(log_density)
-    order = 3 if is_finite.all() and min(cells.shape) > 3 else 1
-    values = np.where(is_finite, log_density, log_density[is_finite].min() - 50.0)
     for axis, coordinates in enumerate(at):
-        values = make_interp_spline(cells.centres(axis), values, k=order, axis=axis)(coordinates)
-    return values
+        log_density = spline_through(cells.centres(axis), log_density, coordinates, axis)
+    return log_density
 
 
 def refined(log_density, cells, shape):

@@ -1,26 +1,35 @@
-"""Posterior on a regular grid that goes where the mass is."""
+"""Posterior on a regular grid, from the likelihood at few points."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logsumexp
 
 from higlow_tf.errors import InputError
-from higlow_tf.inference.cells import Cells, log_normalized, peak, refined
+from higlow_tf.inference.cells import Cells, log_normalized, peak
+from higlow_tf.inference.interpolation_error import interpolation_error, moments
+from higlow_tf.inference.lattice import Lattice, LatticeValues
 from higlow_tf.inference.result import GroupResult
 from higlow_tf.inference.widening import widened
 
 __all__ = ["GridOptions", "grid_group"]
 
-# Evaluated and stored points an axis, by number of parameters. The evaluated ones fill batches of 64 rows.
-_NUM_EVALUATED = {1: 64, 2: 16, 3: 12}
+# Evaluated points of the first round and stored cells an axis, by number of parameters.
+_NUM_EVALUATED = {1: 17, 2: 9, 3: 9}
 _NUM_STORED = {1: 128, 2: 48, 3: 24}
-# The box holds what is within this many nats of the peak: beyond 5.3 standard deviations of a Gaussian.
-_NATS_KEPT = 14.0
-# A box that shrinks by less than this needs more points instead.
-_SHRINKS = 0.7
-_LARGEST_FACTOR = 3.0
+# Points an axis beyond which a grid is given up.
+_MOST_POINTS = {1: 1025, 2: 65, 3: 25}
+# The stored box holds what is within this many nats of the peak: 5.3 standard deviations of a Gaussian.
+_NATS_STORED = 14.0
+# Nats below the peak down to which points are added in each round (the last number holds from then on), and the box of all
+# points of a round. Where the error is larger than `_ROUGH` nobody knows where the peak is: then the whole box is evaluated,
+# with a margin of a spacing, and it gets twice as many points.
+_NATS_ADDED, _NATS_EVALUATED = (4.5, 9.0, 12.0), 12.0
+_ROUGH = 0.1
+# A stored box that shrinks by less than this is left as it is, and so many cells are kept beside what counts.
+_SHRINKS, _MARGIN_CELLS = 0.7, 2
+_MOST_ZOOMS = 12
+# Corners of a box that lie on points of the lattice do so to rounding.
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -28,15 +37,17 @@ class GridOptions:
     """Options of the method "grid".
 
     Args:
-        points_per_axis: Evaluated points an axis in the first round, 4 or more; None for 64, 16 or 12 with one, two or
-            three parameters. The stored grid is finer (128, 48, 24; never coarser than this), by interpolation.
-        max_rounds: Rounds at most, 2 or more; each evaluates the likelihood on a box of its own.
-        tolerance: It ends when mean and standard deviation move by less than this share of the standard deviation.
+        points_per_axis: Points an axis at which the likelihood is evaluated in the first round, 4 or more; None for 17, 9 or 9
+            with one, two or three parameters. The stored grid is finer (128, 48, 24; never coarser than this), by
+            interpolation.
+        max_rounds: Rounds at most, 2 or more; each next one adds points where the error asks for them.
+        tolerance: It ends when the interpolation changes mean and standard deviation by less than this share of the standard
+            deviation, as far as it can be estimated (see `interpolation_error`).
     """
 
     points_per_axis: int | None = None
     max_rounds: int = 6
-    tolerance: float = 0.01
+    tolerance: float = 0.03
 
     def __post_init__(self):
         points = self.points_per_axis
@@ -60,10 +71,10 @@ class GridOptions:
 def grid_group(target, widening_at, options, **_unused):
     """Posterior of one group of maps.
 
-    The first round covers the prior. Each next round covers a smaller box: what is within 14 nats of the peak, by a cubic
-    spline of the log-density, and one cell more on every side. A box that no longer shrinks gets half as many points
-    again. Midpoint sums over a smooth density are exact to rounding once the spacing is below a standard deviation, so
-    that few points do.
+    The likelihood is smooth. It is evaluated at few points, which span the prior, edges included, and a cubic spline gives it on
+    the cells. The error of the spline is estimated from the points themselves. Where it is too large, the next round halves
+    the spacing in the box of what is within 12 nats of the peak, and evaluates those points that are near the peak. All that
+    has been evaluated is kept. The prior is not interpolated.
 
     Args:
         target: `Target`.
@@ -77,22 +88,23 @@ def grid_group(target, widening_at, options, **_unused):
     num_parameters = len(prior.parameters)
     num_evaluated = options.points_per_axis or _NUM_EVALUATED[num_parameters]
     stored = (max(_NUM_STORED[num_parameters], num_evaluated),) * num_parameters
-    cells = Cells(prior.low, prior.high, (num_evaluated,) * num_parameters)
-    before, notes = None, []
+    known = LatticeValues.evaluate(
+        target.log_likelihood, Lattice(prior.low, prior.high, (num_evaluated,) * num_parameters)
+    )
     for num_rounds in range(1, options.max_rounds + 1):
-        log_density = target(cells.points()).reshape(cells.shape)
-        fine = refined(log_density, cells, stored)
-        moments = _moments(fine, cells.resampled(stored))
-        moved = math.inf if before is None else _move(before, moments)
-        if moved < options.tolerance:
+        cells, log_prior = _cells_of_mass(known, target, stored)
+        error = interpolation_error(known, cells, log_prior, widening_at)
+        part = _part_to_refine(known, target, error > _ROUGH, num_evaluated - 1, stored)
+        if error <= options.tolerance or part is None or num_rounds == options.max_rounds:
             break
-        before = moments
-        if num_rounds < options.max_rounds:
-            cells = _next_cells(log_density, fine, cells, num_evaluated)
-    else:
-        notes.append(f"the grid has not converged: in the last round mean or sd moved by {moved:.2g} sd")
-    log_mass, box = log_normalized(fine), cells.resampled(stored)
-    sd = widening_at(moments[0])
+        known = known.finer(
+            target.log_likelihood, *part, _near_peak(known, target, _nats_added(known, error, num_rounds))
+        )
+    notes = []
+    if error > options.tolerance:
+        notes.append(f"the grid has not converged: mean or sd may be off by {error:.2g} sd")
+    log_mass, box = log_normalized(_likelihood_on(known, cells) + log_prior), cells
+    sd = widening_at(moments(log_mass, cells)[0])
     if sd.any():
         log_mass, box = widened(log_mass, box, sd, prior.low, prior.high)
     return GroupResult(
@@ -103,37 +115,72 @@ def grid_group(target, widening_at, options, **_unused):
         diagnostics={
             "num_evaluations": target.num_evaluations,
             "num_rounds": num_rounds,
-            "last_move_sd": moved,
+            "interpolation_error_sd": error,
         },
         notes=notes,
     )
 
 
-def _moments(log_density, cells):
-    """Mean and standard deviation along each axis, `[P]` each, normalised coordinates."""
-    mass = np.exp(log_density - logsumexp(log_density)).ravel()
-    points = cells.points()
-    mean = mass @ points
-    # A posterior narrower than a cell is known no better than the cell.
-    return mean, np.maximum(np.sqrt(mass @ (points - mean) ** 2), 0.1 * cells.width)
+def _likelihood_on(known, cells):
+    return known.at([cells.centres(axis) for axis in range(len(cells.shape))])
 
 
-def _move(before, after):
-    return float(max(np.max(np.abs(a - b) / after[1]) for a, b in zip(after, before, strict=True)))
+def _prior_on(target, cells):
+    return target.log_prior(cells.points()).reshape(cells.shape)
 
 
-def _next_cells(log_density, fine, cells, num_evaluated):
-    """The box of what counts, with more points where it has stopped to shrink."""
-    # Relative to the highest point that was evaluated: an overshoot of the spline must not hide the rest.
-    is_kept = fine > log_density.max() - _NATS_KEPT
-    low, high = np.empty_like(cells.low), np.empty_like(cells.high)
-    for axis in range(fine.ndim):
-        others = tuple(other for other in range(fine.ndim) if other != axis)
-        indices = np.flatnonzero(is_kept.any(axis=others))
-        edges = cells.resampled(fine.shape).edges(axis)
-        low[axis] = max(edges[indices[0]] - cells.width[axis], cells.low[axis])
-        high[axis] = min(edges[indices[-1] + 1] + cells.width[axis], cells.high[axis])
-    num_points = cells.shape[0]
-    if np.all(high - low > _SHRINKS * (cells.high - cells.low)):
-        num_points = min(math.ceil(1.5 * num_points), int(_LARGEST_FACTOR * num_evaluated))
-    return Cells(low, high, (num_points,) * fine.ndim)
+def _cells_of_mass(known, target, shape):
+    """Cells of the box that holds the posterior, and the log prior on them."""
+    cells = Cells(known.lattice.low, known.lattice.high, shape)
+    for _ in range(_MOST_ZOOMS):
+        log_prior = _prior_on(target, cells)
+        log_density = _likelihood_on(known, cells) + log_prior
+        smaller = _box_of(log_density > log_density.max() - _NATS_STORED, cells, _MARGIN_CELLS * cells.width)
+        if np.all(smaller[1] - smaller[0] > _SHRINKS * (cells.high - cells.low)):
+            break
+        cells = Cells(*smaller, shape)
+    return cells, log_prior
+
+
+def _box_of(is_kept, cells, margin):
+    """Lower and upper corner of the box of some cells with a margin, inside that of all cells."""
+    low, high = np.empty((2, is_kept.ndim))
+    for axis in range(is_kept.ndim):
+        others = tuple(other for other in range(is_kept.ndim) if other != axis)
+        indices, edges = np.flatnonzero(is_kept.any(axis=others)), cells.edges(axis)
+        low[axis], high[axis] = edges[indices[0]], edges[indices[-1] + 1]
+    return np.maximum(low - margin, cells.low), np.minimum(high + margin, cells.high)
+
+
+def _part_to_refine(known, target, is_rough, num_intervals, shape):
+    """Corners of the part of the lattice that gets more points, and the factors of their number; None if they are too many."""
+    lattice = known.lattice
+    cells = Cells(lattice.low, lattice.high, shape)
+    is_kept = _near_peak(known, target, _NATS_EVALUATED)(cells, _likelihood_on(known, cells))
+    low, high = _box_of(is_kept, cells, (1.0 if is_rough else 0.5) * lattice.spacing)
+    first = np.floor((low - lattice.low) / lattice.spacing + _ROUNDING).astype(int)
+    last = np.ceil((high - lattice.low) / lattice.spacing - _ROUNDING).astype(int)
+    factors = np.full(len(shape), 2)
+    while np.any(is_few := (last - first) * factors < (2 if is_rough else 1) * num_intervals):
+        factors = np.where(is_few, 2 * factors, factors)
+    is_too_many = np.any((last - first) * factors > max(_MOST_POINTS[len(shape)] - 1, 2 * num_intervals))
+    return None if is_too_many else (first, last, factors)
+
+
+def _nats_added(known, error, num_rounds):
+    """How far below the peak, in nats, points are evaluated in the next round."""
+    if not known.is_finite:
+        return np.inf  # the spline is linear, and its values are of little use
+    return _NATS_EVALUATED if error > _ROUGH else _NATS_ADDED[min(num_rounds, len(_NATS_ADDED)) - 1]
+
+
+def _near_peak(known, target, nats):
+    """Function of points (`Lattice` or `Cells`) and the log-likelihood there: which ones are within so many nats of the peak."""
+
+    def is_near(points, log_likelihood):
+        log_density = log_likelihood + _prior_on(target, points)
+        # Where the spline is higher than every point that was evaluated, it may be wrong by as much elsewhere.
+        overshoot = max(0.0, log_likelihood.max() - known.highest)
+        return log_density >= log_density.max() - overshoot - nats
+
+    return is_near

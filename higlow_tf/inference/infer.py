@@ -12,6 +12,7 @@ from higlow_tf.inference.calibration import Calibration, chosen_calibration
 from higlow_tf.inference.groups import make_groups
 from higlow_tf.inference.likelihood import MapLikelihood, Target, checked_maps
 from higlow_tf.inference.map_warnings import warn_of_seen_maps, warn_of_unusual_maps
+from higlow_tf.inference.marginal_likelihood import NUM_NUISANCE_DRAWS, MarginalLikelihood
 from higlow_tf.inference.methods import make_sampler, method_options
 from higlow_tf.inference.posterior import EDGE_SHARE, Posterior
 from higlow_tf.inference.priors import Prior
@@ -22,6 +23,8 @@ __all__ = ["infer"]
 
 # Mass next to an edge of the prior that is worth a note; a flat posterior has 0.02.
 _NOTABLE_AT_EDGE = 0.05
+# Fewer effective draws of the nuisance parameters are worth a note.
+_FEWEST_GOOD_NUISANCE_ESS = 3.0
 
 
 def infer(
@@ -35,6 +38,8 @@ def infer(
     *,
     map_correlation=None,
     num_symmetries=None,
+    nuisance=None,
+    num_nuisance_draws=NUM_NUISANCE_DRAWS,
     allow_extrapolation=False,
     seed=0,
     cache_dir=None,
@@ -45,12 +50,14 @@ def infer(
 
     Definition:
         log posterior(theta) = tempering * log p(map | theta) + log prior(theta) + constant, then convolved with the
-        calibration's widening (see `Calibration`); log p is the mean over `num_symmetries` copies of the map
+        calibration's widening (see `Calibration`); log p is the mean over `num_symmetries` copies of the map, and nuisance
+        parameters are integrated over their prior (see `MarginalLikelihood`)
 
     Args:
-        model: An object with `log_prob(hi_maps, theta)`, row by row, and `parameters`, a `ParameterSpace`.
+        model: An object with `log_prob(hi_maps, theta)`, row by row, and `parameters`, a `ParameterSpace`. It may have an
+            attribute `nuisance`, names of parameters that are not of interest.
         hi_maps: Physical maps `[N, H, W]` (or `[N, H, W, C]`).
-        prior: `Prior`; None for the prior of training.
+        prior: `Prior` of the parameters of interest; None for the prior of training.
         method: "grid" (one to three parameters), "importance" (any number), or "nuts" (any number; needs gradients).
         combine: None for one posterior a map; "independent" for one posterior of all maps, which must come from
             different simulations; or the simulation of each map, integers `[N]`, for one posterior a simulation, in
@@ -61,6 +68,9 @@ def infer(
         map_correlation: Correlation of maps of one simulation, 0-1, in place of the calibration's.
         num_symmetries: Shifted, rotated and reflected copies of a map over which its log-likelihood is averaged (see
             `symmetry_indices`); None for the calibration's, or 1 without one. The time grows with it.
+        nuisance: Names of the parameters to integrate over; None for those of the model, `()` for a posterior of all parameters.
+        num_nuisance_draws: Draws of the nuisance parameters, the same for all maps. The time grows with it. The diagnostic
+            `nuisance_ess` says how many of them count at the posterior mean; where they are few, the integral is rough.
         allow_extrapolation: Whether the prior may reach beyond that of training.
         seed: Seed of draws; together with the maps themselves, so that errors differ from map to map.
         cache_dir: Folder that keeps every finished posterior, so that a call that was interrupted goes on; or None. See
@@ -83,13 +93,16 @@ def infer(
         [1] Friedman & Hassan. HIGlow. 2022. https://arxiv.org/abs/2211.12724
     """
     hi_maps = checked_maps(hi_maps)
-    parameters = model.parameters
+    marginal = MarginalLikelihood(model, nuisance, num_nuisance_draws)
+    parameters = marginal.parameters
     if prior is not None and not isinstance(prior, Prior):
         raise InputError(f"prior: expected a Prior or None. Received: {prior!r}.")
     bound = (prior or Prior()).bind(parameters, allow_extrapolation)
     options = method_options(method, options)
     options.check(len(parameters))
     stored = chosen_calibration(model, calibration)
+    if stored is not None:
+        stored.check_parameters(parameters.names)
     changes = {"map_correlation": map_correlation, "num_symmetries": num_symmetries}
     changes = {name: value for name, value in changes.items() if value is not None}
     acting = replace(stored or Calibration(), **changes)
@@ -97,7 +110,7 @@ def infer(
     if warn_of_maps:
         warn_of_seen_maps(model, hi_maps)
     posterior_of = _posterior_of_group(
-        model, hi_maps, bound, method, options, acting, seed, AnswerCache(cache_dir, model)
+        marginal, hi_maps, bound, method, options, acting, seed, AnswerCache(cache_dir, model)
     )
     results = []
     for number, group in enumerate(groups):
@@ -114,17 +127,17 @@ def infer(
         simulation=simulation,
     )
     if warn_of_maps:
-        warn_of_unusual_maps(model, hi_maps, posterior.mean[_group_of_map(groups, len(hi_maps))])
+        warn_of_unusual_maps(marginal, hi_maps, posterior.mean[_group_of_map(groups, len(hi_maps))])
     notes = [
         f"{group.name}: {note}" for group, result in zip(groups, results, strict=True) for note in _notes(group, result)
     ]
     return replace(posterior, notes=(*notes, *_edge_notes(posterior, [group.name for group in groups])))
 
 
-def _posterior_of_group(model, hi_maps, prior, method, options, calibration, seed, cache):
+def _posterior_of_group(marginal, hi_maps, prior, method, options, calibration, seed, cache):
     """Function (group, advance) that gives the `GroupResult` of a group of maps, computed or kept."""
     parameters = prior.parameters
-    run = make_sampler(method, model, prior, options)
+    run = make_sampler(method, marginal, prior, options)
     widening_at = partial(normalized_widening, parameters, calibration.widening_of(len(parameters)))
     settings = {
         "method": method,
@@ -134,13 +147,16 @@ def _posterior_of_group(model, hi_maps, prior, method, options, calibration, see
         "widening": calibration.widening,
         "num_symmetries": calibration.num_symmetries,
         "seed": seed,
+        "marginal": marginal.to_config(),
     }
 
     def posterior_of(group, advance):
         def compute():
-            likelihoods = [MapLikelihood(model, hi_maps[row], row, calibration.num_symmetries) for row in group.rows]
+            likelihoods = [MapLikelihood(marginal, hi_maps[row], row, calibration.num_symmetries) for row in group.rows]
             target = Target(likelihoods, prior, group.weight)
             result = run(target, widening_at, options, seed=_seed_of(target, seed), advance=advance)
+            if marginal.nuisance:
+                result = _with_nuisance_ess(result, likelihoods)
             return replace(result, counts=target.counts()).to_answer()
 
         maps = hi_maps[group.rows]
@@ -149,6 +165,18 @@ def _posterior_of_group(model, hi_maps, prior, method, options, calibration, see
         )
 
     return posterior_of
+
+
+def _with_nuisance_ess(result, likelihoods):
+    """The result with the number of nuisance draws that count at its mean, the least of all maps; with a note if it is small."""
+    mean = np.exp(result.log_posterior) @ result.theta_grid
+    ess = min(likelihood.nuisance_ess(mean) for likelihood in likelihoods)
+    notes = list(result.notes)
+    if ess < _FEWEST_GOOD_NUISANCE_ESS:
+        notes.append(
+            f"the draws of the nuisance parameters count as only {ess:.1f} at the posterior mean: the integral is rough"
+        )
+    return replace(result, diagnostics={**result.diagnostics, "nuisance_ess": ess}, notes=notes)
 
 
 def _advance(progress, number, num_groups):

@@ -3,8 +3,10 @@
 import warnings
 
 import numpy as np
+from scipy.special import logsumexp
 
 from higlow_tf.errors import InputError, InputWarning
+from higlow_tf.inference.marginal_likelihood import MarginalLikelihood
 from higlow_tf.inference.symmetry import symmetric_copies
 
 __all__ = ["MapLikelihood", "Target", "checked_maps"]
@@ -25,13 +27,14 @@ class MapLikelihood:
     """Log-likelihood of one map, in chunks of rows.
 
     Math:
-        log L(theta) = mean over the T symmetric copies of log p(copy | theta)
+        log L(theta) = mean over the T symmetric copies of log p(copy | theta);
+        with nuisance parameters nu, log(mean over draws nu_j of exp(mean over the copies of log p(copy | theta, nu_j)))
 
     A model that knew the symmetries would give equal terms. A trained model knows them only roughly. Between two parameters its
     errors differ from copy to copy by several nats, and they partly cancel in the mean.
 
     Args:
-        model: An object with `log_prob(hi_maps, theta)`, row by row.
+        model: An object with `log_prob(hi_maps, theta)`, row by row, and `parameters`; or a `MarginalLikelihood`.
         hi_map: Physical map `[H, W]` or `[H, W, C]`.
         index: Its number, for messages.
         num_symmetries: T, see `symmetry_indices`; 1 for the model's likelihood of the map as it is.
@@ -43,21 +46,7 @@ class MapLikelihood:
         self.index = index
         self.num_evaluations = 0
         self.num_nan = 0
-        self._model = model
-
-    def raw(self, theta):
-        """What the model says at theta `[G, P]`: float64 `[G]`, NaN left as it is."""
-        theta = np.asarray(theta)
-        log_prob = np.empty((len(self.copies), len(theta)))
-        with warnings.catch_warnings():
-            # A prior wider than that of training has been warned of once, for all points.
-            warnings.filterwarnings("ignore", "The model extrapolates", InputWarning)
-            for copy, row in zip(self.copies, log_prob, strict=True):
-                for start in range(0, len(theta), _ROWS):
-                    chunk = theta[start : start + _ROWS]
-                    hi_maps = np.broadcast_to(copy, (len(chunk), *copy.shape))
-                    row[start : start + _ROWS] = np.asarray(self._model.log_prob(hi_maps, chunk), dtype=np.float64)
-        return log_prob.mean(axis=0)
+        self._marginal = model if isinstance(model, MarginalLikelihood) else MarginalLikelihood(model)
 
     def __call__(self, theta):
         """Log-likelihood `[G]` at theta `[G, P]`; NaN and +inf count as zero likelihood.
@@ -65,17 +54,47 @@ class MapLikelihood:
         Raises:
             InputError: If none of the points of the first call, which spread over the prior, has a finite likelihood.
         """
-        log_prob = self.raw(theta)
+        return self._averages(self._of_copies(theta).mean(axis=0, keepdims=True))[0]
+
+    def averaged_and_plain(self, theta):
+        """The log-likelihood as above and that of the map as it is, `[2, G]`."""
+        of_copies = self._of_copies(theta)
+        return self._averages(np.stack([of_copies.mean(axis=0), of_copies[0]]))
+
+    def nuisance_ess(self, theta):
+        """How many of the nuisance draws count at one theta `[P]`: (sum of likelihoods)**2 over the sum of their squares."""
+        log_prob = self._of_copies(np.asarray(theta)[None]).mean(axis=0)[0]
+        log_prob = np.where(np.isfinite(log_prob), log_prob, -np.inf)
+        weights = np.exp(log_prob - logsumexp(log_prob))
+        return float(1.0 / np.sum(weights**2))
+
+    def _of_copies(self, theta):
+        """What the model says of each copy at theta `[G, P]` with each draw: `[T, G, J]`."""
+        rows, num_copies = self._marginal.rows(theta), len(self.copies)
+        # Copies and points in one sequence of rows, so that only the last batch is not full.
+        copy, point = np.divmod(np.arange(num_copies * len(rows)), max(len(rows), 1))
+        log_prob = np.empty(len(copy))
+        with warnings.catch_warnings():
+            # A prior wider than that of training has been warned of once, for all points.
+            warnings.filterwarnings("ignore", "The model extrapolates", InputWarning)
+            for start in range(0, len(copy), _ROWS):
+                chunk = slice(start, start + _ROWS)
+                values = self._marginal.model.log_prob(self.copies[copy[chunk]], rows[point[chunk]])
+                log_prob[chunk] = np.asarray(values, dtype=np.float64)
+        return log_prob.reshape(num_copies, len(theta), self._marginal.num_draws)
+
+    def _averages(self, log_prob):
+        """Log-likelihoods `[K, G, J]` -> `[K, G]`; counts those that are NaN or +inf, once for each point and draw."""
         is_bad = np.isnan(log_prob) | (log_prob == np.inf)
-        log_prob[is_bad] = -np.inf
-        if self.num_evaluations == 0 and not np.isfinite(log_prob).any():
+        log_prob = np.where(is_bad, -np.inf, log_prob)
+        if self.num_evaluations == 0 and not np.isfinite(log_prob).any(axis=(1, 2)).all():
             raise InputError(
                 "hi_maps: expected positive, finite pixels and a finite likelihood somewhere in the prior. "
                 f"Received: none for map {self.index}."
             )
-        self.num_evaluations += len(log_prob)
-        self.num_nan += int(is_bad.sum())
-        return log_prob
+        self.num_evaluations += log_prob[0].size
+        self.num_nan += int(is_bad[0].sum())
+        return self._marginal.average(log_prob)
 
 
 class Target:
@@ -104,17 +123,25 @@ class Target:
         normalized = np.asarray(normalized, dtype=np.float64)
         low, high = self.prior.low, self.prior.high
         inside = np.clip(normalized, low, high)
-        theta = self.prior.parameters.denormalize(inside)
-        log_prior = np.asarray(self.prior.log_density(inside, theta), dtype=np.float64)
+        log_density = self.log_likelihood(inside) + self.log_prior(inside)
+        return np.where(np.all(normalized == inside, axis=1), log_density, -np.inf)
+
+    def log_likelihood(self, normalized):
+        """The weighted log-likelihood at points inside the prior, `[G, P]` -> `[G]`."""
+        theta = self.prior.parameters.denormalize(normalized)
+        return self.weight * sum(likelihood(theta) for likelihood in self.likelihoods)
+
+    def log_prior(self, normalized):
+        """Log of the prior density at points inside the prior, up to a constant, `[G, P]` -> `[G]`."""
+        theta = self.prior.parameters.denormalize(normalized)
+        log_prior = np.asarray(self.prior.log_density(normalized, theta), dtype=np.float64)
         is_bad = ~(log_prior < np.inf)
         if is_bad.any():
             raise InputError(
                 "prior: expected log_prob to be finite or -inf inside the prior. "
                 f"Received: {log_prior[is_bad][0]} at theta {theta[is_bad][0].tolist()}."
             )
-        log_likelihood = sum(likelihood(theta) for likelihood in self.likelihoods)
-        is_inside = np.all((normalized >= low) & (normalized <= high), axis=1)
-        return np.where(is_inside, self.weight * log_likelihood + log_prior, -np.inf)
+        return log_prior
 
     def counts(self):
         """How many likelihoods of each map were NaN or +inf, and how many there were, `[n, 2]`."""

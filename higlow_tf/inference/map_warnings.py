@@ -38,21 +38,23 @@ def warn_of_seen_maps(model, hi_maps):
     )
 
 
-def warn_of_unusual_maps(model, hi_maps, theta):
+def warn_of_unusual_maps(marginal, hi_maps, theta):
     """Warns of maps that are unlike those of training.
 
     Args:
-        model: An object that may have an attribute `typicality`: a `TypicalityReference`, or its configuration, as runs store
-            it. Then it has what `typicality_features` needs.
+        marginal: `MarginalLikelihood` of an object that may have an attribute `typicality`: a `TypicalityReference`, or its
+            configuration, as runs store it. Then it has what `typicality_features` needs. A reference of other parameters than
+            those of the posterior says nothing of it, and is not asked.
         hi_maps: Physical maps `[N, H, W]` (or `[N, H, W, C]`).
-        theta: Their posterior means, `[N, P]`; the features of the reference are taken at such.
+        theta: Their posterior means, `[N, P]`; the features of the reference are taken at such, with the nuisance draw that is
+            most probable there (see `MarginalLikelihood.completed`).
     """
-    reference = getattr(model, "typicality", None)
-    if reference is None:
-        return
+    reference = getattr(marginal.model, "typicality", None)
     if isinstance(reference, Mapping):
         reference = TypicalityReference.from_config(reference)
-    features, _ = typicality_features(model, hi_maps, theta)
+    if reference is None or reference.parameters.names != marginal.parameters.names:
+        return
+    features, _ = typicality_features(marginal.model, hi_maps, marginal.completed(hi_maps, theta))
     _warn(reference.score(features, theta).warnings())
 
 

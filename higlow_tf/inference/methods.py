@@ -40,7 +40,7 @@ def make_sampler(method, model, prior, options):
 
     Args:
         method: One of `METHODS`.
-        model: An object with `log_prob(hi_maps, theta)`.
+        model: `MarginalLikelihood`.
         prior: `BoundPrior`.
         options: Those of the method.
 

@@ -59,7 +59,7 @@ class NutsSampler:
     start at draws of that Gaussian.
 
     Args:
-        model: An object with a differentiable TensorFlow `log_prob(hi_maps, theta)`.
+        model: `MarginalLikelihood` of an object with a differentiable TensorFlow `log_prob(hi_maps, theta)`.
         prior: `BoundPrior`.
         options: `NutsOptions`.
 
@@ -68,7 +68,7 @@ class NutsSampler:
     """
 
     def __init__(self, model, prior, options):
-        self._model = model
+        self._marginal = model
         self._prior = prior
         self._options = options
         self._value_and_gradient = tf.function(
@@ -131,16 +131,25 @@ class NutsSampler:
         num_maps, num_copies, *map_shape = maps.shape
         num_chains = white.shape[0]
         copies = tf.reshape(maps, [-1, *map_shape])
-        rows = tf.repeat(copies, num_chains, axis=0), tf.tile(theta, [num_maps * num_copies, 1])
-        by_copy = tf.reshape(self._call_model(*rows), [num_maps, num_copies, num_chains])
-        log_likelihood = tf.reduce_sum(tf.reduce_mean(by_copy, axis=1), axis=0)
+        theta_rows = self._rows(theta)
+        num_rows, num_draws = theta_rows.shape[0], self._marginal.num_draws
+        rows = tf.repeat(copies, num_rows, axis=0), tf.tile(theta_rows, [num_maps * num_copies, 1])
+        by_copy = tf.reshape(self._call_model(*rows), [num_maps, num_copies, num_chains, num_draws])
+        by_map = tf.reduce_logsumexp(tf.reduce_mean(by_copy, axis=1), axis=-1)
+        log_likelihood = tf.reduce_sum(by_map, axis=0)
         jacobian = tf.reduce_sum(tf.math.log_sigmoid(v) + tf.math.log_sigmoid(-v), axis=-1)
         log_prior = _differentiable(lambda: prior.log_density(normalized, theta), "prior")
         log_density = weight * log_likelihood + log_prior + jacobian
         return tf.where(tf.math.is_nan(log_density), tf.constant(-np.inf, tf.float64), log_density)
 
+    def _rows(self, theta):
+        """Each theta `[C, P]` with each nuisance draw, in the order of the model: `[C * J, P + Q]`, as in NumPy."""
+        draws = tf.constant(self._marginal.draws)
+        pairs = tf.repeat(theta, self._marginal.num_draws, axis=0), tf.tile(draws, [theta.shape[0], 1])
+        return tf.gather(tf.concat(pairs, axis=1), self._marginal.order, axis=1)
+
     def _call_model(self, maps, theta):
-        return tf.cast(_differentiable(lambda: self._model.log_prob(maps, theta), "model"), tf.float64)
+        return tf.cast(_differentiable(lambda: self._marginal.model.log_prob(maps, theta), "model"), tf.float64)
 
     def _value_and_gradient_graph(self, problem, white):
         with tf.GradientTape() as tape:
@@ -195,11 +204,12 @@ class NutsSampler:
         """Refuses, while tracing, a likelihood or prior through which no gradient comes back."""
         with tf.GradientTape() as tape:
             tape.watch(state)
-            log_density = self._call_model(problem[0][0, :1], denormalize(self._prior.parameters, state[:1]))
+            theta = self._rows(denormalize(self._prior.parameters, state[:1]))
+            log_density = self._call_model(problem[0][0, :1], theta[:1])
         if tape.gradient(log_density, state) is None:
             raise InputError(
                 "method: expected a log_prob that TensorFlow can differentiate by theta for 'nuts', or another method. "
-                f"Received: no gradient from {type(self._model).__name__}."
+                f"Received: no gradient from {type(self._marginal.model).__name__}."
             )
 
 

@@ -42,8 +42,9 @@ class Posterior:
         combine: How maps were combined, in words: "none", "independent" or "simulation".
         simulation: Which simulation each posterior belongs to, `[N]`; None unless maps were combined by simulation.
         notes: What a reader should know, in words.
-        diagnostics: Arrays `[N]` or `[N, P]` by name: `num_evaluations`; `num_rounds`, `last_move_sd` (grid); `ess`,
-            `pareto_k` (importance); `r_hat`, `ess`, `divergences`, `acceptance` (nuts).
+        diagnostics: Arrays `[N]` or `[N, P]` by name: `num_evaluations`; `num_rounds`, `interpolation_error_sd` (grid); `ess`,
+            `pareto_k` (importance); `r_hat`, `ess`, `divergences`, `acceptance` (nuts); `nuisance_ess` with nuisance
+            parameters.
     """
 
     parameters: ParameterSpace

@@ -1,15 +1,17 @@
 """Log-likelihoods of many maps on one grid over the prior, and their calibrated posterior density at the truth."""
 
 import numpy as np
-from scipy.interpolate import make_interp_spline
 
 from higlow_tf.errors import InputError
 from higlow_tf.inference.cells import Cells, denser_mass
+from higlow_tf.inference.lattice import spline_through
 from higlow_tf.inference.widening import normalized_widening, reflected_kernel
 
 __all__ = ["PriorGrid"]
 
 _MIN_SPLINE_POINTS = 4
+# Order of the spline that tells the error of the cubic one.
+_OTHER_ORDER = 5
 
 # Points an axis to which likelihoods are interpolated, by number of parameters: cells of a few per cent of a calibrated
 # posterior, at some 10 MB for hundred maps. With more parameters the grid stays as it is.
@@ -25,7 +27,8 @@ class PriorGrid:
 
     Args:
         log_likelihood: Raw log-likelihoods `[N, G]`; -inf and NaN count as the least finite one of the row.
-        theta_grid: Centres `[G, P]` of equal cells of the prior (equal in log for log-uniform parameters), in any order.
+        theta_grid: Points `[G, P]` of a regular grid over the prior (regular in log for log-uniform parameters), in any order:
+            equally spaced points that include its edges (`theta_lattice_over_prior`), or the centres of equal cells.
         parameters: `ParameterSpace` of the `P` columns.
 
     Raises:
@@ -47,15 +50,42 @@ class PriorGrid:
             row = int(np.argmin(is_finite.any(axis=1)))
             raise InputError(f"log_likelihood: expected a finite number in every row. Received: none in row {row}.")
         least = np.min(np.where(is_finite, log_likelihood, np.inf), axis=1, keepdims=True)
-        shape, order = _grid_order(normalized)
+        nodes, order = _grid_order(normalized)
         values = np.empty_like(log_likelihood)
         values[:, order] = np.where(is_finite, log_likelihood, least)
-        values = values.reshape(-1, *shape)
-        for axis, num_points in enumerate(shape):
-            fine = max(num_points, _FINE_POINTS.get(len(shape), num_points))
-            spline = make_interp_spline(_centres(num_points), values, k=3, axis=axis + 1)
-            values = spline(_centres(fine))
-        self.log_likelihood = values
+        self._nodes, self._values = nodes, values.reshape(-1, *map(len, nodes))
+        self.log_likelihood = self._interpolated()
+
+    def interpolation_errors(self, tempering, widening):
+        """Estimated error of each calibrated posterior for want of points, in standard deviations, `[N]`.
+
+        Definition: the largest change of a mean or standard deviation, over the widened standard deviation, that a quintic spline
+            makes, or a linear one where there are too few points for it
+        """
+        other = _OTHER_ORDER if min(map(len, self._nodes)) > _OTHER_ORDER else 1
+        at = self._cells.points()
+        (mean, sd), (other_mean, other_sd) = (
+            self._moments(values, tempering, widening, at)
+            for values in (self.log_likelihood, self._interpolated(other))
+        )
+        return np.max(np.abs([other_mean - mean, other_sd - sd]) / sd, axis=(0, 2))
+
+    def _moments(self, log_likelihood, tempering, widening, at):
+        """Mean and widened standard deviation in normalised coordinates, `[N, P]` each."""
+        mass = _tempered(log_likelihood, tempering)
+        sd = self._normalized_sd(mass, widening)
+        mass = mass.reshape(len(mass), -1)
+        mean = mass @ at
+        variance = np.maximum(mass @ at**2 - mean**2, (0.1 * self._cells.width) ** 2)
+        return mean, np.sqrt(variance + sd**2)
+
+    def _interpolated(self, order=3):
+        """Splines of an order on the fine cells, `[N, n_1, ..., n_P]`."""
+        values = self._values
+        for axis, nodes in enumerate(self._nodes):
+            fine = max(len(nodes), _FINE_POINTS.get(len(self._nodes), len(nodes)))
+            values = spline_through(nodes, values, _centres(fine), axis + 1, order)
+        return values
 
     def log_density_ratio(self, tempering, widening, truth, log_likelihood=None):
         """Log of calibrated posterior over prior density at the truth, in nats.
@@ -168,19 +198,26 @@ def _centres(num_points):
 
 
 def _grid_order(normalized):
-    """Cells an axis, and the flat position of each point; refuses points that are not the centres of all cells."""
+    """Coordinates along each axis, and the flat position of each point; refuses points that are no regular grid."""
     # Round off a tenth of the finest conceivable cell, so that a logarithm's rounding does not split a value in two.
     unique = [np.unique(column.round(6), return_inverse=True) for column in normalized.T]
+    nodes = [_regular_nodes(values) for values, _ in unique]
     shape = tuple(len(values) for values, _ in unique)
-    is_regular = np.prod(shape) == len(normalized) and all(
-        np.allclose(values, _centres(len(values)), atol=1e-4 / len(values)) for values, _ in unique
-    )
-    if not is_regular or min(shape) < _MIN_SPLINE_POINTS:
+    if np.prod(shape) != len(normalized) or any(axis is None for axis in nodes) or min(shape) < _MIN_SPLINE_POINTS:
         raise InputError(
-            "theta_grid: expected the centres of a regular grid of equal cells over the prior, four or more a parameter. "
-            f"Received: {len(normalized)} points with {list(shape)} values."
+            "theta_grid: expected a regular grid over the prior, with its edges or of the centres of equal cells, four or more "
+            f"points a parameter. Received: {len(normalized)} points with {list(shape)} values."
         )
     order = np.ravel_multi_index([position for _, position in unique], shape)
     if len(np.unique(order)) < len(order):
         raise InputError("theta_grid: expected every point once. Received: repeated points.")
-    return shape, order
+    return nodes, order
+
+
+def _regular_nodes(values):
+    """Ascending values `[n]` without their rounding; None if they are neither points with the edges nor centres of cells."""
+    number = len(values)
+    for nodes in (np.linspace(-1.0, 1.0, number), _centres(number)):
+        if np.allclose(values, nodes, atol=1e-4 / number):
+            return nodes
+    return None

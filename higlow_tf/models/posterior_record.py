@@ -34,6 +34,7 @@ class _Calibration(Record):
     label: str = ""
     num_simulations: pydantic.PositiveInt | None = None
     num_symmetries: Annotated[int, pydantic.Field(ge=1, le=1024)] = 1
+    parameters: Annotated[list[str], pydantic.Field(min_length=1)] | None = None
 
 
 class _Typicality(Record):
@@ -70,32 +71,32 @@ class _Typicality(Record):
         return self
 
 
-def read_posterior_records(directory, parameters):
+def read_posterior_records(directory, parameters, nuisance=()):
     """The pair (calibration, typicality) of a run or a saved model as dicts; None where there is none.
 
     Args:
         directory: Folder of the run or the model.
-        parameters: `ParameterSpace` of its model, to which both must belong.
+        parameters: `ParameterSpace` of its model.
+        nuisance: Names of those parameters over which its posteriors integrate. Both records must belong to the others.
 
     Raises:
-        InputError: If a file is damaged, or was made for a model of other parameters.
+        InputError: If a file is damaged, or was made for posteriors of other parameters.
     """
-    calibration, typicality = (
-        _read(Path(directory) / name, record_type)
-        for name, record_type in ((CALIBRATION_FILE, _Calibration), (TYPICALITY_FILE, _Typicality))
-    )
+    paths = [Path(directory) / name for name in (CALIBRATION_FILE, TYPICALITY_FILE)]
+    calibration, typicality = map(_read, paths, (_Calibration, _Typicality))
+    names = tuple(name for name in parameters.names if name not in nuisance)
     widening = None if calibration is None else calibration["widening"]
-    if isinstance(widening, list) and len(widening) != len(parameters):
-        raise InputError(
-            f"{Path(directory) / CALIBRATION_FILE}: expected a widening of one or {len(parameters)} numbers. "
-            f"Received: {len(widening)}."
-        )
-    names = parameters.names if typicality is None else tuple(spec["name"] for spec in typicality["parameters"])
-    if names != parameters.names:
-        raise InputError(
-            f"{Path(directory) / TYPICALITY_FILE}: expected the parameters of the model, {', '.join(parameters.names)}. "
-            f"Received: {', '.join(names)}."
-        )
+    if isinstance(widening, list) and len(widening) != len(names):
+        raise InputError(f"{paths[0]}: expected a widening of one or {len(names)} numbers. Received: {len(widening)}.")
+    found = [
+        None if calibration is None else calibration.get("parameters"),
+        None if typicality is None else [spec["name"] for spec in typicality["parameters"]],
+    ]
+    for path, own in zip(paths, found, strict=True):
+        if own is not None and tuple(own) != names:
+            raise InputError(
+                f"{path}: expected the parameters of the model, {', '.join(names)}. Received: {', '.join(own)}."
+            )
     return calibration, typicality
 
 

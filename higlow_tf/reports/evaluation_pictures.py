@@ -55,8 +55,8 @@ def evaluation_pictures(evaluation):
     power = [power_picture(comparison) for comparison in statistics.powers.values()]
     posteriors = []
     if scores is not None:
-        posteriors = [posteriors_picture(scores)] if len(scores.posterior.parameters) == 2 else []
         posterior = scores.posterior
+        posteriors = [posteriors_picture(scores)] if len(posterior.parameters) == 2 else []
         posteriors.append(predicted_picture(scores.truth, posterior.mean, posterior.sd, posterior.parameters))
     return EvaluationPictures(
         maps=[maps_picture(evaluation)] if evaluation.test.num_channels == 1 else [],

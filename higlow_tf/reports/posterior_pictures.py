@@ -5,6 +5,7 @@ import numpy as np
 from higlow_tf.errors import InputError
 from higlow_tf.evaluation.spreading import spread_rows
 from higlow_tf.files import check_new
+from higlow_tf.inference import parameters_of_interest
 from higlow_tf.plotting import STYLE, plot_posterior, plot_predicted
 from higlow_tf.reports.picture import Picture, save_picture
 
@@ -84,12 +85,12 @@ def check_drawable(model, method, path, overwrite=False):
     """Refuses a figure that could not be drawn or written, before the long work. Returns its path.
 
     Raises:
-        InputError: If the model does not have two parameters, if the method gives no grid, or if the file exists.
+        InputError: If the model does not have two parameters of interest, if the method gives no grid, or if the file exists.
     """
-    if len(model.parameters) != 2 or method != "grid":
+    number = len(parameters_of_interest(model))
+    if number != 2 or method != "grid":
         raise InputError(
-            f"--figure: expected posteriors of two parameters on a grid. Received: {len(model.parameters)} parameters "
-            f"by {method}."
+            f"--figure: expected posteriors of two parameters on a grid. Received: {number} parameters by {method}."
         )
     return check_new(path, overwrite)
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 from higlow_tf.inference.calibration import Calibration, chosen_calibration
-from higlow_tf.inference.uniform_grid import log_likelihood_of_copies
+from higlow_tf.inference.likelihood import MapLikelihood
+from higlow_tf.inference.uniform_grid import theta_grid_over_prior
 
 __all__ = ["REFERENCE_FORMAT_VERSION", "reference_answers"]
 
@@ -37,8 +38,9 @@ def reference_answers(model, hi_maps, theta):
     theta = np.asarray(theta)
     samples = np.log10(model.sample(theta[:_NUM_SAMPLES], seed=_SEED).numpy())
     calibration = chosen_calibration(model, "stored") or Calibration()
-    theta_grid, of_copies = log_likelihood_of_copies(model, hi_maps[:1], _POINTS_PER_AXIS, calibration.num_symmetries)
-    mean, sd = _mean_and_sd(theta_grid, of_copies[0].mean(axis=0), calibration)
+    theta_grid = theta_grid_over_prior(model.parameters, _POINTS_PER_AXIS)
+    log_likelihood = MapLikelihood(model, hi_maps[0], 0, calibration.num_symmetries)(theta_grid)
+    mean, sd = _mean_and_sd(theta_grid, log_likelihood, calibration)
     answers = {
         "log_prob": model.log_prob(hi_maps, theta).numpy(),
         "sample_log10_mean": samples.mean(axis=tuple(range(1, samples.ndim))),

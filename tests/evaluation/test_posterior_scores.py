@@ -33,8 +33,10 @@ def data(rng):
 
 def test_the_truth_is_that_of_the_parameters_of_the_posterior(data):
     model = OnlyTwo(data.parameters.without(("A_SN1", "A_AGN1")))
-    answers = SimpleNamespace(posterior=lambda maps: infer(model, maps, warn_of_maps=False))
-    scores = score_posteriors(answers, data, nuisance=("A_SN1", "A_AGN1"))
+    answers = SimpleNamespace(
+        posterior=lambda maps: infer(model, maps, warn_of_maps=False), parameters_of_interest=model.parameters
+    )
+    scores = score_posteriors(answers, data)
     np.testing.assert_array_equal(scores.truth, data.theta[:, 1:3])
     assert scores.metrics["rmse_sigma_8"].value < 0.02
     assert "rmse_A_SN1" not in scores.metrics
@@ -42,4 +44,4 @@ def test_the_truth_is_that_of_the_parameters_of_the_posterior(data):
 
 def test_too_many_parameters_are_asked_for(data):
     with pytest.raises(InputError, match="at most 3 parameters. Received: 4"):
-        score_posteriors(SimpleNamespace(), data)
+        score_posteriors(SimpleNamespace(parameters_of_interest=data.parameters), data)

@@ -58,6 +58,31 @@ class BrokenModel(GaussianModel):
         return np.where(is_bad, np.nan, super().log_prob(hi_maps, theta))
 
 
+class KnownModel:
+    """The log-likelihood is a function of the normalised parameters, whatever the map."""
+
+    def __init__(self, names, function):
+        self.parameters = ParameterSpace.from_names(names)
+        self.function = function
+        self.num_rows = 0
+
+    def log_prob(self, hi_maps, theta):
+        self.num_rows += len(theta)
+        return self.function(self.parameters.normalize(theta))
+
+    def moments(self, low=-1.0, high=1.0, tempering=1.0):
+        """Mean and standard deviation, physical, by sums over 800 cells an axis of a square box in normalised coordinates."""
+        axis = low + (high - low) * (np.arange(800) + 0.5) / 800
+        points = np.stack(np.meshgrid(*[axis] * len(self.parameters), indexing="ij"), axis=-1)
+        points = points.reshape(-1, len(self.parameters))
+        log_density = tempering * self.function(points)
+        mass = np.exp(log_density - log_density.max())
+        mass /= mass.sum()
+        theta = self.parameters.denormalize(points)
+        mean = mass @ theta
+        return mean, np.sqrt(mass @ (theta - mean) ** 2)
+
+
 TWO = ("Omega_m", "sigma_8")
 SIX = tuple(CAMELS_PARAMETERS)
 

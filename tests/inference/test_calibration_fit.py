@@ -136,7 +136,7 @@ def test_log_uniform_parameters_are_widened_in_their_logarithm():
     ("change", "message"),
     [
         ({"theta_grid": grid_of(SPACE)[:-1]}, r"log_likelihood, theta_grid: .*Received: \(6, 256\) and \(255, 2\)"),
-        ({"theta_grid": 0.9 * grid_of(SPACE)}, r"centres of a regular grid.*Received: 256 points with \[16, 16\]"),
+        ({"theta_grid": 0.9 * grid_of(SPACE)}, r"a regular grid over the prior.*Received: 256 points with \[16, 16\]"),
         ({"theta_grid": grid_of(SPACE)[np.r_[0:255, 0]]}, "theta_grid: expected every point once"),
         (
             {"log_likelihood": np.full((6, 256), np.nan)},

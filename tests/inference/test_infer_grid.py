@@ -10,7 +10,7 @@ from higlow_tf.data.parameters import ParameterSpec
 from higlow_tf.errors import InputError
 from higlow_tf.inference import infer
 
-# The grid ends when a round moves mean and sd by less than this share of the sd.
+# The tolerance that is asked for where it matters: mean and sd to this share of the sd.
 TOLERANCE_SD = 0.01
 # Of a Gaussian: the spline of its log-density is exact, and so are sums over points closer than a standard deviation.
 GAUSSIAN_TOLERANCE_SD = 1e-3
@@ -30,8 +30,8 @@ def test_gaussian_moments(sd, rho):
     correlation = posterior.covariance[:, 0, 1] / posterior.sd.prod(axis=1)
     np.testing.assert_allclose(correlation, rho, atol=5 * GAUSSIAN_TOLERANCE_SD)
     assert posterior.notes == ()
-    # Two boxes of 16 x 16 points, and a third of 24 x 24 where the second could not shrink any more.
-    assert posterior.diagnostics["num_evaluations"].max() <= 2 * 16**2 + 24**2
+    # 9 x 9 points over the prior, then ever smaller boxes; the narrow and correlated one takes most.
+    assert posterior.diagnostics["num_evaluations"].max() <= 400
 
 
 @pytest.mark.parametrize(("names", "num_cases"), [(["Omega_m"], 200), (TWO, 1000), ((*TWO, "A_SN1"), 30)])
@@ -88,14 +88,14 @@ def test_three_parameters_one_of_them_logarithmic():
     np.testing.assert_allclose(np.sqrt(mass @ (normalized - mean) ** 2), [0.1, 0.06, 0.05], rtol=TOLERANCE_SD)
 
 
-def test_lognormal_maps_agree_with_the_exact_posterior():
+@pytest.mark.parametrize(("options", "tolerance_sd"), [({}, 0.03), ({"tolerance": 0.001}, TOLERANCE_SD)])
+def test_lognormal_maps_agree_with_the_exact_posterior(options, tolerance_sd):
     theta = np.array([[0.3, 0.8], [0.2, 0.7], [0.42, 0.9]])
     maps = lognormal.sample(theta, map_size=16, seed=0)
-    posterior = infer(LognormalModel(), maps)
+    posterior = infer(LognormalModel(), maps, **options)
     exact = lognormal.exact_posterior_grid(maps, points_per_axis=200)
-    # Two evaluations of the same posterior, each good to a share of TOLERANCE_SD.
-    np.testing.assert_allclose((posterior.mean - exact.mean) / exact.sd, 0.0, atol=TOLERANCE_SD)
-    np.testing.assert_allclose(posterior.sd / exact.sd, 1.0, atol=TOLERANCE_SD)
+    np.testing.assert_allclose((posterior.mean - exact.mean) / exact.sd, 0.0, atol=tolerance_sd)
+    np.testing.assert_allclose(posterior.sd / exact.sd, 1.0, atol=tolerance_sd)
 
 
 def test_a_map_does_not_depend_on_the_others(rng):
@@ -125,7 +125,7 @@ def test_too_few_rounds_are_said():
 
 def test_some_nan_likelihoods_count_as_zero():
     model = BrokenModel(TWO, 0.1**2 * np.eye(2))
-    posterior = infer(model, model.maps_at([-0.5, 0.0]))
+    posterior = infer(model, model.maps_at([-0.5, 0.0]), tolerance=TOLERANCE_SD)
     np.testing.assert_allclose(posterior.mean, [[0.2, 0.8]], atol=TOLERANCE_SD * 0.02)
     assert "likelihoods of map 0 were NaN" in posterior.notes[0]
 

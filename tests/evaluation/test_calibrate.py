@@ -1,0 +1,100 @@
+"""The calibration of a model whose likelihood is known, with a nuisance parameter and with few points."""
+
+import numpy as np
+import pytest
+
+from higlow_tf.data import HIMapDataset, ParameterSpace
+from higlow_tf.errors import InputError
+from higlow_tf.evaluation import CalibrationOptions, calibrate, judge_calibration
+from higlow_tf.evaluation.answers import ModelAnswers
+from higlow_tf.evaluation.posterior_scores import score_posteriors
+
+NAMES, OF_INTEREST = ("Omega_m", "A_SN1", "sigma_8"), ("Omega_m", "sigma_8")
+SPACE = ParameterSpace.from_names(NAMES)
+SD = np.array([0.3, 0.4, 0.25])
+
+
+class FirstPixels:
+    """The first three of 16 pixels are normalised parameters plus noise, all others noise; in log10."""
+
+    parameters, nuisance = SPACE, ("A_SN1",)
+    split = calibration = typicality = None
+    latent_shapes = ((1, 4, 4),)
+
+    def __init__(self):
+        self.num_rows = 0
+
+    def encode(self, hi_maps, theta):
+        latents = np.log10(np.asarray(hi_maps, np.float64)).reshape(len(hi_maps), 16)
+        latents[:, :3] = (latents[:, :3] - SPACE.normalize(theta)) / SD
+        return latents
+
+    def log_prob(self, hi_maps, theta):
+        self.num_rows += len(theta)
+        return -0.5 * np.sum(self.encode(hi_maps, theta) ** 2, axis=1)
+
+    def log_prob_by_level(self, hi_maps, theta):
+        return self.log_prob(hi_maps, theta)[:, None]
+
+
+def maps_of(num_simulations, seed):
+    theta = SPACE.sample_uniform(num_simulations, seed)
+    latents = np.random.default_rng(seed).standard_normal((num_simulations, 16))
+    latents[:, :3] = SPACE.normalize(theta) + SD * latents[:, :3]
+    return HIMapDataset.from_arrays(10.0 ** latents.reshape(-1, 4, 4), theta, parameters=SPACE)
+
+
+@pytest.fixture(scope="module")
+def calibrated():
+    model = FirstPixels()
+    options = CalibrationOptions(num_symmetries=1)
+    return model, *calibrate(model, maps_of(60, 0), maps_of(60, 1), options)
+
+
+def test_the_repair_is_that_of_the_parameters_of_interest(calibrated):
+    _, fit, judgement = calibrated
+    assert fit.calibration.parameters == OF_INTEREST
+    assert fit.typicality.parameters.names == OF_INTEREST
+    # The likelihood is exact.
+    assert abs(fit.calibration.tempering - 1.0) < 4.0 * fit.calibration_fit.tempering_error < 1.2
+    for posteriors in judgement.sets.values():
+        assert posteriors.truth.shape == posteriors.mean.shape == (60, 2)
+        np.testing.assert_array_equal(posteriors.truth, maps_of(60, 1).theta[:, [0, 2]])
+    # A calibrated posterior: 68 +- 6 %.
+    assert abs(judgement.metrics["raw_coverage_68"].value - 0.68) < 0.18
+    assert judgement.metrics["raw_pull2"].value == pytest.approx(1.0, abs=0.5)
+
+
+def test_posteriors_are_scored_by_the_parameters_of_interest(calibrated):
+    model, _, _ = calibrated
+    scores = score_posteriors(ModelAnswers(model), maps_of(20, 2))
+    assert scores.truth.shape == (20, 2)
+    assert {"rmse_Omega_m", "rmse_sigma_8"} <= scores.metrics.keys()
+    assert not any("A_SN1" in name for name in scores.metrics)
+
+
+def test_another_calibration_is_refused(calibrated):
+    model, fit, _ = calibrated
+    model = FirstPixels()
+    model.nuisance = ("sigma_8",)
+    with pytest.raises(InputError, match="calibration: expected one of Omega_m, A_SN1, or None.*Omega_m, sigma_8"):
+        judge_calibration(model, maps_of(20, 3), fit.calibration)
+
+
+@pytest.mark.parametrize(("bumps", "first", "last"), [(0.0, 6, 6), (3.0, 6, 11), (0.0, 5, 9)])
+def test_points_are_added_where_splines_are_not_exact(bumps, first, last):
+    """A cubic spline through six points is exact for a Gaussian, with bumps it is not. Of five points nobody can tell."""
+
+    class Bumpy(FirstPixels):
+        nuisance = ()
+        parameters = ParameterSpace.from_names(["Omega_m"])
+        calibration = {"tempering": 1.0, "widening": 0.0}
+
+        def log_prob(self, hi_maps, theta):
+            self.num_rows += len(theta)
+            x = self.parameters.normalize(theta)[:, 0]
+            return bumps * np.sin(7.0 * x) - 0.5 * (np.log10(hi_maps[:, 0, 0]) - x) ** 2 / SD[0] ** 2
+
+    model, test = Bumpy(), maps_of(8, 4).with_parameters(Bumpy.parameters)
+    judge_calibration(model, test, options=CalibrationOptions(points_per_axis=first, num_symmetries=1))
+    assert model.num_rows == 8 * last
