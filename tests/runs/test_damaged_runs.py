@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import h5py
 import numpy as np
 import pytest
-from damage import KINDS, damaged
+from benchmarks.soak.damage import KINDS, damaged
 from toy_models import make_maps
 from toy_records import CALIBRATION, TYPICALITY
 
