@@ -4,8 +4,8 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable
 
 from benchmarks.soak.contents import contents_of
 from benchmarks.soak.program import start

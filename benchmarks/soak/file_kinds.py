@@ -1,8 +1,8 @@
 """Every kind of file that the product reads again, and the command that reads it."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable
 
 import numpy as np
 

@@ -1,8 +1,8 @@
 """Full disks: a sentence, what was there stays, nothing half-written is visible, and with room the command succeeds."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable
 
 import numpy as np
 
