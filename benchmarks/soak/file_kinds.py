@@ -63,7 +63,8 @@ def _command(*arguments, results=()):
             else:
                 words.append(folder / word[1:] if isinstance(word, str) and word.startswith("@") else word)
         answer = call(*words)
-        content = {"stdout": " ".join(answer.stdout.replace(str(folder), "").split())}
+        # What is said counts where nothing is written; else there are times in it.
+        content = {} if results else {"stdout": " ".join(answer.stdout.replace(str(folder), "").split())}
         for name in results:
             content |= contents_of(folder / name) if (folder / name).exists() else {}
         return Reading(answer, content)

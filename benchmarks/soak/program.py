@@ -28,8 +28,12 @@ class Answer:
 
 def call(*arguments):
     """Runs a command in this process, so that TensorFlow is started once for many of them."""
+    import keras
+
     from higlow_tf.cli.app import app
 
+    # Keras numbers the layers of a process, and writes their names into the files of models.
+    keras.backend.clear_session()
     started = time.monotonic()
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     return Answer(result.exit_code, result.stdout, result.stderr, time.monotonic() - started)
