@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from benchmarks.soak import kills
-from benchmarks.soak.contents import contents_of, differences, digests_of, unreadable
+from benchmarks.soak.contents import contents_of, differences, digests_of, left_over, unreadable
 from benchmarks.soak.damaged_files import _outcome
 from benchmarks.soak.file_kinds import Reading
 from benchmarks.soak.malformed import _is_marked
@@ -69,15 +69,16 @@ def write_results(folder, seconds, value):
     """A run in small: every format, with the time that it took and one number."""
     folder.mkdir()
     state = json.dumps({"epoch": 3, "elapsed_seconds": seconds, "history": [{"wall_minutes": seconds, "loss": 1.0}]})
-    np.savez(folder / "last.npz", state=state, weight=np.array([value]))
-    np.save(folder / "maps.npy", [1.0, value])
+    with zipfile.ZipFile(folder / "model.keras", "w") as archive:
+        np.save(folder / "maps.npy", [1.0, value])
+        archive.write(folder / "maps.npy", "weights.npy")
+        archive.writestr("metadata.json", json.dumps({"date_saved": seconds}))
+    model = np.frombuffer((folder / "model.keras").read_bytes(), np.uint8)
+    np.savez(folder / "last.npz", state=state, weight=np.array([value]), best_model=model, sha256=str(seconds))
     (folder / "history.csv").write_text(f"epoch,loss,wall_minutes\n1,0.5,{seconds}\n")
     (folder / "metrics.json").write_text(json.dumps({"value": 1.0, "elapsed_seconds": seconds}))
     with h5py.File(folder / "posterior.h5", "w") as file:
         file["mean"] = [1.0, value]
-    with zipfile.ZipFile(folder / "model.keras", "w") as archive:
-        archive.write(folder / "posterior.h5", "model.weights.h5")
-        archive.writestr("metadata.json", json.dumps({"date_saved": seconds}))
 
 
 def test_times_do_not_count_and_numbers_do(tmp_path):
@@ -101,7 +102,8 @@ def test_half_a_file_is_found(tmp_path):
         assert [found.split()[0] for found in unreadable(tmp_path / "run")] == [name]
         path.write_bytes(whole)
     (tmp_path / "run" / ".maps.7.part.npy").write_bytes(b"")
-    assert unreadable(tmp_path / "run") == [".maps.7.part.npy is left over"]
+    assert left_over(tmp_path / "run") == [".maps.7.part.npy is left over"]
+    assert unreadable(tmp_path / "run") == []
     assert ".maps.7.part.npy" not in digests_of(tmp_path / "run")
 
 

@@ -11,11 +11,13 @@ import h5py
 import numpy as np
 import yaml
 
-__all__ = ["content_of", "contents_of", "differences", "digests_of", "unreadable"]
+__all__ = ["content_of", "contents_of", "differences", "digests_of", "left_over", "unreadable"]
 
 # What differs between two runs that did the same: when it was, and how long it took.
 IGNORED_COLUMNS = ("wall_minutes",)
 IGNORED_KEYS = ("elapsed_seconds", "wall_minutes", "date_saved")
+# The checksum of a checkpoint covers its times.
+IGNORED_MEMBERS = ("sha256",)
 # Pictures and pages show numbers that are compared; hidden files are notes of the program about its own work.
 IGNORED_SUFFIXES = (".png", ".pdf", ".html")
 
@@ -61,17 +63,16 @@ def content_of(path):
     Raises:
         Exception: Of the format, if the file is not whole.
     """
-    data = Path(path).read_bytes()
-    if path.suffix == ".keras":
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return {name: _content_of_bytes(Path(name), archive.read(name)) for name in archive.namelist()}
-    return _content_of_bytes(Path(path), data)
+    return _content_of_bytes(Path(path), Path(path).read_bytes())
 
 
 def _content_of_bytes(path, data):
+    if path.suffix == ".keras":
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return {name: _content_of_bytes(Path(name), archive.read(name)) for name in archive.namelist()}
     if path.suffix == ".npz":
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            return {name: _array(file[name]) for name in file.files}
+            return {name: _member(name, file[name]) for name in file.files if name not in IGNORED_MEMBERS}
     if path.suffix == ".h5":
         with h5py.File(io.BytesIO(data)) as file:
             return _content_of_hdf5(file)
@@ -81,6 +82,13 @@ def _content_of_bytes(path, data):
         rows = csv.DictReader(io.StringIO(data.decode("utf-8")))
         return [{name: value for name, value in row.items() if name not in IGNORED_COLUMNS} for row in rows]
     return data
+
+
+def _member(name, array):
+    """A checkpoint holds a copy of the model, the bytes of its file."""
+    if name == "best_model":
+        return _content_of_bytes(Path("model.keras"), array.tobytes())
+    return _array(array)
 
 
 def _content_of_hdf5(file):
@@ -113,13 +121,16 @@ def _without_times(value):
     return [_without_times(inner) for inner in value] if isinstance(value, list) else value
 
 
+def left_over(folder):
+    """What an unfinished write has left behind under a hidden name."""
+    hidden = [path for path in sorted(Path(folder).rglob("*")) if path.name.startswith(".")]
+    names = [path.relative_to(folder).as_posix() for path in hidden if {".part", ".old"} & set(path.suffixes)]
+    return [f"{name} is left over" for name in names]
+
+
 def unreadable(folder):
-    """What is wrong in a folder: visible files that are not whole, and what an unfinished write left behind."""
+    """Visible files that are not whole."""
     found = []
-    for path in sorted(Path(folder).rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.name.startswith(".") and (".part" in path.suffixes or path.suffix == ".old"):
-            found.append(f"{name} is left over")
     for name, path in visible_files(folder).items():
         try:
             _read_whole(path)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.soak.contents import digests_of, unreadable
+from benchmarks.soak.contents import digests_of, left_over, unreadable
 from benchmarks.soak.program import call, wrong_refusal
 from benchmarks.soak.small_disk import small_disk
 from benchmarks.soak.workspace import CALIBRATE, TRAIN, well
@@ -136,7 +136,7 @@ def run(workspace, job, seed):
                 continue  # everything fitted
             after = _state(folder)
             replaced = [file for file, state in before.items() if after.get(file) != state]
-            faults = _faults(answer, before, after) + unreadable(folder)
+            faults = _faults(answer, before, after) + unreadable(folder) + left_over(folder)
             if replaced and not writer.in_steps:
                 faults.append(f"{replaced[0]} is not what it was")
             again = call(*(writer.with_room or writer.command)(workspace, folder))

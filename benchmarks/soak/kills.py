@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.soak.cases import CASES, FINISHED, reference
-from benchmarks.soak.contents import differences, unreadable
+from benchmarks.soak.contents import differences, left_over, unreadable
 from benchmarks.soak.program import start
 
 __all__ = ["jobs", "run"]
@@ -44,16 +44,23 @@ def run(workspace, job, seed):
     expected, duration = reference(workspace, name)
     rng = np.random.default_rng([seed, sorted(CASES).index(name), number])
     life = _Life(workspace, name, number, rng, duration)
-    differing = []
+    differing, left = [], []
     while len(life.kills) < length and life.late < MAX_LATE and not life.faults:
         life.begin()
         life.live(length)
         differing += differences(CASES[name].found(life.folder), expected)
         differing += unreadable(life.folder)
+        left += left_over(life.folder)
     faults = life.faults + ([f"differs: {', '.join(differing[:5])}"] if differing else [])
     if not faults:
         shutil.rmtree(life.folder)
-    return {"kills": life.kills, "late": life.late, "ended_by": life.ended_by, "fault": "; ".join(faults) or None}
+    return {
+        "kills": life.kills,
+        "late": life.late,
+        "ended_by": life.ended_by,
+        "left_over": left,
+        "fault": "; ".join(faults) or None,
+    }
 
 
 class _Life:

@@ -24,7 +24,9 @@ def _kills(group):
     kills = [kill for row in group for kill in row.get("kills", ())]
     names = collections.Counter(kill["signal"] for kill in kills)
     lives = sum(row["fault"] is None for row in group)
-    return f"{len(kills)} ({_counted(names)})", f"{lives} of {len(group)} lives ended bitwise the same"
+    left = sum(bool(row.get("left_over")) for row in group)
+    text = f"{lives} of {len(group)} lives ended bitwise the same"
+    return f"{len(kills)} ({_counted(names)})", f"{text}; {left} left a hidden file" if left else text
 
 
 def _requests(group):

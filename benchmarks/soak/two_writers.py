@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from benchmarks.soak.cases import CASES, reference
-from benchmarks.soak.contents import differences, unreadable
+from benchmarks.soak.contents import differences, left_over, unreadable
 from benchmarks.soak.program import Answer, start, wrong_refusal
 
 __all__ = ["jobs", "run"]
@@ -43,7 +43,7 @@ def run(workspace, job, seed):
         faults += [f"the second: {wrong}"] if wrong else []
         if answer["seconds"] > MAX_SECONDS_TO_REFUSAL:
             faults.append(f"the refusal took {answer['seconds']:.2f} s")
-    differing = differences(case.found(folder), expected) + unreadable(folder)
+    differing = differences(case.found(folder), expected) + unreadable(folder) + left_over(folder)
     faults += [f"the first differs: {', '.join(differing[:5])}"] if differing else []
     if not faults:
         shutil.rmtree(folder)
