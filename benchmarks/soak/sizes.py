@@ -45,8 +45,8 @@ SHORT = Sizes(
     requests=30,
     requests_a_row=30,
     damaged_files=3,
-    damaged_kinds=("split.json", "format_version", "params.txt", "posterior.h5", "model.keras"),
+    damaged_kinds=("split.json", "format_version", "params.txt", "model.keras"),
     disks=1,
-    disk_commands=("simulate lognormal", "sample"),
+    disk_commands=("simulate lognormal", "simulate mock"),
     writers={"simulate mock": 1},
 )
