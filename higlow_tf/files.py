@@ -4,13 +4,14 @@ import contextlib
 import errno
 import json
 import os
+import re
 import shutil
 from contextvars import ContextVar
 from pathlib import Path
 
 from higlow_tf.errors import InputError
 
-__all__ = ["ON_PUBLISH", "check_new", "resolved", "whole_path", "write_json"]
+__all__ = ["ON_PUBLISH", "check_new", "part_of", "remove_parts", "rename_own", "resolved", "whole_path", "write_json"]
 
 ON_PUBLISH = ContextVar("on_publish", default=())
 """Functions that are told, before it happens, which path is about to take its name; see `higlow_tf.ownership`."""
@@ -78,7 +79,7 @@ def whole_path(path, overwrite=True, *, is_folder=False, own_names=()):
     """
     check_new(path, overwrite, is_folder=is_folder, own_names=own_names)
     target = resolved(path)
-    part = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
+    part = part_of(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield part
@@ -93,6 +94,35 @@ def whole_path(path, overwrite=True, *, is_folder=False, own_names=()):
     finally:
         with contextlib.suppress(OSError):
             shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
+
+
+def part_of(path):
+    """The temporary path beside `path` under which this process writes it."""
+    return path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+
+
+def remove_parts(folder, pid=None):
+    """Removes what a process that was killed left under temporary names, in a folder and in the folders inside it.
+
+    Args:
+        folder: The folder; links in it are not followed.
+        pid: The process; None for any, in a folder that only the owner of a lock writes into.
+    """
+    pattern = re.compile(rf"\..+\.{r'[0-9]+' if pid is None else pid}\.part(\.[^.]+)?")
+    for path, folders, files in os.walk(folder):
+        for name in filter(pattern.fullmatch, files):
+            Path(path, name).unlink(missing_ok=True)
+        for name in filter(pattern.fullmatch, folders):
+            shutil.rmtree(Path(path, name))
+        folders[:] = [name for name in folders if not pattern.fullmatch(name)]
+
+
+def rename_own(source, target):
+    """Gives a file another name in its folder in one step. What has this name is replaced, as by `whole_path`."""
+    target = resolved(target)
+    for tell in ON_PUBLISH.get():
+        tell(target)
+    os.replace(source, target)
 
 
 def _publish(part, target):

@@ -11,11 +11,13 @@ from pathlib import Path
 import filelock
 
 from higlow_tf.errors import InputError
+from higlow_tf.files import part_of, remove_parts
 
 __all__ = ["LOCK_FILE", "MARKER_FOLDER", "locked_folder", "write_text"]
 
 MARKER_FOLDER = ".higlow"
 LOCK_FILE, _OWNER_FILE = "lock", "owner.json"
+_NO_OWNER = (OSError, ValueError, KeyError, TypeError)
 
 
 @contextlib.contextmanager
@@ -38,6 +40,7 @@ def locked_folder(folder, path):
             f"{path}: expected a folder that no other process writes into. Received: {_owner(marker)}."
         ) from None
     try:
+        _remove_parts_of_killed(folder)
         owner = {
             "host": socket.gethostname(),
             "pid": os.getpid(),
@@ -53,10 +56,37 @@ def locked_folder(folder, path):
 
 def _owner(marker):
     try:
-        owner = json.loads((marker / _OWNER_FILE).read_text(encoding="utf-8"))
+        owner = _read_owner(marker)
         return f"process {owner['pid']} on {owner['host']}, since {owner['since']} ({owner['command']})"
-    except (OSError, ValueError, KeyError, TypeError):
+    except _NO_OWNER:
         return "another process"
+
+
+def _read_owner(marker):
+    return json.loads((marker / _OWNER_FILE).read_text(encoding="utf-8"))
+
+
+def _remove_parts_of_killed(folder):
+    """An owner that still stands here when the lock is free was killed: what it had not finished is of no use."""
+    remove_parts(folder / MARKER_FOLDER)  # one may have been killed before it stood here
+    try:
+        owner = _read_owner(folder / MARKER_FOLDER)
+        pid, host = int(owner["pid"]), owner["host"]
+    except _NO_OWNER:
+        return
+    # A new process may have got the same number, and may write here without the lock.
+    if pid > 0 and (host != socket.gethostname() or not _is_alive(pid)):
+        remove_parts(folder, pid)
+
+
+def _is_alive(pid):
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def write_text(path, text):
@@ -65,7 +95,7 @@ def write_text(path, text):
     Raises:
         InputError: If the operating system refuses, for example because the disk is full.
     """
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part = part_of(path)
     try:
         part.write_text(text, encoding="utf-8")
         os.replace(part, path)

@@ -18,7 +18,7 @@ from higlow_tf.versions import version
 __all__ = ["OwnedFolder", "owned_folder"]
 
 FORMAT_VERSION = 1
-_LISTING, _OLD = "folder.json", "old"
+_LISTING, _OLD, _DISCARDED = "folder.json", "old", "discarded"
 
 # Folders that this process holds: a function that takes one which its caller has taken gets the same.
 _HELD = {}
@@ -116,12 +116,19 @@ class OwnedFolder:
                 self.put_back()
 
     def _discard(self, old):
-        shutil.rmtree(old)
+        # In one step: of files that a kill leaves half removed, nothing may be put back.
+        os.replace(old, old.with_name(_DISCARDED))
+        self._remove_discarded()
         self.files = {name for name in self.files if (self.path / name).exists()}
         self._write_listing()
 
+    def _remove_discarded(self):
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(self.path / MARKER_FOLDER / _DISCARDED)
+
     def put_back(self):
-        """Puts back what was set aside, if there is anything."""
+        """Puts back what was set aside, if there is anything, and removes what was not needed any more."""
+        self._remove_discarded()
         old = self.path / MARKER_FOLDER / _OLD
         if old.is_dir():
             for path in old.iterdir():

@@ -8,6 +8,7 @@ import sys
 import threading
 
 from benchmarks.soak.parts import load_part
+from benchmarks.soak.small_disk import unmount_all
 
 __all__ = ["read_rows", "run_parts"]
 
@@ -39,6 +40,7 @@ def run_parts(parts, out, sizes, seed, processes, say):
         processes: Worker processes at a time.
         say: Called with a line for each row.
     """
+    unmount_all(out)
     path = out / "rows.jsonl"
     done = {_key(row["part"], row) for row in read_rows(path)}
     batches = collections.deque()
@@ -67,6 +69,7 @@ def run_parts(parts, out, sizes, seed, processes, say):
             thread.start()
         for thread in threads:
             thread.join()
+    unmount_all(out)
 
 
 def _key(part, job):

@@ -4,8 +4,9 @@ import contextlib
 import os
 import resource
 import subprocess
+from pathlib import Path
 
-__all__ = ["SmallDisk", "small_disk"]
+__all__ = ["SmallDisk", "small_disk", "unmount_all"]
 
 _ROOMY = 2**30
 _PAGE = 4096
@@ -59,3 +60,12 @@ def small_disk(folder):
     finally:
         if mounted:
             subprocess.run(["umount", "--lazy", str(folder)], check=True, capture_output=True)
+
+
+def unmount_all(folder):
+    """Unmounts the small disks below a folder that a killed process has left."""
+    mounts = Path("/proc/mounts")
+    lines = mounts.read_text(encoding="utf-8").splitlines() if mounts.exists() else []
+    for kind, place in ((line.split()[0], line.split()[1]) for line in lines):
+        if kind == "tmpfs" and Path(place).is_relative_to(folder):
+            subprocess.run(["umount", "--lazy", place], check=True, capture_output=True)

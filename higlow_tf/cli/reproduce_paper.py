@@ -194,7 +194,7 @@ def _trained_run(size, out, choices, maps, params):
         return _copied_run(Path(choices["run"]), run)
     from higlow_tf.runs import RunDirectory, new_config
 
-    is_resumed = RunDirectory(unfinished).checkpoint_path.exists()
+    is_resumed = RunDirectory(unfinished).checkpoints.exist()
     if is_resumed:
         config, _ = RunDirectory(unfinished).open()
     else:

@@ -19,7 +19,8 @@ def sample(
     omega_m: Annotated[float | None, typer.Option("--omega-m", help="Omega_m of all maps.")] = None,
     sigma_8: Annotated[float | None, typer.Option("--sigma-8", help="sigma_8 of all maps.")] = None,
     theta: Annotated[
-        str | None, typer.Option(help="All parameters of the model, in its order, with commas: 0.3,0.8")
+        str | None,
+        typer.Option(help="All parameters of the model, in its order, with commas: 0.3,0.8; or all but the nuisance."),
     ] = None,
     count: Annotated[int, typer.Option(min=1, help="Maps at each parameter point.")] = 1,
     params: Annotated[Path | None, typer.Option(help="Table with a parameter point a row.")] = None,
@@ -32,7 +33,8 @@ def sample(
 ):
     """Draw new maps at given parameters, at those of a table, or at parameters drawn from the prior.
 
-    Row i depends only on (seed, i) and on its parameters. Maps that are not finite are counted and kept.
+    Of a model that was trained with --nuisance, the nuisance parameters that are not given are drawn from their prior, for each
+    map its own. Row i depends only on (seed, i) and on its parameters. Maps that are not finite are counted and kept.
 
     Example: higlow sample RUN --omega-m 0.3 --sigma-8 0.8 --count 64 --out samples.npy
     """
@@ -56,14 +58,17 @@ def sample(
 
     model = load_model(run)
     if from_prior is not None:
-        rows = model.parameters.sample_uniform(from_prior, seed=seed)
-    elif params is not None:
-        rows = _table_rows(model.parameters, params)
-    elif theta is not None:
-        rows = model.parameters.point(_numbers(theta), "--theta")
+        rows = model.parameters.sample_uniform(from_prior, seed=seed).repeat(count, axis=0)
     else:
-        rows = _named_point(model.parameters, point)
-    rows = rows.repeat(count, axis=0)
+        if params is not None:
+            values = _table_values(model, params)
+        elif theta is not None:
+            values = _ordered_values(model, theta)
+        else:
+            values = _named_values(model, point)
+        values = {name: column.repeat(count) for name, column in values.items()}
+        rows = model.complete_theta(values, seed=seed)
+        _say_drawn(model, values)
     with progress_bar() as progress:
         num_bad = write_samples(model, rows, out, seed=seed, temperature=temperature, progress=progress)
     for path in files:
@@ -71,23 +76,39 @@ def sample(
     say(f"{len(rows)} maps; with pixels that are not finite: {num_bad}", fg="red" if num_bad else None)
 
 
-def _table_rows(parameters, path):
+def _table_values(model, path):
     from higlow_tf.data.tables import read_parameter_table
 
-    return read_parameter_table(path).columns(parameters.names)
+    table = read_parameter_table(path)
+    missing = [name for name in model.nuisance if name not in table.names]
+    return {name: table.column(name) for name in model.parameters.without(missing).names}
 
 
-def _numbers(text):
+def _ordered_values(model, text):
+    """A value for each parameter, or for each that one asks for."""
     try:
-        return [float(word) for word in text.split(",")]
+        numbers = [float(word) for word in text.split(",")]
     except ValueError:
         raise InputError(f"--theta: expected numbers with commas between them. Received: {text!r}.") from None
+    asked = model.parameters_of_interest
+    space = asked if len(numbers) == len(asked) else model.parameters
+    return dict(zip(space.names, space.point(numbers, "--theta").T, strict=True))
 
 
-def _named_point(parameters, point):
-    if set(parameters.names) != set(point) or None in point.values():
+def _named_values(model, point):
+    given = {name: value for name, value in point.items() if value is not None}
+    asked = model.parameters_of_interest.names
+    if not set(asked) <= set(given) <= set(model.parameters.names):
         raise InputError(
-            f"--omega-m, --sigma-8: expected both, for a model of these two; else --theta with the values of "
-            f"{', '.join(parameters.names)}. Received: {point}."
+            f"--omega-m, --sigma-8: expected values of {', '.join(asked)}, or --theta with these in this order. "
+            f"Received: {', '.join(given)}."
         )
-    return parameters.point([point[name] for name in parameters.names], "--omega-m, --sigma-8")
+    space = model.parameters.without(set(model.parameters.names) - set(given))
+    row = space.point([given[name] for name in space.names], "--omega-m, --sigma-8")
+    return dict(zip(space.names, row.T, strict=True))
+
+
+def _say_drawn(model, values):
+    drawn = [name for name in model.parameters.names if name not in values]
+    if drawn:
+        say(f"Drawn from their prior, for each map: {', '.join(drawn)}")

@@ -54,6 +54,12 @@ def train(
             help="Columns to condition on, with commas; all; or an Info_*.txt file. [default: Omega_m,sigma_8]"
         ),
     ] = None,
+    nuisance: Annotated[
+        str | None,
+        typer.Option(
+            help="Columns that vary but are not asked for: with commas; all (others); an Info_*.txt file; none. [default: none]"
+        ),
+    ] = None,
     map_size: Annotated[int | None, typer.Option(help="Regrid the maps to this number of pixels a side.")] = None,
     slab_thickness: Annotated[
         float | None, typer.Option(help="Depth of the maps that 3D grids are projected to, in Mpc/h. [default: 5]")
@@ -70,6 +76,9 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run from its last checkpoint.")] = False,
     overwrite: Overwrite = False,
+    end_layers: Annotated[
+        bool, typer.Option(help="End with layers fitted to statistics of the training maps, which maps then share.")
+    ] = True,
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="The same numbers bit for bit in every run; slower.")
     ] = False,
@@ -89,6 +98,7 @@ def train(
         "maps": maps,
         "params": params,
         "parameters": parameters,
+        "nuisance": nuisance,
         "map_size": map_size,
         "slab_thickness_mpc_h": slab_thickness,
         "box_size_mpc_h": box_size,
@@ -98,6 +108,7 @@ def train(
         "batch_size": batch_size,
         "learning_rate": learning_rate,
         "deterministic": True if deterministic else None,
+        "end_layers": None if end_layers else False,
     }
     load_tensorflow()
     from higlow_tf.runs import new_config, resumed_config, run_folder

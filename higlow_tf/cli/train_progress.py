@@ -62,6 +62,10 @@ class TrainProgress(ProgressCallback):
         else:
             self._show(text)
 
+    def on_stage(self, stage, done, total):
+        if self._bar is not None:
+            self._bar.update(self._task, description=stage, completed=_UNITS * done / total)
+
     def _show(self, text):
         self._bar.update(self._task, description=text, completed=_UNITS * self.share)
 

@@ -18,30 +18,35 @@ def train_with_progress(config, out, *, resume=False, overwrite=False):
         typer.Exit: After Ctrl-C, with code 130.
     """
     from higlow_tf.cli.train_progress import TrainProgress
-    from higlow_tf.runs import RunDirectory, read_training_data, train
+    from higlow_tf.runs import RunDirectory, read_training_data, run_nuisance, train
 
     data = read_training_data(config, out, resume=resume)
-    _say_data(data, config)
+    _say_data(data, config, run_nuisance(config, data.parameters))
     try:
         with TrainProgress() as progress:
             run = train(config, out=out, resume=resume, overwrite=overwrite, data=data, callbacks=[progress])
     except KeyboardInterrupt:
-        if RunDirectory(out).checkpoint_path.exists():
+        if RunDirectory(out).checkpoints.exist():
             say(f"\nStopped. Continue with: higlow train --resume --out {out}")
         else:
             say("\nStopped before the end of the first epoch: start again with --overwrite.")
         raise typer.Exit(INTERRUPTED) from None
     _say_result(run)
+    if run.end_layer_fit is not None:
+        say(run.end_layer_fit.describe())
     return run
 
 
-def _say_data(data, config):
+def _say_data(data, config, nuisance):
     regridded = "" if data.native_size == data.map_size else f" (regridded from {data.native_size})"
     channels = "" if data.num_channels == 1 else f" and {data.num_channels} fields"
     say(
         f"{data.num_maps} maps of {data.map_size}x{data.map_size} pixels{regridded}{channels}, "
         f"{data.num_simulations} simulations, conditioned on {', '.join(data.parameters.names)}; preset {config.preset}"
     )
+    if nuisance:
+        asked = ", ".join(data.parameters.without(nuisance).names)
+        say(f"Asked for: {asked}. Drawn from their prior where they are not given: {', '.join(nuisance)}.")
 
 
 def _say_result(run):

@@ -2,7 +2,6 @@
 
 import warnings
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -18,8 +17,7 @@ from higlow_tf.data.file_names import (
     set_in_labels,
 )
 from higlow_tf.data.map_files import agreed, read_maps
-from higlow_tf.data.parameter_info import read_parameter_info
-from higlow_tf.data.parameters import CAMELS_PARAMETERS, ParameterSpace, ParameterSpec
+from higlow_tf.data.parameter_choice import condition_space
 from higlow_tf.data.tables import read_parameter_table
 from higlow_tf.errors import InputError, InputWarning
 
@@ -27,7 +25,6 @@ __all__ = ["load_cmd"]
 
 # Five slabs along each of three axes.
 _MAPS_PER_SIMULATION = 15
-_INFO_SUFFIXES = (".txt", ".csv")
 
 
 def load_cmd(
@@ -35,6 +32,7 @@ def load_cmd(
     params_file=None,
     parameters=("Omega_m", "sigma_8"),
     *,
+    nuisance=(),
     map_size=None,
     slab_thickness_mpc_h=None,
     box_size_mpc_h=None,
@@ -65,6 +63,8 @@ def load_cmd(
         parameters: Columns of theta, in this order: names of the CAMELS registry, or `ParameterSpec`s (or mappings with
             name, low, high, transform) of other columns; "all" for all columns but the seed; or the path of an
             `Info_*.txt` file of CAMELS, for all parameters that it lists.
+        nuisance: Columns that theta has behind these, in the order of the table: what varies and is not asked for. As
+            `parameters`; "all" and a file then mean all that are not among `parameters`.
         map_size: Pixels a side to regrid to, at most as many as the maps have; each is an area-weighted mean. None: as
             in the file.
         slab_thickness_mpc_h: Depth of the maps that grids are projected to, a divisor of the box; None: 5.
@@ -99,7 +99,7 @@ def load_cmd(
         table, simulation = _own_parameters(found)
     else:
         table, simulation = _parameters_of_table(found, read_parameter_table(params_file), params_file, table_name)
-    space = _parameter_space(parameters, table)
+    space = condition_space(parameters, nuisance, table)
     columns = {name: table.column(name) for name in table.names}
     return HIMapDataset(
         maps=found.maps,
@@ -165,24 +165,3 @@ def _parameters_of_table(found, table, params_file, table_name):
         )
     simulation = np.repeat(np.arange(len(table)), num_maps // len(table))
     return replace(table, values=table.values[simulation], labels=()), simulation
-
-
-def _parameter_space(parameters, table):
-    """The parameters to condition on, by name, by prior, all of the table, or all of a published list."""
-    if isinstance(parameters, ParameterSpace):
-        parameters = parameters.specs
-    if isinstance(parameters, (str, Path)) and Path(parameters).suffix in _INFO_SUFFIXES:
-        parameters = read_parameter_info(parameters)
-    elif parameters == "all":
-        parameters = table.parameter_names
-        unknown = [name for name in parameters if name not in CAMELS_PARAMETERS]
-        if unknown:
-            raise InputError(
-                f"{table.path} has columns without a known prior; name the parameters, with low and high, or give the "
-                f"Info_*.txt file of CAMELS. Received: {', '.join(unknown)}."
-            )
-    elif isinstance(parameters, (str, dict, ParameterSpec)):
-        parameters = (parameters,)
-    for spec in parameters:
-        table.column(spec.get("name") if isinstance(spec, dict) else getattr(spec, "name", spec))
-    return ParameterSpace.from_names(parameters)

@@ -189,6 +189,14 @@ class ParameterSpace:
             )
         return row
 
+    def without(self, names):
+        """The space of the parameters that do not have these names, in their order."""
+        return ParameterSpace(tuple(spec for spec in self.specs if spec.name not in names))
+
+    def columns(self, theta, names):
+        """The columns of theta that have these names, `[..., P]` -> `[..., len(names)]`."""
+        return self._checked(theta)[..., [self.names.index(name) for name in names]]
+
     def __len__(self):
         return len(self.specs)
 
@@ -242,11 +250,11 @@ class ParameterSpace:
 
     def sample_uniform(self, num_samples, seed):
         """Independent draws from the prior, float64 `[num_samples, P]`."""
-        return self._from_unit(np.random.default_rng(seed).random((num_samples, len(self))))
+        return self.from_unit(np.random.default_rng(seed).random((num_samples, len(self))))
 
     def latin_hypercube(self, num_samples, seed):
         """A Latin hypercube over the prior: each of `num_samples` equal slices of each parameter is hit once."""
-        return self._from_unit(qmc.LatinHypercube(len(self), rng=np.random.default_rng(seed)).random(num_samples))
+        return self.from_unit(qmc.LatinHypercube(len(self), rng=np.random.default_rng(seed)).random(num_samples))
 
     def to_config(self):
         """The space as JSON-compatible values."""
@@ -257,7 +265,8 @@ class ParameterSpace:
         """The inverse of `to_config`."""
         return cls(tuple(ParameterSpec.from_config(spec) for spec in config))
 
-    def _from_unit(self, unit):
+    def from_unit(self, unit):
+        """Maps uniform numbers in [0, 1] to draws from the prior, `[..., P]` -> `[..., P]`."""
         # The exponential of a logarithm may miss an edge by one rounding.
         return np.clip(self.denormalize(2.0 * unit - 1.0), self.low, self.high)
 

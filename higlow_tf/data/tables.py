@@ -8,7 +8,7 @@ import numpy as np
 from higlow_tf.data.parameters import CAMELS_PARAMETERS, nearest_name
 from higlow_tf.errors import InputError
 
-__all__ = ["ParameterTable", "names_without_header", "read_parameter_table", "registry_name"]
+__all__ = ["MissingColumnError", "ParameterTable", "names_without_header", "read_parameter_table", "registry_name"]
 
 # The columns if no header names them: those of the CAMELS tables, and the two of the papers.
 _COLUMNS_WITHOUT_HEADER = {
@@ -26,6 +26,18 @@ _OTHER_NAMES = {
 }
 # Columns that are numbers of a simulation but no parameters of a model.
 _NO_PARAMETERS = ("seed",)
+
+
+class MissingColumnError(InputError):
+    """A table lacks a column that was asked for.
+
+    Attributes:
+        column: Its name.
+    """
+
+    def __init__(self, message, column):
+        super().__init__(message)
+        self.column = column
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,9 +59,10 @@ class ParameterTable:
     def column(self, name):
         """One column `[R]` by its name."""
         if name not in self.names:
-            raise InputError(
+            raise MissingColumnError(
                 f"{self.path} has the columns {list(self.names)} (did you mean {nearest_name(name, self.names)!r}?). "
-                f"Received: {name!r}."
+                f"Received: {name!r}.",
+                name,
             )
         return self.values[:, self.names.index(name)]
 

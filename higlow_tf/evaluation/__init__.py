@@ -14,6 +14,7 @@ from higlow_tf.evaluation.judged_maps import judged_maps, training_maps_of
 from higlow_tf.evaluation.judgement import Judgement
 from higlow_tf.evaluation.speed import compare_with_peer, measure_speed
 from higlow_tf.evaluation.verdict import Verdict, VerdictRow
+from higlow_tf.models import fit_end_layers
 
 __all__ = [
     "CalibrationOptions",
@@ -28,6 +29,7 @@ __all__ = [
     "compare_with_peer",
     "density_differences",
     "evaluate_model",
+    "fit_end_layers",
     "judge_calibration",
     "judged_maps",
     "measure_speed",

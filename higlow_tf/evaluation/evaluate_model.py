@@ -6,6 +6,7 @@ from higlow_tf.diagnostics import MapSamples, check_samples, compare_power, symm
 from higlow_tf.errors import InputError
 from higlow_tf.evaluation.answers import ModelAnswers
 from higlow_tf.evaluation.evaluation import AtOneCosmology, Evaluation, EvaluationOptions
+from higlow_tf.evaluation.judged_maps import theta_to_draw_at
 from higlow_tf.evaluation.map_statistics import MapStatistics, measure_maps
 from higlow_tf.evaluation.posterior_scores import score_posteriors
 from higlow_tf.evaluation.provenance import provenance
@@ -40,12 +41,12 @@ def evaluate_model(model, test, options=None, *, label=None, training=None, cach
     answers, chosen = ModelAnswers(model, cache_dir, progress), select_maps(test, options)
     log_prob = answers.log_prob(test.maps, test.theta, "density of test maps")
     compared = test.select(chosen.compared)
-    generated = answers.sample(compared.theta, options.seed)
+    generated = answers.sample(theta_to_draw_at(model, compared.theta, options.seed), options.seed)
     is_usable = _is_usable(generated)
     not_measured, statistics, at_cosmologies, num_unusable = {}, MapStatistics(), (), 0
     if test.num_channels == 1:
-        statistics = _statistics(compared, generated, is_usable, training, options, progress)
-        at_cosmologies, num_unusable = _at_cosmologies(answers, test, chosen.cosmologies, options, not_measured)
+        statistics = _statistics(model, compared, generated, is_usable, training, options, progress)
+        at_cosmologies, num_unusable = _at_cosmologies(model, answers, test, chosen.cosmologies, options, not_measured)
     else:
         not_measured["statistics"] = "maps are compared for one field only"
     symmetry = None
@@ -66,17 +67,20 @@ def evaluate_model(model, test, options=None, *, label=None, training=None, cach
         at_cosmologies=at_cosmologies,
         num_unusable_at_cosmologies=num_unusable,
         symmetry=symmetry,
-        posteriors=_posteriors(answers, test, chosen.posteriors, options, not_measured),
+        posteriors=_posteriors(model, answers, test, chosen.posteriors, options, not_measured),
         provenance=provenance(model, test),
         not_measured=not_measured | statistics.not_measured,
         options=options,
+        nuisance=model.nuisance,
     )
 
 
-def _statistics(compared, generated, is_usable, training, options, progress):
-    """The generated maps that can be used, against the test maps. All were drawn at the parameters of test maps."""
+def _statistics(model, compared, generated, is_usable, training, options, progress):
+    """The generated maps that can be used, against the test maps. All were drawn where test maps are."""
     if not is_usable.any():
         return MapStatistics(not_measured={"all statistics": "no generated map is finite and positive"})
+    names = model.parameters_of_interest.names
+    theta = compared.parameters.columns(compared.theta, names)
     try:
         samples = MapSamples.from_arrays(
             compared.maps,
@@ -84,16 +88,15 @@ def _statistics(compared, generated, is_usable, training, options, progress):
             generated[is_usable],
             compared.simulation[is_usable],
             compared.box_size_mpc_h,
-            real_theta=compared.theta,
-            generated_theta=compared.theta[is_usable],
+            real_theta=theta,
+            generated_theta=theta[is_usable],
         )
     except InputError as error:
         return MapStatistics(not_measured={"all statistics": str(error)})
-    names = compared.parameters.names
     return measure_maps(samples, training, parameter_names=names, seed=options.seed, progress=progress)
 
 
-def _at_cosmologies(answers, test, chosen, options, not_measured):
+def _at_cosmologies(model, answers, test, chosen, options, not_measured):
     """P(k) at a few test simulations, and the number of generated maps that cannot be used.
 
     A simulation with fewer than two usable maps on a side is left out, and the reason goes to `not_measured`.
@@ -103,9 +106,10 @@ def _at_cosmologies(answers, test, chosen, options, not_measured):
     theta = test.theta_by_simulation
     repeated = np.repeat(theta[chosen], options.maps_per_cosmology, axis=0)
     # The next seed: other noise than that of the maps at the parameters of each test map.
-    generated = answers.sample(repeated, options.seed + 1, "maps at single cosmologies")
+    seed = options.seed + 1
+    generated = answers.sample(theta_to_draw_at(model, repeated, seed), seed, "maps at single cosmologies")
     is_usable = _is_usable(generated)
-    results = []
+    results, asked = [], test.parameters.columns(theta, model.parameters_of_interest.names)
     by_simulation = zip(chosen, np.split(generated, len(chosen)), np.split(is_usable, len(chosen)), strict=True)
     for index, maps, usable in by_simulation:
         simulation = int(test.simulation_indices[index])
@@ -120,7 +124,7 @@ def _at_cosmologies(answers, test, chosen, options, not_measured):
         of_real, of_generated = np.split(np.arange(len(real) + len(maps)), [len(real)])
         samples = MapSamples.from_arrays(real, of_real, maps, of_generated, test.box_size_mpc_h)
         power = compare_power(samples, seed=options.seed)
-        results.append(AtOneCosmology(simulation, theta[index], power, len(real), len(maps)))
+        results.append(AtOneCosmology(simulation, asked[index], power, len(real), len(maps)))
     return tuple(results), int(np.sum(~is_usable))
 
 
@@ -131,11 +135,11 @@ def _symmetry(answers, chosen, options):
     return symmetry_defect(log_prob, np.asarray(chosen.maps), np.asarray(chosen.theta), seed=options.seed)
 
 
-def _posteriors(answers, test, rows, options, not_measured):
+def _posteriors(model, answers, test, rows, options, not_measured):
     if not len(rows):
         return None
     try:
-        return score_posteriors(answers, test.select(rows), seed=options.seed)
+        return score_posteriors(answers, test.select(rows), nuisance=model.nuisance, seed=options.seed)
     except InputError as error:
         not_measured["posteriors"] = str(error)
     return None

@@ -43,7 +43,7 @@ class AtOneCosmology:
 
     Attributes:
         simulation: Its index.
-        theta: Its parameters, `[P]`.
+        theta: Those of its parameters that one asks for.
         power: P(k) of log10 maps; errors and floor over single maps.
         num_real_maps, num_generated_maps: How many maps there are of each. Maps that are not finite and positive do
             not count.
@@ -65,7 +65,7 @@ class Evaluation:
         label: Which maps these are, in words.
         log_prob: Total nats of each log10 map, `[N]`.
         rows: Which test maps the generated ones are compared with, `[M]`.
-        generated: One map at the parameters of each of them, `[M, H, W]`.
+        generated: One map at the parameters of each of them, `[M, H, W]`; see `theta_to_draw_at`.
         is_usable: Which generated maps are finite and positive everywhere, `[M]`.
         checks: Counts of bad pixels of all generated maps.
         checked_against: Whose extremes the pixels were checked against: "training" or "test" maps.
@@ -77,6 +77,8 @@ class Evaluation:
         provenance: Where the numbers come from, name -> value.
         not_measured: Reasons, by the name of what was not measured.
         options: How much was measured.
+        nuisance: Names of the parameters that one does not ask for. Densities are at the true ones; generated maps have
+            others, drawn from their prior.
     """
 
     test: HIMapDataset
@@ -95,6 +97,19 @@ class Evaluation:
     provenance: dict[str, object] = field(default_factory=dict)
     not_measured: dict[str, str] = field(default_factory=dict)
     options: EvaluationOptions = EvaluationOptions()
+    nuisance: tuple[str, ...] = ()
+
+    @property
+    def parameters_of_interest(self):
+        """The parameters that one asks for, a `ParameterSpace`."""
+        return self.test.parameters.without(self.nuisance)
+
+    @property
+    def place_of_generated(self):
+        """Where the generated maps were drawn, in words that go on after "at the same"."""
+        if not self.nuisance:
+            return "parameters"
+        return f"{', '.join(self.parameters_of_interest.names)}, with {', '.join(self.nuisance)} drawn from their prior"
 
     @cached_property
     def metrics(self):

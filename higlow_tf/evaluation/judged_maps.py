@@ -1,10 +1,10 @@
-"""Which maps may be used to judge several models at once, and which maps a model has learned from."""
+"""On which maps several models may be judged, which maps a model has learned from, and where maps for judging are drawn."""
 
 from higlow_tf.errors import InputError
 from higlow_tf.runs import load_data_like, maps_for_testing, subset_of
 from higlow_tf.runs.split_record import ON_TRAINING_MAPS
 
-__all__ = ["judged_maps", "training_maps_of"]
+__all__ = ["judged_maps", "theta_to_draw_at", "training_maps_of"]
 
 
 def judged_maps(models, maps, params=None, *, allow_training_maps=False):
@@ -23,7 +23,7 @@ def judged_maps(models, maps, params=None, *, allow_training_maps=False):
         InputError: If the maps do not fit a model, if models do not fit each other, or if maps were trained on.
     """
     (_, first), *others = models.items()
-    data = load_data_like(first.split, maps, params, parameters=first.parameters)
+    data = load_data_like(first.split, maps, params, parameters=first.parameters, nuisance=first.nuisance)
     _check_fit(first, data, maps)
     test, label = maps_for_testing(first.split, data, allow_training_maps=allow_training_maps)
     for name, other in others:
@@ -43,6 +43,25 @@ def training_maps_of(model, data):
     if data.content_hash() != model.split["content_hash"]:
         return "the file is not the one that the model was trained on, whose maps are not at hand"
     return subset_of(model.split, data, "train").maps
+
+
+def theta_to_draw_at(model, theta, seed):
+    """The parameters at which a model draws the maps that are compared with test maps.
+
+    What one asks for is that of the test maps. The nuisance is drawn from its prior, for each map its own: that is what
+    somebody gets who asks for these maps.
+
+    Args:
+        model: A model with the verbs of `ConditionalGlow`.
+        theta: Parameters of test maps, one row for each map to draw, `[M, P]`.
+        seed: Seed of the maps.
+
+    Returns:
+        Parameters `[M, P]`.
+    """
+    names = model.parameters_of_interest.names
+    columns = model.parameters.columns(theta, names)
+    return model.complete_theta(dict(zip(names, columns.T, strict=True)), seed=seed)
 
 
 def _check_fit(model, data, maps):

@@ -20,7 +20,7 @@ class PosteriorScores:
 
     Attributes:
         posterior: `Posterior` of the `N` maps.
-        truth: Their parameters, `[N, P]`.
+        truth: Their parameters, those of the posterior, `[N, P]`.
         simulation: Their simulations, `[N]`.
         metrics: `rmse`, `r2`, `pull2`, `coverage_68` and so on, under the names that `higlow calibrate` writes.
     """
@@ -36,12 +36,13 @@ class PosteriorScores:
         return self.posterior.calibration is not None
 
 
-def score_posteriors(answers, chosen, *, seed=0):
+def score_posteriors(answers, chosen, *, nuisance=(), seed=0):
     """Infers the parameters of test maps on a grid, and scores the posteriors.
 
     Args:
         answers: `ModelAnswers` of the model.
         chosen: `HIMapDataset` of the test maps to look at.
+        nuisance: Names of the parameters that one does not ask for.
         seed: Seed of resamples.
 
     Returns:
@@ -50,12 +51,14 @@ def score_posteriors(answers, chosen, *, seed=0):
     Raises:
         InputError: If there are more parameters than a grid can hold.
     """
-    if len(chosen.parameters) > MOST_PARAMETERS:
-        raise InputError(
-            f"posteriors: expected at most {MOST_PARAMETERS} parameters. Received: {len(chosen.parameters)}."
-        )
-    truth, simulation = np.asarray(chosen.theta), np.asarray(chosen.simulation)
+    num_asked = len(chosen.parameters.without(nuisance))
+    if num_asked > MOST_PARAMETERS:
+        raise InputError(f"posteriors: expected at most {MOST_PARAMETERS} parameters. Received: {num_asked}.")
     posterior = answers.posterior(np.asarray(chosen.maps))
+    truth, simulation = (
+        chosen.parameters.columns(chosen.theta, posterior.parameters.names),
+        np.asarray(chosen.simulation),
+    )
     # Rounding errors may take sums of probabilities above 1.
     level = np.clip(posterior.hpd_level(truth), 0.0, 1.0)
     scores = parameter_scores(truth, posterior.mean, posterior.sd, simulation, posterior.parameters.names, seed=seed)

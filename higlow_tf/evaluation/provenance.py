@@ -19,6 +19,8 @@ def provenance(model, test):
         "content of the test maps": test.content_hash(),
         "pixels a side": f"{test.map_size}{native}",
     }
+    if model.nuisance:
+        facts["nuisance parameters"] = f"{', '.join(model.nuisance)}; drawn from their prior where they are not given"
     split = model.split
     if split:
         counts = {name: len(simulations) for name, simulations in split["simulations"].items()}

@@ -89,7 +89,7 @@ def verdict_rows(evaluation):
     groups = {
         DENSITY: [
             VerdictRow("Test maps", f"{evaluation.test.num_maps}", evaluation.label),
-            *_density_rows(metrics),
+            *_density_rows(evaluation, metrics),
         ],
         SAMPLES: _sample_rows(evaluation, metrics),
         POWER: [*_power_rows(statistics, metrics), *_power_structure_rows(statistics, metrics)],
@@ -110,9 +110,11 @@ def _row(label, metric, digits, note, ideal=None, num_errors=SINGLE):
     return VerdictRow(label, number_text(metric, digits), note, word, floor)
 
 
-def _density_rows(metrics):
+def _density_rows(evaluation, metrics):
     num_bad = metrics["nonfinite_log_prob"].value
     note = "nats per pixel of the log10 map, negative log-density; lower is better, on the same maps only"
+    if evaluation.nuisance:
+        note += f"; at all {len(evaluation.test.parameters)} parameters of each map, the true ones"
     if num_bad:
         note = f"not defined: the density of {num_bad} test maps is not finite"
     rows = [_row("Density", metrics["nll_nats_per_pixel"], 4, note)]

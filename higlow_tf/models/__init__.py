@@ -2,6 +2,7 @@
 
 from higlow_tf.models.architecture import GlowArchitecture
 from higlow_tf.models.conditional_glow import ConditionalGlow
+from higlow_tf.models.end_layer_fit import EndLayerFit, fit_end_layers
 from higlow_tf.models.from_preset import model_from_preset
 from higlow_tf.models.glow_level import GlowLevel
 from higlow_tf.models.hiflow import HIFlow
@@ -13,9 +14,11 @@ __all__ = [
     "HIFLOW_PRESETS",
     "PRESETS",
     "ConditionalGlow",
+    "EndLayerFit",
     "GlowArchitecture",
     "GlowLevel",
     "HIFlow",
+    "fit_end_layers",
     "load_model",
     "model_from_preset",
     "preset",

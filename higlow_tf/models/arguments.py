@@ -5,13 +5,14 @@ import warnings
 import numpy as np
 import tensorflow as tf
 
-from higlow_tf.data.parameters import ParameterSpace, ParameterSpec
+from higlow_tf.data.parameters import ParameterSpace, ParameterSpec, nearest_name
 from higlow_tf.errors import InputError, InputWarning
 
 __all__ = [
     "check_training_data",
     "latents_and_theta",
     "maps_and_theta",
+    "nuisance_names",
     "parameter_space",
     "per_level",
     "start_batch",
@@ -29,6 +30,22 @@ def parameter_space(parameters):
     if all(isinstance(p, ParameterSpec) for p in parameters):
         return ParameterSpace(tuple(parameters))
     return ParameterSpace.from_names(parameters)
+
+
+def nuisance_names(nuisance, parameters):
+    """Names of parameters that one does not ask for -> tuple of them, in the order of the `ParameterSpace`."""
+    names = [nuisance] if isinstance(nuisance, str) else list(nuisance)
+    for name in names:
+        if name not in parameters.names:
+            raise InputError(
+                f"nuisance: expected names among {', '.join(parameters.names)} "
+                f"(did you mean {nearest_name(name, parameters.names)!r}?). Received: {name!r}."
+            )
+    if set(names) == set(parameters.names):
+        raise InputError(
+            f"nuisance: expected one parameter or more beside them, which one asks for. Received: all, {', '.join(names)}."
+        )
+    return tuple(name for name in parameters.names if name in names)
 
 
 def per_level(value, num_levels, name):

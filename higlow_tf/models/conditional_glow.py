@@ -33,6 +33,8 @@ class ConditionalGlow(MapFlow):
         map_size: Pixels on a side; 2**num_levels divides it.
         num_channels: Fields in a map.
         parameters: Names of the CAMELS registry, `ParameterSpec`s or their configurations.
+        nuisance: Names of those parameters that one does not ask for: they vary and are drawn from their prior where
+            they are not given.
         num_levels: Glow's L.
         num_steps_per_level: Glow's K.
         width: Hidden channels of the coupling networks; one number, or one a level.
@@ -43,6 +45,7 @@ class ConditionalGlow(MapFlow):
         use_map_mean: Whether the networks see means over the whole map (see `StackedCouplingNetwork`).
         use_act_norm: Whether steps have an activation normalisation beside the injector.
         max_log_scale: Bound of every log-scale of a step.
+        use_end_layers: Whether the flow ends with layers that `fit_end_layers` fits after training.
         seed: Seed of the starting weights.
 
     Input shape:
@@ -75,6 +78,7 @@ class ConditionalGlow(MapFlow):
         num_channels=1,
         parameters=("Omega_m", "sigma_8"),
         *,
+        nuisance=(),
         num_levels=4,
         num_steps_per_level=GlowArchitecture.num_steps,
         width=GlowArchitecture.width,
@@ -85,6 +89,7 @@ class ConditionalGlow(MapFlow):
         use_map_mean=GlowArchitecture.use_map_mean,
         use_act_norm=GlowArchitecture.use_act_norm,
         max_log_scale=GlowArchitecture.max_log_scale,
+        use_end_layers=False,
         seed=0,
         **kwargs,
     ):

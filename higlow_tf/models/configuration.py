@@ -4,7 +4,7 @@ import difflib
 import inspect
 
 from higlow_tf.errors import InputError
-from higlow_tf.models.arguments import parameter_space
+from higlow_tf.models.arguments import nuisance_names, parameter_space
 from higlow_tf.models.likelihood_model import LikelihoodModel
 from higlow_tf.models.presets import preset
 
@@ -20,14 +20,20 @@ class ConfiguredModel(LikelihoodModel):
 
     Args:
         arguments: `locals()` of the subclass's constructor. What its signature names is the configuration; `parameters`
-            becomes a `ParameterSpace`.
+            becomes a `ParameterSpace`, and `nuisance`, after it, a tuple of names.
         **kwargs: As in `keras.Model`.
     """
 
     def __init__(self, arguments, **kwargs):
         super().__init__(**kwargs)
         for key in self._config_keys():
-            setattr(self, key, parameter_space(arguments[key]) if key == "parameters" else arguments[key])
+            setattr(self, key, self._checked(key, arguments[key]))
+
+    def _checked(self, key, value):
+        """An argument as it is stored."""
+        if key == "parameters":
+            return parameter_space(value)
+        return nuisance_names(value, self.parameters) if key == "nuisance" else value
 
     @classmethod
     def from_preset(cls, name, *, map_size=None, num_channels=1, parameters=None, dtype=None, **overrides):

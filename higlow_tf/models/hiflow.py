@@ -32,6 +32,8 @@ class HIFlow(MapFlow):
         map_size: Pixels on a side.
         num_channels: Fields in a map.
         parameters: Names of the CAMELS registry, `ParameterSpec`s or their configurations.
+        nuisance: Names of those parameters that one does not ask for: they vary and are drawn from their prior where
+            they are not given.
         num_blocks: Masked autoregressive steps.
         width: Hidden units of a block's network.
         ordering: "random" (each block its own) or "reversed" (row by row, in every second block backwards, as in [2]). A
@@ -39,6 +41,7 @@ class HIFlow(MapFlow):
             its neighbours, and on lognormal maps of 32x32 pixels
             that cost 0.13 nats per pixel after 300 steps.
         max_log_scale: Bound of every log-scale of a block.
+        use_end_layers: Whether the flow ends with layers that `fit_end_layers` fits after training.
         seed: Seed of the starting weights and of the random orders.
 
     Input shape:
@@ -73,10 +76,12 @@ class HIFlow(MapFlow):
         num_channels=1,
         parameters=("Omega_m", "sigma_8"),
         *,
+        nuisance=(),
         num_blocks=5,
         width=512,
         ordering="random",
         max_log_scale=MAX_LOG_SCALE,
+        use_end_layers=False,
         seed=0,
         **kwargs,
     ):

@@ -1,6 +1,7 @@
 """What a conditional flow of maps can do, whatever it is made of: its verbs, its units, its configuration."""
 
 import math
+from collections.abc import Mapping
 
 import keras
 import numpy as np
@@ -9,11 +10,15 @@ import tensorflow as tf
 from higlow_tf.bijectors import ConditionalChain, MapPreprocessing
 from higlow_tf.data import parameter_tensors
 from higlow_tf.data.scalers import fit_map_scaler, log10_extremes
+from higlow_tf.errors import InputError
 from higlow_tf.layout import from_channel_major, to_channel_major
 from higlow_tf.models.arguments import check_training_data, latents_and_theta, maps_and_theta, theta_rows
+from higlow_tf.models.completion import completed_rows
 from higlow_tf.models.configuration import ConfiguredModel
+from higlow_tf.models.end_layers import end_layers_bijector
 from higlow_tf.models.likelihood_model import compiled
 from higlow_tf.models.row_batches import in_batches
+from higlow_tf.networks import EndLayerWeights
 
 __all__ = ["MapFlow"]
 
@@ -67,7 +72,13 @@ class MapFlow(ConfiguredModel):
 
     def _complete(self, flow):
         """Ends the constructor: `flow` is the bijector between latents and the standardised map."""
-        self.bijector = ConditionalChain([flow, self.preprocessing])
+        self.end_layers = None
+        if self.use_end_layers:
+            sizes = self.map_size, self.num_channels, len(self.parameters)
+            self.end_layer_weights = EndLayerWeights(*sizes, dtype=self.dtype_policy, name="end_layers")
+            self.end_layers = end_layers_bijector(self.end_layer_weights)
+        end = [] if self.end_layers is None else [self.end_layers]
+        self.bijector = ConditionalChain([flow, *end, self.preprocessing])
         self._make_compiled(jit_compile=True)
         self.build()
 
@@ -129,6 +140,11 @@ class MapFlow(ConfiguredModel):
         return parameter_tensors.denormalize(self.parameters, condition)
 
     @property
+    def parameters_of_interest(self):
+        """The parameters that one asks for, a `ParameterSpace`: all but the `nuisance`, in order."""
+        return self.parameters.without(self.nuisance)
+
+    @property
     def num_dimensions(self):
         """Pixels of a map, over all channels: the D of its density."""
         return self.map_size**2 * self.num_channels
@@ -142,8 +158,12 @@ class MapFlow(ConfiguredModel):
         is_good = tf.reduce_all(tf.math.is_finite(log10_maps), axis=(0, 1, 2))
         log10_maps = tf.where(is_good, log10_maps, tf.zeros_like(log10_maps))
         x, ildj = self.preprocessing.log10_part.inverse_and_log_det(log10_maps)
+        condition = self.normalize(theta)
+        if self.end_layers is not None:
+            x, end_ildj = self.end_layers.inverse_and_log_det(x, condition)
+            ildj += end_ildj
         by_level = []
-        for z, level_ildj in self._latents_by_level(x, self.normalize(theta)):
+        for z, level_ildj in self._latents_by_level(x, condition):
             size = math.prod(z.shape[:3])
             base = -0.5 * tf.reduce_sum(z * z, axis=(0, 1, 2)) - 0.5 * size * _LOG_2PI
             by_level.append(base + level_ildj + ildj * (size / self.num_dimensions))
@@ -197,19 +217,42 @@ class MapFlow(ConfiguredModel):
         hi_maps, theta = maps_and_theta(self, hi_maps, theta)
         return self._run(self._compiled_density, self.density_by_level, hi_maps, theta)
 
-    def sample(self, theta, seed=0, temperature=1.0, *, first_row=0):
+    def complete_theta(self, values, count=None, seed=0, first_row=0):
+        """Rows of all parameters from the values of some. Those that are not given are drawn from their prior.
+
+        Args:
+            values: Numbers, or arrays `[N]`, by the names of parameters.
+            count: N, for numbers; None for the length of the arrays, or 1.
+            seed: Row i uses the stateless seed (seed, first_row + i), in another way than its map, and nothing else.
+            first_row: Number of the first row, as in `sample`.
+
+        Returns:
+            Theta, float64 `[N, P]`.
+
+        Raises:
+            InputError: If a name is unknown, a value is no finite number, or the lengths differ.
+        """
+        return completed_rows(self.parameters, values, count, seed, first_row)
+
+    def sample(self, theta, seed=0, temperature=1.0, *, count=None, first_row=0):
         """Draws one map for each row of theta.
 
         Args:
-            theta: Parameters `[N, P]`, physical.
+            theta: Parameters `[N, P]`, physical. Or numbers, or arrays `[N]`, by the names of parameters:
+                `{"Omega_m": 0.3}`. The others are drawn from their prior, row by row; see `complete_theta`.
             seed: Row i uses the stateless seed (seed, first_row + i).
             temperature: Factor of the latents' standard deviation.
             first_row: Number of the first row. Where many maps are drawn in parts, each part says here at which row it
                 begins, and the parts together are the maps of one call.
+            count: N, for numbers by name; None for the length of the arrays, or 1.
 
         Returns:
             Physical maps `[N, H, W]` (or `[N, H, W, C]`). They are never clipped: look for non-finite ones yourself.
         """
+        if isinstance(theta, Mapping):
+            theta = self.complete_theta(theta, count, seed, first_row)
+        elif count is not None:
+            raise InputError(f"count: expected None beside theta with a row a map. Received: {count!r}.")
         theta = theta_rows(self, theta)
         rows = tf.range(tf.shape(theta)[0], dtype=tf.int64) + tf.cast(first_row, tf.int64)
         row_seeds = tf.stack([tf.fill(tf.shape(rows), tf.constant(seed, tf.int64)), rows], axis=-1)

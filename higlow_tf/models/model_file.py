@@ -12,7 +12,7 @@ from higlow_tf.models.architecture import GlowArchitecture
 from higlow_tf.networks.defaults import MAX_LOG_SCALE
 from higlow_tf.text_files import Record, check_record
 
-__all__ = ["EXPECTED", "check_model_file"]
+__all__ = ["EXPECTED", "check_model_file", "read_model_config"]
 
 EXPECTED = "a whole model file"
 _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
@@ -54,7 +54,9 @@ class _Flow(Record):
     map_size: _Side
     num_channels: _up_to(256)
     parameters: Annotated[list[dict], pydantic.Field(min_length=1, max_length=1000)]
+    nuisance: Annotated[list[str], pydantic.Field(max_length=1000)] = []
     max_log_scale: pydantic.PositiveFloat = MAX_LOG_SCALE
+    use_end_layers: bool = False
     seed: int = 0
 
 
@@ -107,6 +109,11 @@ def check_model_file(path):
         InputError: If the file is no whole zip file of a model, its configuration is not that of a `ConditionalGlow` or a
             `HIFlow`, or declares more weights than the file has.
     """
+    read_model_config(path)
+
+
+def read_model_config(path):
+    """The configuration of a flow, from a file that was checked as `check_model_file` does."""
     if not path.is_file():
         raise InputError(f"{path}: expected {EXPECTED}. Received: something else than a file.")
     try:
@@ -129,6 +136,7 @@ def check_model_file(path):
             f"{path}: expected {EXPECTED} with the weights that its configuration needs, at least {number}. "
             f"Received: {weights_bytes} bytes of weights."
         )
+    return content["config"]
 
 
 def _read_parts(file, path):

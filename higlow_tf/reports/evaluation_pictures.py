@@ -55,14 +55,14 @@ def evaluation_pictures(evaluation):
     power = [power_picture(comparison) for comparison in statistics.powers.values()]
     posteriors = []
     if scores is not None:
-        posteriors = [posteriors_picture(scores)] if len(evaluation.test.parameters) == 2 else []
+        posteriors = [posteriors_picture(scores)] if len(scores.posterior.parameters) == 2 else []
         posterior = scores.posterior
-        posteriors.append(predicted_picture(scores.truth, posterior.mean, posterior.sd, evaluation.test.parameters))
+        posteriors.append(predicted_picture(scores.truth, posterior.mean, posterior.sd, posterior.parameters))
     return EvaluationPictures(
         maps=[maps_picture(evaluation)] if evaluation.test.num_channels == 1 else [],
         power=power + ([power_at_cosmologies_picture(evaluation)] if evaluation.at_cosmologies else []),
         posteriors=posteriors,
-        others=_other_pictures(statistics, evaluation.test.parameters.labels),
+        others=_other_pictures(statistics, evaluation.parameters_of_interest.labels),
     )
 
 
@@ -81,17 +81,18 @@ def _other_pictures(statistics, labels):
 def maps_picture(evaluation):
     """Test maps above generated maps."""
     shown = spread_rows(len(evaluation.rows), _NUM_MAPS)
-    rows, test = evaluation.rows[shown], evaluation.test
+    rows, test, asked = evaluation.rows[shown], evaluation.test, evaluation.parameters_of_interest
     figure, axes = STYLE.new_figure(2, len(shown), size_in=(2.0 * len(shown) + 1.2, 4.4))
     plot_map_panel(
         axes.reshape(2, len(shown)),
         test.maps[rows],
         evaluation.generated[shown],
-        test.theta[rows],
-        parameter_labels=test.parameters.labels,
+        test.parameters.columns(test.theta[rows], asked.names),
+        parameter_labels=asked.labels,
         box_size_mpc_h=test.box_size_mpc_h,
     )
-    caption = "Above test maps, below maps that the model drew at the same parameters; they are not meant to be equal."
+    place = evaluation.place_of_generated
+    caption = f"Above test maps, below maps that the model drew at the same {place}; they are not meant to be equal."
     alt = f"{len(shown)} simulated maps above {len(shown)} generated maps at the same parameters."
     return Picture("maps", "Simulated and generated maps", figure, caption, alt)
 
@@ -123,7 +124,7 @@ def power_at_cosmologies_picture(evaluation):
     panels = axes.reshape(num_rows, 2, num_columns).transpose(0, 2, 1).reshape(-1, 2)
     for ax in panels[len(cosmologies) :].flat:
         ax.set_axis_off()
-    labels = evaluation.test.parameters.labels
+    labels = evaluation.parameters_of_interest.labels
     for pair, cosmology in zip(panels, cosmologies, strict=False):
         plot_power(pair, cosmology.power)
         for ax in pair:
@@ -133,8 +134,8 @@ def power_at_cosmologies_picture(evaluation):
         )
     caption = (
         f"P(k) of log10 maps at {len(cosmologies)} single cosmologies, those of test simulations: all maps of the simulation, "
-        "and generated ones at its parameters (dashed). Below the ratios of mean (circles) and sd (squares). Errors and floor "
-        "are over single maps."
+        f"and generated ones at the same {evaluation.place_of_generated} (dashed). Below the ratios of mean (circles) and sd "
+        "(squares). Errors and floor are over single maps."
     )
     alt = (
         f"Power spectra of simulated and generated maps at {len(cosmologies)} cosmologies, and their ratios, against k."

@@ -7,7 +7,7 @@ from higlow_tf.runs.options import OPTIONS, new_config, resumed_config
 from higlow_tf.runs.reading import load_data_like, load_maps_like
 from higlow_tf.runs.run import Run, open_run, store_calibration
 from higlow_tf.runs.split_record import maps_for_testing, seen_maps, subset_of
-from higlow_tf.runs.trainer import train_run
+from higlow_tf.runs.trainer import run_nuisance, train_run
 from higlow_tf.runs.training import read_training_data, run_folder, train
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "read_training_data",
     "resumed_config",
     "run_folder",
+    "run_nuisance",
     "seen_maps",
     "store_calibration",
     "subset_of",

@@ -67,6 +67,9 @@ class ProgressCallback(keras.callbacks.Callback):
         """Share of the run that is done, between 0 and 1."""
         return self.clock.progress(self._step)
 
+    def on_stage(self, stage, done, total):
+        """Called while work goes on after training, whose name is `stage`; shows nothing unless it is overridden."""
+
 
 class CallProgress(ProgressCallback):
     """Calls `progress("training", done, 1000)` after every step."""
@@ -83,6 +86,9 @@ class CallProgress(ProgressCallback):
 
     def on_train_end(self, logs=None):
         self._progress("training", self._TOTAL, self._TOTAL)
+
+    def on_stage(self, stage, done, total):
+        self._progress(stage, done, total)
 
 
 class LearningRateByProgress(keras.callbacks.Callback):

@@ -25,18 +25,26 @@ class DataConfig(_Section):
 
     Several files of maps are the channels. `params` may be missing for an HDF5 file that holds its parameters.
     `parameters` are names of columns, mappings (name, low, high, transform) for columns without a known prior, "all", or the
-    path of an Info_*.txt file of CAMELS. For a value of None the files decide, or the default of `higlow_tf.data.load_cmd`.
+    path of an Info_*.txt file of CAMELS. `nuisance` says the same of further columns, which the model is conditioned on but
+    one does not ask for: "all" and a file mean all others, "none" is an empty list. For a value of None the files decide, or
+    the default of `higlow_tf.data.load_cmd`.
     """
 
     maps: Path | list[Path]
     params: Path | None = None
     parameters: str | list[str | dict] = ["Omega_m", "sigma_8"]
+    nuisance: str | list[str | dict] = []
     map_size: pydantic.PositiveInt | None = None
     slab_thickness_mpc_h: pydantic.PositiveFloat | None = None
     box_size_mpc_h: pydantic.PositiveFloat | None = None
     redshift: pydantic.NonNegativeFloat | None = None
     split_fractions: tuple[float, float, float] = (0.7, 0.1, 0.2)
     split_seed: pydantic.NonNegativeInt = 0
+
+    @pydantic.field_validator("nuisance")
+    @classmethod
+    def _no_nuisance(cls, nuisance):
+        return [] if nuisance == "none" else nuisance
 
     @property
     def map_files(self):
@@ -67,6 +75,7 @@ class TrainingConfig(_Section):
     seed: pydantic.NonNegativeInt = 0
     jit_compile: bool = True
     deterministic: bool = False
+    end_layers: bool = True
     posterior_weight: pydantic.NonNegativeFloat = 0.0
     num_candidates: int = pydantic.Field(8, ge=2)
 

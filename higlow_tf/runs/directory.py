@@ -2,18 +2,16 @@
 
 import csv
 import io
-import json
-import zipfile
-import zlib
+import warnings
 from pathlib import Path
 
-import numpy as np
-
-from higlow_tf.errors import InputError
+from higlow_tf.errors import InputError, InputWarning
 from higlow_tf.files import whole_path, write_json
+from higlow_tf.models.model_file import check_model_file, read_model_config
 from higlow_tf.models.posterior_record import forget_posterior_records
 from higlow_tf.models.saving import FORMAT_VERSION, check_format_version, write_model
 from higlow_tf.models.split_file import SPLIT_FILE, read_split_file
+from higlow_tf.runs.checkpoint import Checkpoints
 from higlow_tf.runs.config import RunConfig, read_run_config, write_run_config
 from higlow_tf.runs.history_file import read_history
 from higlow_tf.versions import versions
@@ -26,15 +24,13 @@ RUN_FILES = (
 )  # fmt: skip
 """What a run may hold, by name."""
 
-_CHECKPOINT = "last.npz"
-
 
 class RunDirectory:
     """What a run leaves on disk.
 
     Files:
         config.yaml, split.json, versions.json, format_version: before training.
-        checkpoints/last.npz: after every epoch; all that a bit-exact continuation needs.
+        checkpoints/last.npz: after every epoch; all that a bit-exact continuation needs. previous.npz: the one before.
         model.keras: at every best validation epoch, with averaged weights.
         history.csv: after every epoch.
         calibration.json, typicality.json: by `higlow calibrate`.
@@ -49,9 +45,9 @@ class RunDirectory:
         self.path = Path(path)
 
     @property
-    def checkpoint_path(self):
-        """The last checkpoint."""
-        return self.path / "checkpoints" / _CHECKPOINT
+    def checkpoints(self):
+        """`Checkpoints`: the last two."""
+        return Checkpoints(self.path / "checkpoints")
 
     @property
     def model_path(self):
@@ -109,47 +105,51 @@ class RunDirectory:
             part.write_text(text.getvalue())
 
     def write_model(self, model):
-        """Writes the best model so far. A calibration of the model before is removed, because it does not hold for this one."""
+        """Writes the best model so far. A calibration of the model before is removed, because it does not hold for this one.
+
+        Returns:
+            The bytes of the file.
+        """
         forget_posterior_records(self.path)
         write_model(model, self.model_path)
+        return self.model_path.read_bytes()
 
-    def write_checkpoint(self, model, average, state):
-        """Writes weights, optimizer state, average, and a JSON-compatible state."""
-        arrays = {
-            **_numbered("weight", [np.array(v) for v in model.weights]),
-            **_numbered("optimizer", [np.array(v) for v in model.optimizer.variables]),
-            **_numbered("average", average.get_state()),
-        }
-        with whole_path(self.checkpoint_path) as part, open(part, "wb") as file:
-            np.savez(file, state=json.dumps(state), **arrays)
+    def continue_from(self, checkpoint):
+        """Makes the files of the run those of a checkpoint; what is of later epochs, or damaged, is replaced.
 
-    def restore_checkpoint(self, model, average):
-        """Sets a compiled model and its average to the last checkpoint, and returns the state."""
+        Args:
+            checkpoint: `Checkpoint` that `checkpoints` gave.
+
+        Raises:
+            InputError: If model.keras is damaged, and the checkpoint is of an older version, which holds no model.
+
+        Warns:
+            InputWarning: If model.keras was not the best model of the checkpoint, and was written again.
+        """
+        if checkpoint.best_model is not None:
+            self._restore_model(checkpoint)
+        elif checkpoint.state["best"] is not None:
+            check_model_file(self.model_path)
+        self.checkpoints.continue_from(checkpoint)
+        self.write_history(checkpoint.state["history"])
+
+    def _has_end_layers(self):
         try:
-            with np.load(self.checkpoint_path, allow_pickle=False) as file:
-                _assign(model.weights, _in_order("weight", file))
-                model.optimizer.build(model.trainable_variables)
-                _assign(model.optimizer.variables, _in_order("optimizer", file))
-                average.set_state(_in_order("average", file))
-                return json.loads(str(file["state"]))
-        except FileNotFoundError:
-            raise InputError(
-                f"{self.checkpoint_path}: expected a checkpoint to continue from. Received: no such file."
-            ) from None
-        except (ValueError, OSError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise InputError(
-                f"{self.checkpoint_path}: expected a whole checkpoint of this model. Received: {error}."
-            ) from error
+            return read_model_config(self.model_path).get("use_end_layers", False)
+        except InputError:
+            return False
 
-
-def _numbered(name, arrays):
-    return {f"{name}_{index:04d}": array for index, array in enumerate(arrays)}
-
-
-def _in_order(name, file):
-    return [file[key] for key in sorted(file.files) if key.startswith(f"{name}_")]
-
-
-def _assign(variables, values):
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
+    def _restore_model(self, checkpoint):
+        if self.model_path.is_file() and self.model_path.read_bytes() == checkpoint.best_model:
+            return
+        is_ended = self._has_end_layers()
+        forget_posterior_records(self.path)
+        with whole_path(self.model_path) as part:
+            part.write_bytes(checkpoint.best_model)
+        if is_ended:  # the same model, which training goes on without them
+            return
+        warnings.warn(
+            f"{self.model_path}: was missing, damaged or of a later epoch than {checkpoint.path}. It was taken from there.",
+            InputWarning,
+            stacklevel=3,
+        )

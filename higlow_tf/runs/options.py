@@ -8,15 +8,18 @@ from higlow_tf.data.hdf5 import HDF5_SUFFIXES
 from higlow_tf.data.parameters import nearest_name
 from higlow_tf.errors import InputError
 from higlow_tf.runs.config import parse_run_config, read_run_config
+from higlow_tf.runs.continuation import CHANGEABLE, changed_key, open_to_continue
 from higlow_tf.runs.directory import RunDirectory
+from higlow_tf.runs.end_of_training import lacks_end_layers
 
-__all__ = ["OPTIONS", "check_changes", "new_config", "parse_settings", "resumed_config"]
+__all__ = ["OPTIONS", "check_changes", "is_over", "new_config", "parse_settings", "resumed_config"]
 
 OPTIONS = {
     "preset": "preset",
     "maps": "data.maps",
     "params": "data.params",
     "parameters": "data.parameters",
+    "nuisance": "data.nuisance",
     "map_size": "data.map_size",
     "slab_thickness_mpc_h": "data.slab_thickness_mpc_h",
     "box_size_mpc_h": "data.box_size_mpc_h",
@@ -26,11 +29,10 @@ OPTIONS = {
     "batch_size": "training.batch_size",
     "learning_rate": "training.learning_rate",
     "deterministic": "training.deterministic",
+    "end_layers": "training.end_layers",
 }
 """Options of `train`, and where each of them stands in the configuration."""
 
-# What may change when a run is continued: its length, and where its files lie now (they are known by content).
-_CHANGEABLE = ("epochs", "max_minutes", "maps", "params")
 _SOURCE = "the options"
 
 
@@ -64,20 +66,21 @@ def resumed_config(out, *, settings=None, **options):
     """The configuration of a run that is continued. Only epochs, max_minutes, maps and params may change.
 
     Raises:
-        InputError: If something else shall change, there is no checkpoint, or no time or epoch is left.
+        InputError: If something else shall change, the run cannot be continued (see `open_to_continue`), or no time or epoch is
+            left.
     """
     given = [name for name, value in options.items() if value is not None]
-    fixed = [name for name in given if name not in _CHANGEABLE] + list(settings or {})
+    fixed = [name for name in given if OPTIONS.get(name) not in CHANGEABLE] + list(settings or {})
     if fixed:
         raise _fixed(fixed[0])
-    run = RunDirectory(out)
-    config, _ = run.open()
-    if not run.checkpoint_path.exists():
-        raise InputError(
-            f"{run.checkpoint_path}: expected a checkpoint, made by the first epoch. Received: no such file."
-        )
+    config, _, checkpoint = open_to_continue(RunDirectory(out))
     changed = parse_run_config(_with_values(config.model_dump(mode="json"), _values(options)), _SOURCE)
-    _check_not_over(out, changed.training, run.read_history())
+    if is_over(changed.training, checkpoint) and not lacks_end_layers(RunDirectory(out), changed):
+        row = checkpoint.state["history"][-1]
+        raise InputError(
+            f"{out}: expected a run with time and epochs left; give a larger --max-minutes or --epochs. "
+            f"Received: one with {row['epoch']} epochs in {row['wall_minutes']:.1f} minutes."
+        )
     return changed
 
 
@@ -87,20 +90,9 @@ def check_changes(old, new):
     Raises:
         InputError: If two `RunConfig`s differ in more than epochs, max_minutes, maps and params.
     """
-    changeable = {OPTIONS[name] for name in _CHANGEABLE}
-    before, after = (dict(_leaves(config.model_dump(mode="json"))) for config in (old, new))
-    for name in sorted(before.keys() | after.keys()):
-        if name not in changeable and before.get(name) != after.get(name):
-            raise _fixed(name)
-
-
-def _leaves(content, prefix=""):
-    """Values of a nested dict by their path with dots."""
-    for name, value in content.items():
-        if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value
+    changed = changed_key(old, new)
+    if changed is not None:
+        raise _fixed(changed[0])
 
 
 def _fixed(name):
@@ -134,6 +126,7 @@ def _values(options, settings=None):
         "maps": _absolute(options.get("maps") or None),
         "params": _absolute(options.get("params")),
         "parameters": _columns(options.get("parameters")),
+        "nuisance": _columns(options.get("nuisance")),
     }
     return {OPTIONS[name]: value for name, value in prepared.items() if value is not None} | dict(settings or {})
 
@@ -147,7 +140,7 @@ def _absolute(files):
 
 
 def _columns(parameters):
-    if not isinstance(parameters, str) or parameters == "all":
+    if not isinstance(parameters, str) or parameters in ("all", "none"):
         return parameters if parameters is None or isinstance(parameters, str) else list(parameters)
     if Path(parameters).suffix:  # a file: no parameter has a dot in its name
         return _absolute(parameters)
@@ -172,8 +165,9 @@ def _content_of(config_file):
     content = yaml.safe_load(Path(config_file).read_text(encoding="utf-8"))
     for name in ("maps", "params"):
         content["data"][name] = _absolute(content["data"].get(name))
-    if isinstance(content["data"].get("parameters"), str):
-        content["data"]["parameters"] = _columns(content["data"]["parameters"])
+    for name in ("parameters", "nuisance"):
+        if isinstance(content["data"].get(name), str):
+            content["data"][name] = _columns(content["data"][name])
     return content
 
 
@@ -191,13 +185,11 @@ def _of_first_stage(start_from, config_file):
     }
 
 
-def _check_not_over(out, training, history):
-    is_over = training.max_minutes is not None and history["wall_minutes"][-1] >= training.max_minutes
-    if is_over or history["epoch"][-1] >= training.epochs:
-        raise InputError(
-            f"{out}: expected a run with time and epochs left; give a larger --max-minutes or --epochs. "
-            f"Received: one with {history['epoch'][-1]:.0f} epochs in {history['wall_minutes'][-1]:.1f} minutes."
-        )
+def is_over(training, checkpoint):
+    """Whether a run has no time or no epoch left after a `Checkpoint`; `training` is its `TrainingConfig`."""
+    row = checkpoint.state["history"][-1]
+    has_no_time = training.max_minutes is not None and row["wall_minutes"] >= training.max_minutes
+    return has_no_time or row["epoch"] >= training.epochs
 
 
 def _with_values(content, values):

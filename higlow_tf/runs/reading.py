@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from higlow_tf.data import HIMapDataset, ParameterSpace, ParameterSpec, load_cmd, load_maps_only
+from higlow_tf.data.tables import MissingColumnError
 from higlow_tf.errors import InputError, InputWarning
 from higlow_tf.runs.split_record import floored
 
@@ -15,7 +16,7 @@ __all__ = ["load_data_like", "load_maps_like"]
 _REDSHIFT_TOLERANCE = 0.0101
 
 
-def load_data_like(record, maps, params=None, *, parameters=None):
+def load_data_like(record, maps, params=None, *, parameters=None, nuisance=()):
     """Reads maps and parameters as the maps of a run were read: same parameters, box, slabs and map size.
 
     Args:
@@ -23,6 +24,7 @@ def load_data_like(record, maps, params=None, *, parameters=None):
         maps: Path of the maps, or several for the channels.
         params: Path of the table; None for an HDF5 file that holds parameters.
         parameters: `ParameterSpace`; needed if there is no record, otherwise those of the record.
+        nuisance: Names of those of them that one does not ask for: an error says why they are needed nevertheless.
 
     Returns:
         `HIMapDataset` as read, before a floor.
@@ -38,7 +40,15 @@ def load_data_like(record, maps, params=None, *, parameters=None):
             "parameters: expected a ParameterSpace for a model without a record of its maps. Received: None."
         )
     parameters = parameters or ParameterSpace.from_config(record["parameters"])
-    data = load_cmd(maps, params, parameters, **_reading(record))
+    try:
+        data = load_cmd(maps, params, parameters, **_reading(record))
+    except MissingColumnError as error:
+        if error.column not in nuisance:
+            raise
+        raise InputError(
+            f"{params or maps}: expected the columns {', '.join(parameters.names)}: a density is that at all parameters, also "
+            f"at those that are not asked for (without them one can sample and infer). Received: no {error.column}."
+        ) from error
     _check_same_kind(record, data)
     return data
 

@@ -30,6 +30,7 @@ class Run:
         split: Content of split.json: which simulations are in which subset, known by content.
         history: Columns of history.csv, one row an epoch.
         model: The model of the best validation epoch, with averaged weights.
+        end_layer_fit: `EndLayerFit`, where `train` has just made it; else None.
 
     Raises:
         InputError: If this is not a run, or a newer version has written it.
@@ -39,6 +40,7 @@ class Run:
         self.path = Path(path)
         self._directory = RunDirectory(path)
         self.config, self.split = self._directory.open()
+        self.end_layer_fit = None
         self._last_read = None  # files and what was read from them: the subsets need the same
 
     def __repr__(self):

@@ -7,14 +7,17 @@ import keras
 import tensorflow as tf
 
 from higlow_tf.data import HIMapDataset, ParameterSpace, ZeroFloor, load_cmd
+from higlow_tf.data.parameter_choice import num_of_interest
 from higlow_tf.errors import InputError
 from higlow_tf.models.from_preset import model_from_preset
 from higlow_tf.models.saving import load_model
+from higlow_tf.models.weights import copy_weights
 from higlow_tf.runs.callbacks import Clock, LearningRateByProgress, ProgressCallback, WeightAverage
+from higlow_tf.runs.continuation import made_with, open_to_continue
 from higlow_tf.runs.directory import RunDirectory
 from higlow_tf.runs.split_record import make_split_record, subset_of
 
-__all__ = ["default_strategy", "load_run_data", "train_run"]
+__all__ = ["default_strategy", "load_run_data", "run_nuisance", "train_run"]
 
 
 # Columns of history.csv that only the second stage has: the two terms of the loss.
@@ -24,7 +27,14 @@ _POSTERIOR_COLUMNS = ("nll", "posterior", "val_nll", "val_posterior")
 def load_run_data(config) -> HIMapDataset:
     """The maps and parameters that a run's configuration names."""
     data = config.data
-    return load_cmd(data.map_files, data.params, data.parameters, **data.reading)
+    return load_cmd(data.map_files, data.params, data.parameters, nuisance=data.nuisance, **data.reading)
+
+
+def run_nuisance(config, parameters):
+    """Names of the parameters of a run's maps, a `ParameterSpace`, that one does not ask for."""
+    if not config.data.nuisance:
+        return ()
+    return parameters.names[num_of_interest(config.data.parameters, parameters) :]
 
 
 def default_strategy():
@@ -34,7 +44,7 @@ def default_strategy():
 
 
 def train_run(config, directory, *, data=None, resume=False, strategy=None, callbacks=()):
-    """Trains from the start, or continues a run from its last checkpoint.
+    """Trains from the start, or continues a run from its last whole checkpoint.
 
     Args:
         config: `RunConfig`. Not used with `resume`, which reads the configuration of the run.
@@ -52,9 +62,9 @@ def train_run(config, directory, *, data=None, resume=False, strategy=None, call
     """
     started = time.monotonic()
     run = RunDirectory(directory)
-    record = None
+    record = checkpoint = None
     if resume:
-        config, record = run.open()
+        config, record, checkpoint = open_to_continue(run)
     if config.training.deterministic:
         tf.config.experimental.enable_op_determinism()
     data = load_run_data(config) if data is None else data
@@ -85,7 +95,9 @@ def train_run(config, directory, *, data=None, resume=False, strategy=None, call
         average = WeightAverage(training.average_momentum)
         average.set_model(model)
     if resume:
-        state = run.restore_checkpoint(model, average)
+        checkpoint.assign(model, average)
+        run.continue_from(checkpoint)
+        state, best_model = checkpoint.state, checkpoint.best_model
     else:
         run.create(config, record)
         state = {
@@ -95,6 +107,8 @@ def train_run(config, directory, *, data=None, resume=False, strategy=None, call
             "best_epoch": 0,
             "history": [],
         }
+        best_model = None
+    state |= made_with(config, record)
     clock = Clock(
         training.epochs * steps_per_epoch,
         None if training.max_minutes is None else 60.0 * training.max_minutes,
@@ -104,7 +118,7 @@ def train_run(config, directory, *, data=None, resume=False, strategy=None, call
         if isinstance(callback, ProgressCallback):
             callback.clock = clock
     batches = train.to_tf(training.batch_size, seed=training.seed, augment=training.augment)
-    keeper = RunKeeper(run, average, clock, state, batches.epoch_counter, training.early_stopping_epochs)
+    keeper = RunKeeper(run, average, clock, state, best_model, batches.epoch_counter, training.early_stopping_epochs)
     rate = LearningRateByProgress(
         clock, training.learning_rate, training.final_learning_rate_fraction, training.warmup_steps
     )
@@ -127,16 +141,18 @@ class RunKeeper(keras.callbacks.Callback):
         average: `WeightAverage`.
         clock: `Clock`.
         state: State of the run, as in its checkpoint; changed in place.
+        best_model: Bytes of model.keras, or None if there is no best epoch yet.
         epoch_counter: The counter of the training batches: it tells them which epoch it is.
         patience: Epochs without improvement after which to stop.
     """
 
-    def __init__(self, run, average, clock, state, epoch_counter, patience):
+    def __init__(self, run, average, clock, state, best_model, epoch_counter, patience):
         super().__init__()
         self._run = run
         self._average = average
         self._clock = clock
         self._state = state
+        self._best_model = best_model
         self._epoch_counter = epoch_counter
         self._patience = patience
 
@@ -159,7 +175,7 @@ class RunKeeper(keras.callbacks.Callback):
         if is_best:
             state["best"], state["best_epoch"] = float(loss), epoch
             with self._average.applied():
-                self._run.write_model(self.model)
+                self._best_model = self._run.write_model(self.model)
         state["epoch"] = epoch + 1
         state["elapsed_seconds"] = self._clock.elapsed_seconds
         state["history"].append(
@@ -176,7 +192,7 @@ class RunKeeper(keras.callbacks.Callback):
             }
         )
         self._run.write_history(state["history"])
-        self._run.write_checkpoint(self.model, self._average, state)
+        self._run.checkpoints.write(self.model, self._average, state, self._best_model)
         if epoch - state["best_epoch"] >= self._patience or self._clock.is_over:
             self.model.stop_training = True
 
@@ -197,13 +213,13 @@ def _start(model, start_from, train, record):
         model.initialize(train)
         return
     other = load_model(start_from)
-    if other.get_config() != {**model.get_config(), "name": other.name}:
+    same_in_both = {"name": other.name, "use_end_layers": other.use_end_layers}
+    if other.get_config() != {**model.get_config(), **same_in_both}:
         raise InputError(f"{start_from}: expected a run of the same model. Received: one with another configuration.")
     same = ("content_hash", "simulations", "zero_floor")
     if other.split is None or any(other.split[key] != record[key] for key in same):
         raise InputError(f"{start_from}: expected a run of the same maps and split. Received: a run of others.")
-    for target, source in zip(model.weights, other.weights, strict=True):
-        target.assign(source.numpy())
+    copy_weights(other, model)
 
 
 def _build_model(config, train):
@@ -211,7 +227,13 @@ def _build_model(config, train):
     try:
         return model_from_preset(
             config.preset,
-            **{"map_size": train.map_size, "num_channels": train.num_channels, "parameters": space, **config.model},
+            **{
+                "map_size": train.map_size,
+                "num_channels": train.num_channels,
+                "parameters": space,
+                "nuisance": run_nuisance(config, space),
+                **config.model,
+            },
         )
     except TypeError as error:
         raise InputError(f"model: expected arguments of the preset's model. Received: {error}.") from error

@@ -1,6 +1,7 @@
 """Trains a run from options or a configuration: the whole of `higlow train` in one call."""
 
 import contextlib
+from functools import partial
 
 import keras
 
@@ -9,10 +10,12 @@ from higlow_tf.files import resolved
 from higlow_tf.folder_lock import MARKER_FOLDER
 from higlow_tf.models import preset as find_preset
 from higlow_tf.ownership import owned_folder
-from higlow_tf.runs.callbacks import CallProgress
+from higlow_tf.runs.callbacks import CallProgress, ProgressCallback
 from higlow_tf.runs.config import RunConfig, write_run_config
+from higlow_tf.runs.continuation import open_to_continue
 from higlow_tf.runs.directory import RUN_FILES, RunDirectory
-from higlow_tf.runs.options import check_changes, new_config, resumed_config
+from higlow_tf.runs.end_of_training import end_training
+from higlow_tf.runs.options import check_changes, is_over, new_config, resumed_config
 from higlow_tf.runs.run import Run
 from higlow_tf.runs.split_record import subset_of
 from higlow_tf.runs.trainer import load_run_data, train_run
@@ -36,19 +39,21 @@ def train(
 ):
     """Trains a model as a run: a folder that survives a kill and can be continued. Uses all GPUs.
 
+    After the last epoch the best model is given end layers (`fit_end_layers`), unless the option end_layers is false.
+
     Args:
         config: `RunConfig`, a YAML file, or None for only options.
         out: Folder of the run: a new one, unless `resume` or `overwrite`.
-        resume: Whether to continue the run from its last checkpoint. Only epochs, max_minutes, maps and params may change
-            then.
+        resume: Whether to continue the run from its last checkpoint, or from the one before if the last is damaged. Only
+            epochs, max_minutes, maps and params may change then.
         overwrite: Whether an existing run may be replaced. It stays until the new one trains.
         data: What `read_training_data` returned for this configuration; None to read the files here.
         strategy: `tf.distribute.Strategy`; None for all GPUs.
-        progress: Called as `progress("training", done, total)` after every step; total is 1000.
+        progress: Called as `progress("training", done, total)` after every step, total is 1000; and with "end layers".
         callbacks: More Keras callbacks.
         start_from: Run of the first stage. This run is then the second stage, which trains for the posterior.
         settings: Any other values of the configuration, by their path with dots.
-        **options: Those of `OPTIONS`: preset, maps, params, parameters, map_size, epochs, max_minutes, batch_size,
+        **options: Those of `OPTIONS`: preset, maps, params, parameters, nuisance, map_size, epochs, max_minutes, batch_size,
             learning_rate and so on.
 
     Returns:
@@ -56,6 +61,9 @@ def train(
 
     Raises:
         InputError: If the data, the configuration or the folder cannot be used. An existing run then stays as it was.
+
+    Warns:
+        InputWarning: If the last checkpoint or the best model on disk cannot be used, or other versions made the checkpoint.
 
     Example:
         run = train(preset="compact", maps="MAPS.npy", params="PARAMS.txt", out="runs/first", max_minutes=25)
@@ -75,8 +83,20 @@ def train(
         with folder.set_aside() if overwrite else contextlib.nullcontext() as discard_old:
             if discard_old is not None:
                 callbacks.append(keras.callbacks.LambdaCallback(on_train_begin=lambda logs=None: discard_old()))
-            train_run(config, out, data=data, resume=resume, strategy=strategy, callbacks=callbacks)
-    return Run(out)
+            directory = RunDirectory(out)
+            # A run that was killed between its last epoch and its end layers needs only these.
+            if not (resume and is_over(config.training, directory.checkpoints.read())):
+                train_run(config, out, data=data, resume=resume, strategy=strategy, callbacks=callbacks)
+            fit = end_training(directory, config, data, partial(_tell, callbacks))
+    run = Run(out)
+    run.end_layer_fit = fit
+    return run
+
+
+def _tell(callbacks, stage, done, total):
+    for callback in callbacks:
+        if isinstance(callback, ProgressCallback):
+            callback.on_stage(stage, done, total)
 
 
 @contextlib.contextmanager
@@ -92,7 +112,7 @@ def run_folder(out, *, resume=False, overwrite=False):
     path = resolved(out)
     is_there = path.is_dir() and any(entry.name != MARKER_FOLDER for entry in path.iterdir())
     if path.exists() and not (overwrite or resume) and (is_there or not path.is_dir()):
-        raise InputError(f"{out}: expected a new folder, --resume or --overwrite. Received: an existing path.")
+        raise _refusal(out)
     with owned_folder(out, "run") as folder:
         if is_there and not folder.files:
             # Runs of older versions have no list; what can be read as a run is one.
@@ -105,6 +125,16 @@ def run_folder(out, *, resume=False, overwrite=False):
             )
         folder.check(RUN_FILES, out, overwrite=overwrite, resume=resume)
         yield folder
+
+
+def _refusal(out):
+    run = RunDirectory(out)
+    if run.is_readable() and not run.checkpoints.exist():
+        return InputError(
+            f"{out}: expected a new folder, or --overwrite to start again. "
+            "Received: a run that ended before its first checkpoint."
+        )
+    return InputError(f"{out}: expected a new folder, --resume or --overwrite. Received: an existing path.")
 
 
 def read_training_data(config, out, *, resume=False):
@@ -134,7 +164,7 @@ def read_training_data(config, out, *, resume=False):
 
 def _take_over(config, run, data):
     """The new places of its files and its new length become those of a run that is continued."""
-    old, record = run.open()
+    old, record, _ = open_to_continue(run)
     check_changes(old, config)
     if config != old:
         subset_of(record, data, "train")

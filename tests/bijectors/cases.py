@@ -12,7 +12,9 @@ import tensorflow_probability as tfp
 
 from higlow_tf import bijectors as hb
 from higlow_tf.models import ConditionalGlow, GlowArchitecture, GlowLevel, HIFlow
+from higlow_tf.models.end_layers import end_layers_bijector
 from higlow_tf.networks import (
+    EndLayerWeights,
     MaskedAutoregressiveNetwork,
     StackedActNormWeights,
     StackedCouplingNetwork,
@@ -215,6 +217,30 @@ def _logarithmic_tails(dtype):
     return Built(hb.LogarithmicTails(counted, width=0.3), [low, high], [], counted)
 
 
+def _isotropic_filter(dtype):
+    log_transfer = _variable(np.zeros((EVENT[2], *EVENT[:2])), dtype)
+    weights = randomise([log_transfer])
+    return Built(hb.IsotropicFilter(CountedCalls(lambda: tf.convert_to_tensor(log_transfer))), weights)
+
+
+def _band_powers(dtype):
+    bands = np.array([[0, 0, 1, 0], [0, 1, 1, 1], [1, 1, 1, 1], [0, 1, 1, 1]])
+    num_summaries = 3 * CHANNELS
+    matrix = _variable(np.eye(num_summaries), dtype)
+    slopes = _variable(np.zeros((num_summaries, *CONDITION)), dtype)
+    weights = randomise([matrix, slopes])
+    counted = CountedCalls(lambda c: (tf.convert_to_tensor(matrix), tf.matmul(slopes, c, transpose_b=True)))
+    return Built(hb.BandPowers(bands, counted), weights, [], counted)
+
+
+def _monotone_curve(dtype):
+    rng = np.random.default_rng(4)
+    x, y = (np.cumsum(rng.uniform(0.2, 0.6, (CHANNELS, 7)), axis=1) - 1.5 for _ in range(2))
+    knots = [_variable(part, dtype) for part in (x, y, rng.uniform(0.4, 2.0, x.shape))]
+    counted = CountedCalls(lambda: tuple(tf.convert_to_tensor(part) for part in knots))
+    return Built(hb.MonotoneCurve(counted), knots, [], counted)
+
+
 def _masked_autoregressive(dtype):
     order = np.random.default_rng(2).permutation(SMALL_EVENT[0] * SMALL_EVENT[1] * SMALL_EVENT[2])
     network = MaskedAutoregressiveNetwork(len(order), 5, *CONDITION, order=order, dtype=dtype)
@@ -328,6 +354,19 @@ def _conditional_glow(dtype):
     return _built_of_model(model.bijector, model, model.levels[0].coupling_network)
 
 
+def _end_layers(dtype):
+    weights = EndLayerWeights(4, CHANNELS, *CONDITION, dtype=dtype)
+    weights.build(None)
+    rng = np.random.default_rng(3)
+    for variable in weights.weights:
+        # Less for the knots, which are near together and must increase.
+        variable.assign(
+            variable.numpy() + (0.005 if "knots" in variable.name else 0.02) * rng.standard_normal(variable.shape)
+        )
+    counted = weights.transport = CountedCalls(weights.transport)
+    return Built(end_layers_bijector(weights), [], [variable.value for variable in weights.weights], counted)
+
+
 def _hiflow(dtype):
     model = HIFlow(2, 2, num_blocks=2, width=5, dtype=dtype)
     model.map_log_scale.assign(tf.fill([2], -1.5))
@@ -360,6 +399,10 @@ CASES = {
     "Exp10": BijectorCase(hb.Exp10, lambda _: Built(hb.Exp10()), positive="maps"),
     "LogarithmicTails": BijectorCase(hb.LogarithmicTails, _logarithmic_tails),
     "MapPreprocessing": BijectorCase(hb.MapPreprocessing, _map_preprocessing, positive="maps"),
+    "HartleyTransform": BijectorCase(hb.HartleyTransform, lambda _: Built(hb.HartleyTransform())),
+    "IsotropicFilter": BijectorCase(hb.IsotropicFilter, _isotropic_filter),
+    "BandPowers": BijectorCase(hb.BandPowers, _band_powers, conditional_shape=CONDITION),
+    "MonotoneCurve": BijectorCase(hb.MonotoneCurve, _monotone_curve),
     "MaskedAutoregressive": BijectorCase(
         hb.MaskedAutoregressive,
         _masked_autoregressive,
@@ -386,6 +429,7 @@ CASES = {
         positive="maps",
         is_jitted=False,
     ),
+    "end layers": BijectorCase(hb.ConditionalChain, _end_layers, conditional_shape=CONDITION),
     "HIFlow": BijectorCase(
         hb.ConditionalChain,
         _hiflow,

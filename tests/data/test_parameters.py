@@ -135,3 +135,12 @@ def test_space_is_validated():
         SPACE.normalize(np.ones((4, 2)))
     with pytest.raises(InputError, match=r"\['A_SN1'\] must be positive\. Received: -1"):
         SPACE.normalize([0.3, 0.8, -1.0])
+
+
+def test_columns_and_the_space_of_the_others_go_by_name():
+    space = ParameterSpace.from_names(["Omega_m", "sigma_8", "A_SN1"])
+    assert space.without(("sigma_8",)).names == ("Omega_m", "A_SN1")
+    assert space.without(()) == space
+    theta = np.array([[0.3, 0.8, 1.0], [0.2, 0.7, 2.0]])
+    np.testing.assert_array_equal(space.columns(theta, ["A_SN1", "Omega_m"]), [[1.0, 0.3], [2.0, 0.2]])
+    np.testing.assert_allclose(space.from_unit(np.array([[0.0, 0.5, 1.0]])), [[0.1, 0.8, 4.0]])

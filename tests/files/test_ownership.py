@@ -1,6 +1,7 @@
 """Folders that higlow writes: what is somebody else's is never replaced or removed, and there is one writer at a time."""
 
 import json
+import os
 import resource
 import signal
 import subprocess
@@ -187,3 +188,94 @@ def test_what_a_killed_process_left_aside_is_put_back(made):
     with owned_folder(made, "run", overwrite=True):
         assert (made / "metrics.json").read_text() == "ours"
     assert not old.exists()
+
+
+@pytest.fixture
+def killed(tmp_path):
+    """A folder whose owner was killed while it wrote; the paths that it left, and its process number."""
+    process = subprocess.Popen([sys.executable, "-c", WRITING_CHILD, str(tmp_path / "run")], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"writing\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    folder = tmp_path / "run"
+    left = [path for path in folder.rglob("*.part*") if MARKER_FOLDER not in path.parts]
+    assert {path.parent for path in left} == {folder, folder / "checkpoints"}
+    return folder, process.pid
+
+
+WRITING_CHILD = """
+import sys, time
+from pathlib import Path
+from higlow_tf.files import whole_path
+from higlow_tf.ownership import owned_folder
+folder = Path(sys.argv[1])
+with owned_folder(folder, "run"), whole_path(folder / "1", is_folder=True) as part:
+    part.mkdir()
+    (part / "inside").write_text("half")
+    with whole_path(folder / "checkpoints" / "last.npz") as file:
+        file.write_text("half")
+        print("writing", flush=True)
+        time.sleep(60)
+"""
+
+
+def test_what_a_killed_process_had_not_finished_is_removed(killed):
+    folder, pid = killed
+    kept = {".last.123456.part.npz", f"last.{pid}.part.npz", f".last.{pid}.parts", "thesis.part"}
+    for name in kept:
+        (folder / name).write_text("somebody's")
+    with owned_folder(folder, "run"):
+        assert set(names(folder)) == kept | {"checkpoints"}
+    for name in kept:
+        (folder / name).unlink()
+    # An owner that ended well has left nothing: another process may be writing with its number.
+    (folder / f".last.{pid}.part.npz").write_text("somebody's")
+    with owned_folder(folder, "run"):
+        assert names(folder) == [f".last.{pid}.part.npz", "checkpoints"]
+
+
+def test_what_was_left_in_the_marker_is_removed_whoever_left_it(made):
+    """A process that was killed while it wrote down that it is the owner."""
+    (made / MARKER_FOLDER / ".owner.123456.part.json").write_text("half")
+    with owned_folder(made, "run"):
+        assert not list((made / MARKER_FOLDER).glob(".*.part*"))
+
+
+def test_what_a_living_process_writes_is_left(killed):
+    folder, pid = killed
+    owner = folder / MARKER_FOLDER / "owner.json"
+    living = os.getppid()
+    owner.write_text(owner.read_text().replace(f'"pid": {pid}', f'"pid": {living}'))
+    (folder / f".last.{living}.part.npz").write_text("half")
+    before = names(folder)
+    with owned_folder(folder, "run"):
+        assert names(folder) == before
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"pid": "x"}', '{"host": "h", "pid": -1}'])
+def test_an_owner_that_cannot_be_read_is_nobody(tmp_path, content):
+    (tmp_path / MARKER_FOLDER).mkdir()
+    (tmp_path / MARKER_FOLDER / "owner.json").write_text(content)
+    (tmp_path / ".last.1.part.npz").write_text("half")
+    with owned_folder(tmp_path, "run"):
+        assert names(tmp_path) == [".last.1.part.npz"]
+
+
+def test_a_kill_while_the_old_run_is_removed_leaves_the_new_one(made, monkeypatch):
+    (made / "data" / "notes.txt").unlink()
+
+    def killed(path):
+        raise KeyboardInterrupt
+
+    def replace():
+        with owned_folder(made, "run", overwrite=True) as folder, folder.set_aside() as discard:
+            write(made / "metrics.json", "new")
+            monkeypatch.setattr("higlow_tf.ownership.shutil.rmtree", killed)
+            discard()
+
+    with pytest.raises(KeyboardInterrupt):
+        replace()
+    monkeypatch.undo()
+    with owned_folder(made, "run", overwrite=True):
+        assert (made / "metrics.json").read_text() == "new"

@@ -45,6 +45,11 @@ def randomise(model, sd=WEIGHT_SD, seed=1):
     rng = np.random.default_rng(seed)
     for variable in model.trainable_variables:
         variable.assign_add(sd * rng.standard_normal(variable.shape))
+    if model.end_layers is not None:
+        for weight in model.end_layer_weights.weights:
+            # Less for the knots, which are near together and must increase.
+            noise = (0.05 if "knots" in weight.name else 0.3) * sd * rng.standard_normal(weight.shape)
+            weight.assign(weight.numpy() + noise)
     for weight, value in {
         "map_shift": LOG10_MEAN,
         "map_log_scale": np.log(LOG10_SD),
@@ -61,19 +66,37 @@ CASES = {
     "ConditionalGlow": FlowCase(
         ConditionalGlow, GLOW | {"use_map_mean": True}, 948 + 1924, {"map_size": 2, "num_levels": 1, "width": 4}
     ),
-    "ConditionalGlow, scalar injector": FlowCase(
+    "ConditionalGlow, scalar injector, one nuisance": FlowCase(
         ConditionalGlow,
-        {**GLOW, **PAPER, "num_channels": 2, "parameters": PARAMETERS, "num_levels": 1, "width": 4},
+        {
+            **GLOW,
+            **PAPER,
+            "num_channels": 2,
+            "parameters": PARAMETERS,
+            "nuisance": ["A_SN1"],
+            "num_levels": 1,
+            "width": 4,
+        },
         1180,
         {"map_size": 2},
     ),
+    "ConditionalGlow with end layers": FlowCase(
+        ConditionalGlow,
+        GLOW | {"num_channels": 2, "use_end_layers": True},
+        3948,
+        {"map_size": 2, "num_levels": 1, "width": 4, "num_channels": 1},
+    ),
     "HIFlow": FlowCase(HIFlow, {"map_size": 4, "num_blocks": 2, "width": 8}, 2 * 504, {"map_size": 2}),
-    "HIFlow, reversed": FlowCase(
+    "HIFlow with end layers": FlowCase(
+        HIFlow, {"map_size": 4, "num_blocks": 2, "width": 8, "use_end_layers": True}, 2 * 504, {"map_size": 2}
+    ),
+    "HIFlow, reversed, two nuisances": FlowCase(
         HIFlow,
         {
             "map_size": 2,
             "num_channels": 2,
             "parameters": PARAMETERS,
+            "nuisance": ["Omega_m", "A_SN1"],
             "num_blocks": 3,
             "width": 8,
             "ordering": "reversed",

@@ -170,6 +170,31 @@ def check_seeds(case):
     require(np.all(np.asarray(model.sample(theta, seed=5)) != maps), "expected other maps of another seed")
 
 
+def check_names(case):
+    """Samples by name are those at the completed rows; what is not given is drawn, row by row, whatever is given beside."""
+    model = case.build()
+    names = model.parameters.names
+    given = {name: float(model.parameters.middle[names.index(name)]) for name in model.parameters_of_interest.names}
+    if len(given) == len(names):
+        given.popitem()  # else nothing is drawn
+    is_given = np.isin(names, list(given))
+    theta = model.complete_theta(given, NUM_ROWS, 4)
+    require(theta.shape == (NUM_ROWS, len(names)), f"completed rows: expected one a map. Received: {theta.shape}")
+    require(not model.parameters.outside(theta).any(), "completed rows: expected them inside the prior")
+    require_equal(theta[:, is_given], np.tile(list(given.values()), (NUM_ROWS, 1)), "what is given, in completed rows")
+    drawn = theta[:, ~is_given]
+    require(len(np.unique(drawn)) == drawn.size, "completed rows: expected a draw of its own for each")
+    require(
+        np.all(model.complete_theta(given, NUM_ROWS, 5)[:, ~is_given] != drawn), "expected other draws of another seed"
+    )
+    in_parts = model.complete_theta({name: [value] * 2 for name, value in given.items()}, None, 4, 1)
+    require_equal(in_parts, theta[1:], "completed rows in parts")
+    require_equal(model.complete_theta({}, NUM_ROWS, 4)[:, ~is_given], drawn, "draws where nothing is given")
+    maps = model.sample(given, seed=4, count=NUM_ROWS)
+    require_equal(maps, model.sample(theta, seed=4), "samples by name")
+    require_equal(model.sample(given, seed=4, count=2, first_row=1), maps[1:], "samples by name in parts")
+
+
 def check_bad_maps(case):
     """A pixel that is not positive and finite makes its own row NaN, and no other."""
     model = case.build("float32")
@@ -337,6 +362,7 @@ CHECKS = {
     "base": _eagerly(check_base),
     "rows": _eagerly(check_rows),
     "seeds": _eagerly(check_seeds),
+    "names": _eagerly(check_names),
     "bad maps": _eagerly(check_bad_maps),
     "parameters": _eagerly(check_parameters),
     "gradients": _eagerly(check_gradients),

@@ -56,6 +56,10 @@ def with_config(path, change):
         ({"parameters": []}, "parameters"),
         ({"parameters": [{"name": "Omega_m"}]}, "A parameter needs name, low, high"),
         ({"seed": "x"}, "seed"),
+        ({"nuisance": ["A_SN1"]}, "nuisance: expected names among Omega_m, sigma_8"),
+        ({"nuisance": ["Omega_m", "sigma_8"]}, "one parameter or more beside them"),
+        ({"nuisance": "sigma_8"}, "nuisance"),
+        ({"nuisance": ["sigma_8"] * 2000}, "nuisance.*at most 1000"),
         ({"dtype": "int8"}, "dtype"),
         ({"dtype": {"module": "os", "class_name": "system", "config": {"name": "ls"}}}, "dtype"),
         ({"depth": 3}, "depth: Extra inputs are not permitted"),
@@ -66,6 +70,12 @@ def test_a_configuration_that_cannot_be_is_refused_before_anything_is_built(mode
     replace(path, with_config(path, lambda config: config["config"].update(changes)))
     with pytest.raises(InputError, match=rf"model\.keras: expected a whole model file.*{words}"):
         load_model(model_folder)
+
+
+def test_a_file_from_before_there_was_a_nuisance_is_read(model_folder):
+    path = model_folder / "model.keras"
+    replace(path, with_config(path, lambda config: config["config"].pop("nuisance")))
+    assert load_model(model_folder).nuisance == ()
 
 
 @pytest.mark.parametrize(

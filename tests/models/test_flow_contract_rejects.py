@@ -68,18 +68,34 @@ class SamplesOfAnotherBase(HIFlow):
 
 
 class TemperatureOfTheVariance(HIFlow):
-    def sample(self, theta, seed=0, temperature=1.0, *, first_row=0):
-        return super().sample(theta, seed, temperature**0.5, first_row=first_row)
+    def sample(self, theta, seed=0, temperature=1.0, *, count=None, first_row=0):
+        return super().sample(theta, seed, temperature**0.5, count=count, first_row=first_row)
 
 
 class PartsBeginAnew(HIFlow):
-    def sample(self, theta, seed=0, temperature=1.0, *, first_row=0):
-        return super().sample(theta, seed, temperature)
+    def sample(self, theta, seed=0, temperature=1.0, *, count=None, first_row=0):
+        return super().sample(theta, seed, temperature, count=count)
 
 
 class OneSeedForAllRows(HIFlow):
     def noise(self, row_seeds):
         return super().noise(row_seeds * [1, 0])
+
+
+class ForgetsWhatIsNotGiven(HIFlow):
+    def complete_theta(self, values, count=None, seed=0, first_row=0):
+        middle = dict(zip(self.parameters.names, self.parameters.middle, strict=True))
+        return super().complete_theta(middle | values, count, seed, first_row)
+
+
+class DrawsInPartsBeginAnew(HIFlow):
+    def complete_theta(self, values, count=None, seed=0, first_row=0):
+        return super().complete_theta(values, count, seed)
+
+
+class OverwritesWhatIsGiven(HIFlow):
+    def complete_theta(self, values, count=None, seed=0, first_row=0):
+        return super().complete_theta({}, count, seed, first_row)
 
 
 class OneBadMapSpoilsAll(HIFlow):
@@ -168,6 +184,10 @@ BROKEN = {
     "temperature of the variance": ("base", TemperatureOfTheVariance, "half the temperature"),
     "parts begin anew": ("seeds", PartsBeginAnew, "samples in parts"),
     "one seed for all rows": ("seeds", OneSeedForAllRows, "another map in every row"),
+    "forgets what is not given": ("names", ForgetsWhatIsNotGiven, "a draw of its own for each"),
+    "draws in parts begin anew": ("names", DrawsInPartsBeginAnew, "completed rows in parts"),
+    "overwrites what is given": ("names", OverwritesWhatIsGiven, "what is given, in completed rows"),
+    "samples by name begin anew": ("names", PartsBeginAnew, "samples by name in parts"),
     "one bad map spoils all": ("bad maps", OneBadMapSpoilsAll, "log_prob beside bad maps"),
     "numbers for bad maps": ("bad maps", NumbersForBadMaps, "a pixel of 0.0: expected NaN"),
     "no gradient": ("gradients", NoGradient, "None"),

@@ -59,8 +59,31 @@ def test_parameters_are_names_in_any_form(parameters, expected):
     assert new_config(preset="tiny", **FILES, parameters=parameters).data.parameters == expected
 
 
+@pytest.mark.parametrize(
+    ("nuisance", "expected"),
+    [
+        ("A_SN1, A_AGN1", ["A_SN1", "A_AGN1"]),
+        (("A_SN1",), ["A_SN1"]),
+        ("all", "all"),
+        ("none", []),
+        (None, []),
+        ("Info_Toy.txt", str(Path.cwd() / "Info_Toy.txt")),
+    ],
+)
+def test_nuisance_is_names_in_any_form(nuisance, expected):
+    assert new_config(preset="tiny", **FILES, nuisance=nuisance).data.nuisance == expected
+
+
+def test_nuisance_in_a_file_is_overridden_by_the_option(tmp_path):
+    file = tmp_path / "config.yaml"
+    for in_file, expected in (("none", []), ("all", "all"), ("A_SN1", ["A_SN1"]), (["A_SN1"], ["A_SN1"])):
+        file.write_text(yaml.safe_dump({"data": {**FILES, "nuisance": in_file}, "preset": "tiny"}))
+        assert new_config(file).data.nuisance == expected
+        assert new_config(file, nuisance="none").data.nuisance == []
+
+
 def test_a_second_stage_takes_over_the_first(tmp_path):
-    first = new_config(preset="tiny", **FILES, split_seed=3, settings={"model.width": 4})
+    first = new_config(preset="tiny", **FILES, nuisance="all", split_seed=3, settings={"model.width": 4})
     RunDirectory(tmp_path / "first").create(first, SPLIT)
     second = new_config(start_from=tmp_path / "first", epochs=2)
     assert (second.data, second.model, second.preset) == (first.data, first.model, "tiny")
@@ -72,7 +95,9 @@ def test_a_second_stage_takes_over_the_first(tmp_path):
 
 def test_a_run_without_checkpoint_or_with_other_changes_is_not_continued(tmp_path):
     RunDirectory(tmp_path / "run").create(new_config(preset="tiny", **FILES), SPLIT)
-    with pytest.raises(InputError, match="expected a checkpoint, made by the first epoch"):
+    with pytest.raises(
+        InputError, match="expected a checkpoint, made by the first epoch; to start again, .*--overwrite"
+    ):
         resumed_config(tmp_path / "run", epochs=9)
     with pytest.raises(InputError, match="expected no changes but epochs.*Received: batch_size"):
         resumed_config(tmp_path / "run", batch_size=9)

@@ -17,15 +17,6 @@ SMALL = {
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    maps, theta = make_maps(20, 4)
-    np.save(folder / "Maps_HI_Toy_LH_z=6.00.npy", maps.astype("f4"))
-    np.savetxt(folder / "params_LH_Toy.txt", theta[::4], header="Omega_m sigma_8")
-    return {"maps": folder / "Maps_HI_Toy_LH_z=6.00.npy", "params": folder / "params_LH_Toy.txt"}
-
-
-@pytest.fixture(scope="module")
 def trained(files, tmp_path_factory):
     """A run, and how its progress was told."""
     calls = []

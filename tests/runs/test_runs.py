@@ -2,8 +2,8 @@
 
 import csv
 import itertools
-import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,18 +19,20 @@ from higlow_tf.errors import InputError
 from higlow_tf.models import load_model, save_model
 from higlow_tf.runs import RunConfig, callbacks, maps_for_testing, read_run_config, train_run, trainer
 from higlow_tf.runs.callbacks import Clock
+from higlow_tf.runs.checkpoint import read_checkpoint
 from higlow_tf.runs.directory import RunDirectory
 from higlow_tf.runs.split_record import make_split_record, subset_of
 
 RECIPE = {"epochs": 4, "batch_size": 16, "warmup_steps": 2, "jit_compile": False}
 
 
-@pytest.fixture
-def files(tmp_path):
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
     """Maps and table in the CMD layout: 20 simulations of 4 maps, one pixel exactly zero."""
+    folder = tmp_path_factory.mktemp("data")
     maps, theta = make_maps(20, 4)
     maps[5, 2, 3] = 0.0
-    maps_file, params_file = tmp_path / "Maps_HI_Toy_LH_z=6.00.npy", tmp_path / "params_LH_Toy.txt"
+    maps_file, params_file = folder / "Maps_HI_Toy_LH_z=6.00.npy", folder / "params_LH_Toy.txt"
     np.save(maps_file, maps.astype("f4"))
     np.savetxt(params_file, theta[::4], header="Omega_m sigma_8")
     return {"maps": str(maps_file), "params": str(params_file)}
@@ -116,27 +118,55 @@ def child(config, run, *, pause=0.0, resume=False, kill_after=None):
             process.send_signal(signal.SIGKILL)
 
 
-def test_a_run_killed_in_mid_epoch_ends_with_the_weights_of_an_uninterrupted_one(files, tmp_path):
+@pytest.fixture(scope="module")
+def deterministic(files, tmp_path_factory):
+    """A deterministic run that nothing interrupted: its configuration and its folder."""
     config = make_config(files, deterministic=True, average_momentum=0.9)
-    child(config, tmp_path / "whole")
+    run = tmp_path_factory.mktemp("deterministic") / "run"
+    child(config, run)
+    return config, run
+
+
+def test_a_run_killed_in_mid_epoch_ends_as_an_uninterrupted_one(deterministic, tmp_path):
+    config, whole = deterministic
     # Three steps an epoch: the fifth is in the middle of the second epoch.
     child(config, tmp_path / "killed", pause=0.5, kill_after=5)
     load_model(tmp_path / "killed")
     child(config, tmp_path / "killed", resume=True)
+    assert_ended_alike(whole, tmp_path / "killed")
 
-    checkpoints = [read_checkpoint(tmp_path / name) for name in ("whole", "killed")]
-    states = [json.loads(str(arrays.pop("state"))) for arrays in checkpoints]
-    assert set(checkpoints[0]) == set(checkpoints[1])
-    for key, array in checkpoints[0].items():
-        assert np.array_equal(array, checkpoints[1][key]), key
+
+def test_a_run_whose_last_checkpoint_is_damaged_repeats_an_epoch_and_ends_as_it_was(deterministic, tmp_path):
+    config, whole = deterministic
+    run = shutil.copytree(whole, tmp_path / "run")
+    checkpoints = RunDirectory(run).checkpoints
+    # The best model on disk is of the last epoch, and the checkpoint before does not know it.
+    assert (checkpoints.read().state["best_epoch"], read_checkpoint(checkpoints.previous).state["epoch"]) == (3, 3)
+    checkpoints.last.write_bytes(checkpoints.last.read_bytes()[:-100])
+    (run / "history.csv").write_bytes(b"")
+    child(config, run, resume=True)
+    assert read_checkpoint(checkpoints.previous).state["epoch"] == 3
+    assert_ended_alike(whole, run)
+
+
+def assert_ended_alike(run, other):
+    """All but wall time is the same, bit for bit."""
+    first, second = (RunDirectory(path).checkpoints.read() for path in (run, other))
+    assert (first.problem, second.problem) == ("", "")
+    for kind in ("weights", "optimizer", "average"):
+        pairs = zip(getattr(first, kind), getattr(second, kind), strict=True)
+        assert all(np.array_equal(a, b) for a, b in pairs), kind
     drop = {"elapsed_seconds", "wall_minutes"}
-    histories = [[{k: v for k, v in row.items() if k not in drop} for row in state["history"]] for state in states]
+    histories = [
+        [{k: v for k, v in row.items() if k not in drop} for row in checkpoint.state["history"]]
+        for checkpoint in (first, second)
+    ]
     assert histories[0] == histories[1]
-
-
-def read_checkpoint(run):
-    with np.load(RunDirectory(run).checkpoint_path) as file:
-        return dict(file)
+    assert len(RunDirectory(other).read_history()["epoch"]) == len(histories[0])
+    # The files of the models have dates in them.
+    weights = [[weight.numpy() for weight in load_model(path).weights] for path in (run, other)]
+    assert all(np.array_equal(a, b) for a, b in zip(*weights, strict=True))
+    assert (other / "model.keras").read_bytes() == second.best_model
 
 
 def test_time_limit_ends_normally_and_the_decay_follows_the_clock(files, tmp_path, monkeypatch):

@@ -1,0 +1,67 @@
+"""A run is continued as it was: what was changed between two calls, and what a kill before the first checkpoint leaves."""
+
+import shutil
+
+import pytest
+import yaml
+from toy_run import SMALL, StopIn
+
+from higlow_tf.errors import InputError, InputWarning
+from higlow_tf.runs import RunDirectory, continuation, train
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "is_noticed"),
+    [
+        ("training", "batch_size", 8, True),
+        ("training", "learning_rate", 0.5, True),
+        ("model", "width", 8, True),
+        ("data", "split_seed", 7, True),
+        ("training", "epochs", 5, False),
+        ("training", "max_minutes", 50.0, False),
+        ("data", "maps", "elsewhere.npy", False),
+    ],
+)
+def test_an_edited_configuration_is_noticed(run, section, key, value, is_noticed):
+    path = run / "config.yaml"
+    content = yaml.safe_load(path.read_text())
+    content[section][key] = value
+    path.write_text(yaml.safe_dump(content))
+    if not is_noticed:
+        assert continuation.open_to_continue(RunDirectory(run))[2].state["epoch"] == 2
+        return
+    with pytest.raises(
+        InputError, match=rf"config\.yaml: expected {section}\.{key}: .*Received: {section}\.{key}: {value}"
+    ):
+        train(out=run, resume=True, epochs=9)
+
+
+def test_the_split_of_another_run_is_noticed(run, files, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        train(**SMALL, **files, split_seed=5, out=tmp_path / "other", callbacks=[StopIn(0)])
+    shutil.copy(tmp_path / "other" / "split.json", run / "split.json")
+    with pytest.raises(InputError, match=r"split\.json: expected the record with which .*last\.npz was made"):
+        train(out=run, resume=True, epochs=3)
+
+
+def test_other_versions_are_said(run, monkeypatch):
+    now = continuation.versions() | {"tensorflow": "99.0"}
+    monkeypatch.setattr(continuation, "versions", lambda: now)
+    with pytest.warns(InputWarning, match=r"last\.npz: was made with tensorflow .*\(now 99\.0\)\. .* bit by bit"):
+        continuation.open_to_continue(RunDirectory(run))
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_says_how_to_start_again(run, files):
+    def start(epoch):
+        with pytest.raises(KeyboardInterrupt):
+            train(**SMALL, **files, out=run, overwrite=True, callbacks=[StopIn(epoch)])
+
+    # It replaces a run with two checkpoints, and neither is left.
+    start(0)
+    assert not (run / "checkpoints").exists()
+    with pytest.raises(InputError, match="to start again, give the same command with --overwrite"):
+        train(out=run, resume=True)
+    with pytest.raises(InputError, match="or --overwrite to start again. Received: a run that ended before its first"):
+        train(**SMALL, **files, out=run)
+    start(1)
+    assert [path.name for path in (run / "checkpoints").iterdir()] == ["last.npz"]
