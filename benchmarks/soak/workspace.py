@@ -12,8 +12,8 @@ from benchmarks.soak.program import call
 
 __all__ = ["CALIBRATE", "INFER", "TRAIN", "Workspace"]
 
-# Small enough that a command takes some ten seconds, most of them the start of TensorFlow.
-SIMULATIONS, MAPS_PER_SIMULATION, MAP_SIZE = 40, 2, 16
+# Small enough that a command takes some ten seconds, large enough for end layers and a calibration.
+SIMULATIONS, MAPS_PER_SIMULATION, MAP_SIZE = 40, 3, 16
 TRAIN = (
     "--preset", "tiny", "--batch-size", 16, "--deterministic", "--set", "training.jit_compile=false",
     "--set", "model.width=4", "--set", "model.num_steps_per_level=1",
