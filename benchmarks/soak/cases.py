@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -119,16 +120,22 @@ CASES = {
 def reference(workspace, name):
     """What an undisturbed call gives: its results, and its duration in seconds. It is made once in a soak."""
     case, folder = CASES[name], workspace.whole / f"reference_{name.replace(' ', '_')}"
-    if not folder.exists():
-        part = workspace.scratch("reference", name)
-        case.prepare(workspace, part)
-        arguments = case.first(workspace, part)
-        started = time.monotonic()
-        with open(part / "stderr.txt", "w+") as stderr, open(os.devnull, "w") as nowhere:
-            code = start(*arguments, stdout=nowhere, stderr=stderr).wait()
-        if code:
-            raise RuntimeError(f"higlow {name} ended with {code}: {(part / 'stderr.txt').read_text()[-500:]}")
-        (part / "duration.json").write_text(json.dumps(time.monotonic() - started))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(workspace.out / f".{folder.name}.lock"):
         if not folder.exists():
+            part = workspace.scratch("reference", name)
+            case.prepare(workspace, part)
+            seconds = _run_to_its_end(case.first(workspace, part), part / "stderr.txt")
+            (part / "duration.json").write_text(json.dumps(seconds))
             os.replace(part, folder)
     return case.found(folder), json.loads((folder / "duration.json").read_text())
+
+
+def _run_to_its_end(arguments, log):
+    """Returns the seconds that a command takes, which must succeed; what it writes on stderr goes into a file."""
+    started = time.monotonic()
+    with open(log, "w") as stderr:
+        code = start(*arguments, stdout=subprocess.DEVNULL, stderr=stderr).wait()
+    if code:
+        raise RuntimeError(f"higlow {arguments[0]} ended with {code}: {log.read_text()[-500:]}")
+    return time.monotonic() - started

@@ -144,7 +144,7 @@ def run(workspace, job, seed):
                 [f"with room: exit code {again.exit_code}: {again.stderr.strip()[-200:]}"] if again.exit_code else []
             )
             faults += [f"with room: {problem}" for problem in unreadable(folder)]
-            row = {"disk": disk.kind, "room_bytes": room, "said": answer.stderr.strip()[-200:].replace(str(folder), "")}
+            row = {"disk": disk.kind, "room_bytes": room, "said": answer.stderr.strip().replace(str(folder), "")[-200:]}
             return row | {
                 "files_before": len(before),
                 "files_replaced": len(replaced),
