@@ -107,9 +107,15 @@ def test_half_a_file_is_found(tmp_path):
     assert ".maps.7.part.npy" not in digests_of(tmp_path / "run")
 
 
-def test_the_rows_of_a_record_that_was_cut_off_are_read(tmp_path):
-    (tmp_path / "rows.jsonl").write_text('{"part": "disk", "case": "train"}\n{"part": "di')
-    assert read_rows(tmp_path / "rows.jsonl") == [{"part": "disk", "case": "train"}]
+def test_the_rows_of_a_record_are_the_last_of_each_job(tmp_path):
+    rows = [
+        {"part": "disk", "case": "train", "number": 0, "fault": "exit code 1"},
+        {"part": "disk", "case": "train", "number": 1, "fault": None},
+        {"part": "disk", "case": "train", "number": 0, "fault": None},
+    ]
+    text = "\n".join(json.dumps(row) for row in rows)
+    (tmp_path / "rows.jsonl").write_text(text + '\n{"part": "di')
+    assert read_rows(tmp_path / "rows.jsonl") == [rows[2], rows[1]]
 
 
 def test_each_command_gets_its_number_of_kills():

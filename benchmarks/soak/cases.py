@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import filelock
+
 from benchmarks.soak.contents import contents_of
 from benchmarks.soak.program import start
 from benchmarks.soak.workspace import CALIBRATE, INFER, TRAIN

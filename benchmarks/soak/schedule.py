@@ -19,18 +19,19 @@ MAX_SECONDS = 1800.0
 
 
 def read_rows(path):
-    """The rows of a record; the last line may have been cut off by a kill, and does not count."""
-    rows = []
+    """The rows of a record, the last one of each job; a line that a kill has cut off does not count."""
+    rows = {}
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
         try:
-            rows.append(json.loads(line))
+            row = json.loads(line)
         except ValueError:
             continue
-    return rows
+        rows[_key(row["part"], row)] = row
+    return list(rows.values())
 
 
 def run_parts(parts, out, sizes, seed, processes, say):
-    """Does what the record has no row for.
+    """Does what the record has no row for, and again what was at fault.
 
     Args:
         parts: Names of the parts.
@@ -42,7 +43,7 @@ def run_parts(parts, out, sizes, seed, processes, say):
     """
     unmount_all(out)
     path = out / "rows.jsonl"
-    done = {_key(row["part"], row) for row in read_rows(path)}
+    done = {_key(row["part"], row) for row in read_rows(path) if row["fault"] is None}
     batches = collections.deque()
     for part in parts:
         waiting = [job for job in load_part(part).jobs(sizes) if _key(part, job) not in done]
@@ -86,7 +87,8 @@ def _work(batches, out, seed, core, keep):
         if num_done < len(jobs):
             # The job that ended the process is at fault; the others get another process.
             log = (out / f"worker_{core}.log").read_text(encoding="utf-8", errors="replace")
-            keep({"part": part, **jobs[num_done], "fault": f"the process ended with code {code}: {log.strip()[-500:]}"})
+            reason = " ".join(log.split())[-500:]
+            keep({"part": part, **jobs[num_done], "fault": f"the process ended with code {code}: {reason}"})
             batches.appendleft((part, jobs[num_done + 1 :]))
 
 
