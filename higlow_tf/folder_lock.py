@@ -29,7 +29,7 @@ def locked_folder(folder, path):
         path: The same in the words of the user, for the error.
 
     Raises:
-        InputError: If another process holds it.
+        InputError: If another process holds it, or the operating system refuses to write into it.
     """
     marker = folder / MARKER_FOLDER
     lock = filelock.FileLock(marker / LOCK_FILE, timeout=0)
@@ -90,7 +90,16 @@ def _is_alive(pid):
 
 
 def write_text(path, text):
-    """Writes a small file whole or not at all, without asking whose it is."""
+    """Writes a small file whole or not at all, without asking whose it is.
+
+    Raises:
+        InputError: If the operating system refuses, for example because the disk is full.
+    """
     part = part_of(path)
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+    try:
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise InputError(f"{path}: expected to be able to write it. Received: {error.strerror or error}.") from error

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -132,6 +133,21 @@ def test_one_writer_at_a_time_and_a_killed_one_leaves_no_lock(tmp_path):
     finally:
         process.kill()
         process.stdout.close()
+
+
+def test_a_disk_that_is_full_already_is_a_sentence_and_leaves_nothing(tmp_path):
+    """A limit on file sizes stands in for a full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        with (
+            pytest.raises(InputError, match=r"owner.json: expected to be able to write it. Received: File too large"),
+            owned_folder(tmp_path / "out", "suite"),
+        ):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_is_held_is_shared_by_the_functions_of_its_process(tmp_path):

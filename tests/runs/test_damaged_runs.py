@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import h5py
 import numpy as np
 import pytest
-from damage import KINDS, damaged
 from toy_models import make_maps
 from toy_records import CALIBRATION, TYPICALITY
 
+from benchmarks.soak.damage import KINDS, damaged
 from higlow_tf.data import load_cmd
 from higlow_tf.errors import InputError, InputWarning
 from higlow_tf.files import write_json
