@@ -29,8 +29,8 @@ class HartleyTransform(OnePassBijector):
         name: Name of this bijector.
 
     Example:
-        >>> HartleyTransform().forward(tf.ones([2, 2, 1])).numpy().ravel().round(3).tolist()
-        [2.0, 0.0, 0.0, 0.0]
+        >>> HartleyTransform().forward(tf.constant([4.0, 0.0, 0.0, 0.0], shape=[2, 2, 1])).numpy().ravel().round(3).tolist()
+        [2.0, 2.0, 2.0, 2.0]
 
     References:
         [1] Bracewell. Discrete Hartley transform. J. Opt. Soc. Am. 73, 1832 (1983).

@@ -12,16 +12,17 @@ __all__ = ["end_training", "lacks_end_layers"]
 
 
 def lacks_end_layers(run, config):
-    """Whether the best model of a run, a `RunDirectory`, waits for the end layers that its configuration wants.
+    """Whether the best model of a run, a `RunDirectory`, waits for end layers: wanted, possible, and not there.
 
     Raises:
         InputError: If the model is damaged.
     """
-    return (
-        config.training.end_layers
-        and run.model_path.exists()
-        and not read_model_config(run.model_path).get("use_end_layers", False)
-    )
+    is_wanted = config.training.end_layers and run.model_path.exists()
+    if not is_wanted or read_model_config(run.model_path).get("use_end_layers", False):
+        return False
+    record = run.open()[1]
+    numbers = len(record["map_hashes"]["train"]), len(record["simulations"]["train"])
+    return numbers[0] >= MIN_MAPS and numbers[1] >= MIN_SIMULATIONS
 
 
 def end_training(run, config, data, on_stage):
@@ -39,18 +40,18 @@ def end_training(run, config, data, on_stage):
     Warns:
         InputWarning: If there are too few maps or simulations, or as `fit_end_layers` does.
     """
-    if not lacks_end_layers(run, config):
-        return None
-    model = load_model(run.path)
-    train = subset_of(model.split, data, "train")
-    if train.num_maps < MIN_MAPS or train.num_simulations < MIN_SIMULATIONS:
+    record = run.open()[1]
+    train = subset_of(record, data, "train")
+    if config.training.end_layers and (train.num_maps < MIN_MAPS or train.num_simulations < MIN_SIMULATIONS):
         warnings.warn(
             f"end layers: need {MIN_MAPS} maps of {MIN_SIMULATIONS} simulations, and {train.num_maps} of "
             f"{train.num_simulations} are trained on: the model has none",
             InputWarning,
             stacklevel=2,
         )
+    if not lacks_end_layers(run, config):
         return None
+    model = load_model(run.path)
     fit = fit_end_layers(model, train, seed=config.training.seed, progress=on_stage)
     run.write_model(fit.model)
     return fit

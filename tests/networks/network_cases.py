@@ -73,6 +73,11 @@ def _coupling(layer, condition, a):
     return outputs
 
 
+def _end_layers(layer, condition):
+    """The shift of the transport, which depends on the condition; the matrix, the filter and the curve do not."""
+    return [layer.transport(tf.transpose(condition))[1]]
+
+
 def _masked(layer, condition, y):
     return list(layer(y, tf.transpose(condition)))
 
@@ -103,6 +108,7 @@ CASES = {
         ((P,), (HALF, 4, 4)),
         _coupling,
     ),
+    "EndLayerWeights": NetworkCase(networks.EndLayerWeights, (8, CHANNELS, P), {}, 0, ((P,),), _end_layers),
     "MaskedAutoregressiveNetwork": NetworkCase(
         networks.MaskedAutoregressiveNetwork,
         (NUM_PIXELS, WIDTH, P),

@@ -6,10 +6,10 @@ import json
 import keras
 import numpy as np
 import pytest
-from damage import KINDS, damaged
 from toy_records import CALIBRATION
 from toy_run import stop, with_warnings
 
+from benchmarks.soak.damage import KINDS, damaged
 from higlow_tf.errors import InputError
 from higlow_tf.files import write_json
 from higlow_tf.models import load_model
