@@ -60,13 +60,14 @@ class PriorGrid:
         """Estimated error of each calibrated posterior for want of points, in standard deviations, `[N]`.
 
         Definition: the largest change of a mean or standard deviation, over the widened standard deviation, that a quintic spline
-            makes, or a linear one where there are too few points for it
+            makes; infinite where there are too few points for it, because then nobody can tell
         """
-        other = _OTHER_ORDER if min(map(len, self._nodes)) > _OTHER_ORDER else 1
+        if min(map(len, self._nodes)) <= _OTHER_ORDER:
+            return np.full(len(self.log_likelihood), np.inf)
         at = self._cells.points()
         (mean, sd), (other_mean, other_sd) = (
             self._moments(values, tempering, widening, at)
-            for values in (self.log_likelihood, self._interpolated(other))
+            for values in (self.log_likelihood, self._interpolated(_OTHER_ORDER))
         )
         return np.max(np.abs([other_mean - mean, other_sd - sd]) / sd, axis=(0, 2))
 

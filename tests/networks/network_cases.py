@@ -42,7 +42,7 @@ class NetworkCase:
         if not layer.built:
             layer.build(None)
         rng = np.random.default_rng(1)
-        for variable in layer.trainable_variables:
+        for variable in layer.trainable_variables or layer.weights:
             variable.assign_add(WEIGHT_SD * rng.standard_normal(variable.shape))
         return layer
 
