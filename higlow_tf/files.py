@@ -11,7 +11,17 @@ from pathlib import Path
 
 from higlow_tf.errors import InputError
 
-__all__ = ["ON_PUBLISH", "check_new", "part_of", "remove_parts", "rename_own", "resolved", "whole_path", "write_json"]
+__all__ = [
+    "ON_PUBLISH",
+    "check_new",
+    "check_room",
+    "part_of",
+    "remove_parts",
+    "rename_own",
+    "resolved",
+    "whole_path",
+    "write_json",
+]
 
 ON_PUBLISH = ContextVar("on_publish", default=())
 """Functions that are told, before it happens, which path is about to take its name; see `higlow_tf.ownership`."""
@@ -89,11 +99,30 @@ def whole_path(path, overwrite=True, *, is_folder=False, own_names=()):
     except Exception as error:
         if not _is_refusal_of_the_system(error):
             raise
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        # HDF5 puts a report of many lines in the place of the system's word.
+        reason = os.strerror(error.errno) if getattr(error, "errno", None) else str(error).splitlines()[0]
         raise InputError(f"{path}: expected to be able to write it. Received: {reason}.") from error
     finally:
         with contextlib.suppress(OSError):
             shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
+
+
+def check_room(part, num_bytes):
+    """Asks the disk for the room of a file that another library is about to write, and leaves an empty file.
+
+    HDF5 that meets a full disk writes about it on stderr, whoever catches the error. Systems that cannot be asked are not.
+
+    Args:
+        part: What `whole_path` yields.
+        num_bytes: Size of the file to come.
+
+    Raises:
+        OSError: If there is no room.
+    """
+    with open(part, "wb") as file:
+        if num_bytes and hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, num_bytes)
+            file.truncate(0)
 
 
 def part_of(path):

@@ -6,6 +6,7 @@ Files:
     diagnostics. Attributes format_version, method, combine, shape; as JSON parameters, prior, calibration, notes.
 """
 
+import io
 import json
 
 import h5py
@@ -35,7 +36,9 @@ def write_posterior_file(file, fields, *, overwrite=False):
     Raises:
         InputError: If the file exists and may not be replaced, or cannot be written.
     """
-    with whole_path(file, overwrite) as part, h5py.File(part, "w") as h5:
+    # In memory first: HDF5 that meets a full disk cannot be kept quiet.
+    content = io.BytesIO()
+    with h5py.File(content, "w") as h5:
         for name in (*_ARRAYS, *DERIVED):
             h5.create_dataset(name, data=fields[name], compression="gzip", shuffle=True)
         if fields["simulation"] is not None:
@@ -53,6 +56,8 @@ def write_posterior_file(file, fields, *, overwrite=False):
             calibration=json.dumps(None if calibration is None else calibration.to_config()),
             notes=json.dumps(list(fields["notes"])),
         )
+    with whole_path(file, overwrite) as part:
+        part.write_bytes(content.getbuffer())
 
 
 def read_posterior_file(file):

@@ -1,6 +1,7 @@
 """Draws new maps into a file, chunk by chunk, so that memory stays small however many there are."""
 
 import contextlib
+import math
 import warnings
 from pathlib import Path
 
@@ -8,13 +9,15 @@ import h5py
 import numpy as np
 
 from higlow_tf.errors import InputError, InputWarning
-from higlow_tf.files import whole_path
+from higlow_tf.files import check_room, whole_path
 
 __all__ = ["sample_paths", "write_samples"]
 
 _FORMAT_VERSION = 1
 _UNITS = "(Msun/h)/(Mpc/h)^2"
 _CHUNK = 256
+# What HDF5 writes beside the arrays: measured 10 kB.
+_MAX_HDF5_OVERHEAD = 2**14
 
 
 def write_samples(model, theta, out, *, seed=0, temperature=1.0, progress=None):
@@ -94,8 +97,10 @@ def _open_npy(stack, model, out, theta, seed, temperature):
 
 
 def _open_hdf5(stack, model, out, theta, seed, temperature):
-    file = stack.enter_context(h5py.File(stack.enter_context(whole_path(out)), "w"))
-    dataset = file.create_dataset("maps", _shape(model, theta), dtype="<f4")
+    part, shape = stack.enter_context(whole_path(out)), _shape(model, theta)
+    check_room(part, 4 * math.prod(shape) + theta.nbytes + _MAX_HDF5_OVERHEAD)
+    file = stack.enter_context(h5py.File(part, "w"))
+    dataset = file.create_dataset("maps", shape, dtype="<f4")
     file["theta"] = theta
     facts = {"seed": seed, "units": model.split["units"] if model.split else _UNITS}
     for name, fact in facts.items():
