@@ -1,5 +1,6 @@
 """Full disks: a sentence, what was there stays, nothing half-written is visible, and with room the command succeeds."""
 
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -61,7 +62,17 @@ def _notes(workspace, disk):
 
 
 def _train(*options):
-    return lambda workspace, disk: ("train", *TRAIN, *workspace.data, "--epochs", 3, "--out", disk / "run", *options)
+    return lambda workspace, disk: (
+        "train",
+        *TRAIN,
+        *workspace.data,
+        "--no-end-layers",
+        "--epochs",
+        3,
+        "--out",
+        disk / "run",
+        *options,
+    )
 
 
 def _resume(workspace, disk):
@@ -127,7 +138,7 @@ def run(workspace, job, seed):
     for _ in range(MAX_DRAWS):
         folder = workspace.scratch("disk", name, number)
         with small_disk(folder) as disk:
-            writer.before(workspace, folder)
+            shutil.copytree(_before(workspace, name), folder, dirs_exist_ok=True)
             room = int(rng.uniform(0, room or _need(workspace, name)))
             before = _state(folder)
             with disk.limited(room):
@@ -153,18 +164,27 @@ def run(workspace, job, seed):
     return {"fault": f"no disk was too small in {MAX_DRAWS} draws, the last of {room} bytes"}
 
 
-_NEEDED = {}
+_PREPARED = {}
+
+
+def _before(workspace, name):
+    """Folder with what must survive; made once a process."""
+    if name not in _PREPARED:
+        folder = workspace.scratch("disk", name, "before", os.getpid())
+        WRITERS[name].before(workspace, folder)
+        _PREPARED[name] = folder
+    return _PREPARED[name]
 
 
 def _need(workspace, name):
     """Bytes of all that the command makes; measured once a process."""
-    if name not in _NEEDED:
-        folder = workspace.scratch("disk", name, "need")
-        WRITERS[name].before(workspace, folder)
+    if (name, "need") not in _PREPARED:
+        folder = workspace.scratch("disk", name, "need", os.getpid())
+        shutil.copytree(_before(workspace, name), folder, dirs_exist_ok=True)
         well(*WRITERS[name].command(workspace, folder))
-        _NEEDED[name] = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        _PREPARED[name, "need"] = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         shutil.rmtree(folder)
-    return _NEEDED[name]
+    return _PREPARED[name, "need"]
 
 
 def _state(folder):
