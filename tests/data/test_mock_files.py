@@ -158,6 +158,21 @@ def test_damaged_settings_are_named(tmp_path):
         write_mock(tmp_path, **SMALL, resume=True)
 
 
+def test_maps_that_begin_otherwise_are_not_continued(tmp_path):
+    """As after a copy whose parts changed places: the maps would be those of no parameters."""
+
+    def interrupt(stage, done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_mock(tmp_path, **SMALL, seed=1, progress=interrupt)
+    partial = next(tmp_path.glob(".*.partial.npy"))
+    content = partial.read_bytes()
+    partial.write_bytes(content[1000:] + content[:1000])
+    with pytest.raises(InputError, match=r"partial.npy: expected the beginning of maps of these settings.*Received"):
+        write_mock(tmp_path, **SMALL, seed=1, resume=True)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_without_permission_is_named(tmp_path):
     tmp_path.chmod(0o500)

@@ -47,7 +47,7 @@ class PartialMaps:
         """Number of simulations that an interrupted call has finished.
 
         Raises:
-            InputError: If that call had other settings.
+            InputError: If that call had other settings, or its maps do not begin as such maps do.
         """
         try:
             found = json.loads(self._card.read_text(encoding="utf-8"))
@@ -60,8 +60,16 @@ class PartialMaps:
                 raise InputError(
                     f"{self._card}: expected {key} of the interrupted call, {found.get(key)!r}. Received: {value!r}."
                 )
-        size = self._maps.stat().st_size if self._maps.exists() else 0
-        return max(0, size - len(self._header)) // self._bytes_per_simulation
+        if not self._maps.exists():
+            return 0
+        with open(self._maps, "rb") as file:
+            head = file.read(len(self._header))
+        if not self._header.startswith(head):
+            raise InputError(
+                f"{self._maps}: expected the beginning of maps of these settings, or --overwrite to start again. "
+                "Received: another beginning."
+            )
+        return max(0, self._maps.stat().st_size - len(self._header)) // self._bytes_per_simulation
 
     def append(self, results, num_done, progress=None):
         """Appends the maps of simulations to the first `num_done`. If a kill left half a simulation, this is cut off.
