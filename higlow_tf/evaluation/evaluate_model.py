@@ -67,7 +67,7 @@ def evaluate_model(model, test, options=None, *, label=None, training=None, cach
         at_cosmologies=at_cosmologies,
         num_unusable_at_cosmologies=num_unusable,
         symmetry=symmetry,
-        posteriors=_posteriors(model, answers, test, chosen.posteriors, options, not_measured),
+        posteriors=_posteriors(answers, test, chosen.posteriors, options, not_measured),
         provenance=provenance(model, test),
         not_measured=not_measured | statistics.not_measured,
         options=options,
@@ -135,7 +135,7 @@ def _symmetry(answers, chosen, options):
     return symmetry_defect(log_prob, np.asarray(chosen.maps), np.asarray(chosen.theta), seed=options.seed)
 
 
-def _posteriors(model, answers, test, rows, options, not_measured):
+def _posteriors(answers, test, rows, options, not_measured):
     if not len(rows):
         return None
     try:

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import logsumexp
 from scipy.stats import qmc
 
-from higlow_tf.data.parameters import ParameterSpace, nearest_name
+from higlow_tf.data.parameters import nearest_name
 from higlow_tf.errors import InputError
 
 __all__ = ["MarginalLikelihood", "NUM_NUISANCE_DRAWS", "parameters_of_interest"]
@@ -48,14 +48,14 @@ class MarginalLikelihood:
         _check(names, known, num_draws)
         self.nuisance = tuple(name for name in known if name in names)
         self.columns = np.array([column for column, name in enumerate(known) if name not in names])
-        self.parameters = _space(model.parameters, self.columns)
+        self.parameters = model.parameters.without(self.nuisance)
         self._others = np.array([known.index(name) for name in self.nuisance], int)
         self.draws = np.empty((1, 0))
         if names:
-            space = _space(model.parameters, self._others)
+            space = model.parameters.without(self.parameters.names)
             sobol = qmc.Sobol(len(names), scramble=True, rng=np.random.default_rng(_SEED))
             unit = sobol.random_base2(math.ceil(math.log2(num_draws)))[:num_draws]
-            self.draws = np.clip(space.denormalize(2.0 * unit - 1.0), space.low, space.high)
+            self.draws = space.from_unit(unit)
 
     @property
     def num_draws(self):
@@ -104,11 +104,7 @@ class MarginalLikelihood:
 
 def parameters_of_interest(model):
     """`ParameterSpace` of the parameters that the posteriors of a model have by default."""
-    return MarginalLikelihood(model).parameters
-
-
-def _space(parameters, columns):
-    return ParameterSpace(tuple(parameters.specs[column] for column in columns))
+    return model.parameters.without(getattr(model, "nuisance", None) or ())
 
 
 def _check(names, known, num_draws):

@@ -85,7 +85,7 @@ def fit_end_layers(model, train, *, seed=0, progress=None):
 
     Warns:
         InputWarning: If drawn maps were left out, if there are so few simulations that the polynomials have fewer terms, or
-            if statistics still moved in the last round.
+            if a statistic is off by more than its sampling error at the end.
     """
     progress = progress or (lambda stage, done, total: None)
     _check(model, train)
@@ -200,7 +200,7 @@ def _drawn(model, train, seed, progress):
     num_unusable = np.count_nonzero(~is_usable)
     if num_unusable > _MAX_UNUSABLE * len(maps):
         raise InputError(
-            f"end layers: expected at most one drawn map in a thousand that is not finite. "
+            "end layers: expected at most one drawn map in a thousand that is not finite. "
             f"Received: {num_unusable} of {len(maps)}."
         )
     if num_unusable:

@@ -23,8 +23,8 @@ class TrainingStatistics:
     """What the training maps have, with sampling errors over simulations.
 
     Attributes:
-        power: Mean power at the wave numbers 1 ... H / 2, `[C, H / 2]`, and its relative error.
-        power_error: The same shape.
+        power: Mean power at the wave numbers 1 ... H / 2, `[C, H / 2]`.
+        power_error: Its relative sampling error, `[C, H / 2]`.
         levels: Shares of pixels, `[K]`: the knots of the curve.
         quantiles: Pixels at these levels, `[C, K]`.
         level_error: Sampling error of the share of pixels below each quantile, `[C, K]`.

@@ -83,9 +83,7 @@ def load_model(directory):
         raise InputError(f"{path}: expected {EXPECTED}. Received: {reason}.") from error
     split_file = directory / SPLIT_FILE
     model.split = read_split_file(split_file) if split_file.exists() else None
-    model.calibration, model.typicality = read_posterior_records(
-        directory, model.parameters, getattr(model, "nuisance", ())
-    )
+    model.calibration, model.typicality = read_posterior_records(directory, model.parameters, model.nuisance)
     return model
 
 

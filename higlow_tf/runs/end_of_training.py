@@ -40,9 +40,10 @@ def end_training(run, config, data, on_stage):
     Warns:
         InputWarning: If there are too few maps or simulations, or as `fit_end_layers` does.
     """
-    record = run.open()[1]
-    train = subset_of(record, data, "train")
-    if config.training.end_layers and (train.num_maps < MIN_MAPS or train.num_simulations < MIN_SIMULATIONS):
+    if not config.training.end_layers:
+        return None
+    train = subset_of(run.open()[1], data, "train")
+    if train.num_maps < MIN_MAPS or train.num_simulations < MIN_SIMULATIONS:
         warnings.warn(
             f"end layers: need {MIN_MAPS} maps of {MIN_SIMULATIONS} simulations, and {train.num_maps} of "
             f"{train.num_simulations} are trained on: the model has none",

@@ -108,6 +108,8 @@ def _float32_copy(model):
 def _served_calibration(model, calibration):
     """The numbers of a calibration that the graph applies, with a widening for every parameter; JSON-compatible."""
     calibration = chosen_calibration(model, calibration) or Calibration()
+    # The graph does not integrate over nuisance parameters: a repair of such posteriors does not hold for what it computes.
+    calibration.check_parameters(model.parameters.names)
     return {
         "tempering": calibration.tempering,
         "widening": calibration.widening_of(len(model.parameters)).tolist(),
@@ -118,7 +120,9 @@ def _served_calibration(model, calibration):
 def _typicality_reference(model):
     """The `TypicalityReference` of a model, which may hold its configuration, as runs store it; or None."""
     reference = model.typicality
-    return TypicalityReference.from_config(reference) if isinstance(reference, Mapping) else reference
+    reference = TypicalityReference.from_config(reference) if isinstance(reference, Mapping) else reference
+    # One of posteriors without the nuisance parameters says nothing of posterior means with them.
+    return reference if reference is None or reference.parameters.names == model.parameters.names else None
 
 
 def _check_batch_size(xla, batch_size):
