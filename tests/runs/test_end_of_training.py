@@ -4,8 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
-from toy_models import make_maps
-from toy_run import SMALL, with_warnings
+from toy_run import SMALL, with_warnings, write_files
 
 from higlow_tf.errors import InputError
 from higlow_tf.models import load_model
@@ -18,11 +17,7 @@ OPTIONS = {**SMALL, "end_layers": None, "epochs": 1}
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """Enough for end layers: 14 training simulations of 6 maps."""
-    folder = tmp_path_factory.mktemp("data")
-    maps, theta = make_maps(20, 6)
-    np.save(folder / "Maps_HI_Toy_LH_z=6.00.npy", maps.astype("f4"))
-    np.savetxt(folder / "params_LH_Toy.txt", theta[::6], header="Omega_m sigma_8")
-    return {"maps": folder / "Maps_HI_Toy_LH_z=6.00.npy", "params": folder / "params_LH_Toy.txt"}
+    return write_files(tmp_path_factory.mktemp("data"), 6)
 
 
 @pytest.fixture(scope="module")
@@ -96,10 +91,7 @@ def test_no_end_layers_leaves_them_out(killed, tmp_path):
 
 
 def test_too_few_maps_are_said_and_leave_the_model_as_it_is(killed, files, tmp_path):
-    maps, theta = make_maps(20, 3)
-    np.save(tmp_path / "Maps_HI_Toy_LH_z=6.00.npy", maps.astype("f4"))
-    np.savetxt(tmp_path / "params_LH_Toy.txt", theta[::3], header="Omega_m sigma_8")
-    few = {"maps": tmp_path / "Maps_HI_Toy_LH_z=6.00.npy", "params": tmp_path / "params_LH_Toy.txt"}
+    few = write_files(tmp_path, 3)
     run, said = with_warnings(lambda: train(**OPTIONS, **few, out=tmp_path / "run"))
     assert run.end_layer_fit is None
     assert not run.model.use_end_layers

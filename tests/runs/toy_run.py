@@ -3,12 +3,14 @@
 import warnings
 
 import keras
+import numpy as np
 import pytest
+from toy_models import make_maps
 
 from higlow_tf.errors import InputWarning
 from higlow_tf.runs import train
 
-__all__ = ["SMALL", "StopIn", "stop", "with_warnings"]
+__all__ = ["SMALL", "StopIn", "stop", "with_warnings", "write_files"]
 
 SMALL = {
     "preset": "tiny",
@@ -17,6 +19,15 @@ SMALL = {
     "batch_size": 16,
     "settings": {"model.width": 4, "model.map_size": 8, "training.jit_compile": False},
 }
+
+
+def write_files(folder, maps_per_simulation):
+    """Maps and table of 20 simulations in the CMD layout; returns the options that name them."""
+    maps, theta = make_maps(20, maps_per_simulation)
+    files = {"maps": folder / "Maps_HI_Toy_LH_z=6.00.npy", "params": folder / "params_LH_Toy.txt"}
+    np.save(files["maps"], maps.astype("f4"))
+    np.savetxt(files["params"], theta[::maps_per_simulation], header="Omega_m sigma_8")
+    return files
 
 
 class StopIn(keras.callbacks.Callback):
