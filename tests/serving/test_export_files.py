@@ -155,7 +155,7 @@ def test_a_repair_of_marginal_posteriors_is_refused(tmp_path):
     model = ConditionalGlow(
         4, 1, ("Omega_m", "sigma_8", "A_SN1"), nuisance=["A_SN1"], num_levels=1, num_steps_per_level=1, width=4
     )
-    model.calibration = {"tempering": 0.5, "parameters": ["Omega_m", "sigma_8"]}
+    model.calibration = {"tempering": 0.5, "widening": 0.0, "parameters": ["Omega_m", "sigma_8"]}
     with pytest.raises(InputError, match="calibration: expected one of Omega_m, sigma_8, A_SN1, or None"):
         export_model(model, tmp_path / "served")
     assert export_model(model, tmp_path / "served", calibration=None).is_dir()
