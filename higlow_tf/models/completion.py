@@ -6,7 +6,7 @@ import tensorflow as tf
 from higlow_tf.data.parameters import nearest_name
 from higlow_tf.errors import InputError
 
-__all__ = ["completed_rows"]
+__all__ = ["completed_rows", "uniform_rows"]
 
 # Folded into the seed of a row: the numbers are other ones than those of the row's latents.
 _STREAM = 0x7072696F72
@@ -28,7 +28,7 @@ def completed_rows(parameters, values, count, seed, first_row):
     if missing:
         rows = np.arange(first_row, first_row + num_rows, dtype=np.int64)
         seeds = np.stack([np.full(num_rows, seed, np.int64), rows], axis=1)
-        theta[:, missing] = parameters.from_unit(_uniform_rows(tf.constant(seeds), len(parameters)).numpy())[:, missing]
+        theta[:, missing] = parameters.from_unit(uniform_rows(tf.constant(seeds), len(parameters)).numpy())[:, missing]
     for name, column in columns.items():
         theta[:, parameters.names.index(name)] = column
     return theta
@@ -60,7 +60,7 @@ def _num_rows(columns, count):
 
 
 @tf.function(autograph=False, reduce_retracing=True)
-def _uniform_rows(row_seeds, num_parameters):
+def uniform_rows(row_seeds, num_parameters):
     """Uniform numbers in [0, 1), float64 `[N, P]`, of stateless seeds `[N, 2]`."""
 
     def one_row(row_seed):

@@ -9,10 +9,12 @@ import tensorflow as tf
 from higlow_tf.errors import InputError
 from higlow_tf.files import check_new, whole_path
 from higlow_tf.inference.calibration import Calibration, chosen_calibration
+from higlow_tf.inference.marginal_likelihood import MarginalLikelihood
 from higlow_tf.inference.typicality import TypicalityReference
 from higlow_tf.serving.model_card import CARD_FILE, make_model_card
 from higlow_tf.serving.request_checks import MAX_EVALUATIONS, MAX_GRID_POINTS
-from higlow_tf.serving.signatures import CHUNK_SIZE, make_signatures
+from higlow_tf.serving.served_likelihood import CHUNK_SIZE
+from higlow_tf.serving.signatures import make_signatures
 from higlow_tf.serving.warmup import WARMUP_FILE, write_warmup_requests
 
 __all__ = ["export_model"]
@@ -24,16 +26,27 @@ _DOCUMENTATION = {
     "log_prob": f"log-density of each log10 map; also serving_default; {_INSIDE_PRIOR}",
     "sample": f"one map a row; a row depends on nothing but its own theta, seed and temperature; {_INSIDE_PRIOR}",
     "posterior": (
-        "theta_grid: points of equal prior mass; one without points is replaced by the model's own (64 points for one "
-        "parameter, 16 x 16 for two, 12 x 12 x 12 for three; with more it is an error); log_prob raw, mean and sd with the "
+        "theta_grid: points of equal prior mass; one without points is replaced by the model's own (equally spaced, edges of "
+        "the prior included, the last parameter varies fastest: 17 points for one parameter, 9 x 9 for two, 9 x 9 x 9 for three; "
+        "with more it is an error), and mean and sd are then those of a spline through it; log_prob raw, mean and sd with the "
         "calibration applied; inside_prior: whether all points of the row lie in the prior; typicality: p-value of the map at "
         "its posterior mean, small if it is unlike the training maps, NaN if the model cannot tell; "
-        f"at most {MAX_GRID_POINTS} points, and {MAX_EVALUATIONS} points in all rows together"
+        f"at most {MAX_GRID_POINTS} points, and {MAX_EVALUATIONS} points times nuisance draws in all rows together"
     ),
 }
 
 
-def export_model(model, out_dir, *, calibration="stored", metrics=None, overwrite=False, xla=False, batch_size=None):
+def export_model(
+    model,
+    out_dir,
+    *,
+    calibration="stored",
+    nuisance=None,
+    metrics=None,
+    overwrite=False,
+    xla=False,
+    batch_size=None,
+):
     """Exports a model to `out_dir/1`, in the layout of TensorFlow Serving.
 
     Files:
@@ -49,12 +62,16 @@ def export_model(model, out_dir, *, calibration="stored", metrics=None, overwrit
         `inside_prior` says whether theta, or every point of the row's grid, lies in the prior.
         `typicality` is the p-value of the map at its posterior mean (`TypicalityReference`): small for a map that is unlike the
         training maps; NaN if the model's attribute `typicality` is None.
-        A theta_grid without points, [B, 0, P], is replaced by the model's own: centres of equal cells of the prior, 64 for one
-        parameter, 16 x 16 for two, 12 x 12 x 12 for three. With more parameters it is an error.
+        A theta_grid without points, [B, 0, P], is replaced by the model's own: equally spaced points of the prior, edges
+        included, 17 for one parameter, 9 x 9 for two, 9 x 9 x 9 for three. Mean and sd are then those of a spline through the
+        log-likelihoods. With more parameters it is an error.
+        Theta are the parameters of interest. Nuisance parameters are integrated over in `log_prob` and `posterior`, as in
+        `infer`, and drawn by the row's seed in `sample`, as in `model.sample({...})`.
 
     Refused (the graph checks it, and its error is a sentence):
         inputs of other shapes than these; inputs whose numbers of rows B differ;
-        a grid of more than 16384 points; more than 2**20 points in all rows, B * G.
+        a grid of more than 16384 points; more than 2**20 points in all rows, B * G (times the 32 nuisance draws, if there are
+        nuisance parameters).
 
     Args:
         model: `ConditionalGlow` or `HIFlow`.
@@ -62,6 +79,8 @@ def export_model(model, out_dir, *, calibration="stored", metrics=None, overwrit
         calibration: "stored" for the model's own, a `Calibration`, or its configuration. With its tempering t, the posterior is
             proportional to exp(t * mean of log_prob over `num_symmetries` symmetric copies of the map). Its sd becomes
             sqrt(sd**2 + widening**2). None for the raw posterior of the map alone.
+        nuisance: Names of the parameters that are not asked for; None for the model's own. With () the model is served at all
+            its parameters, and a calibration of marginal posteriors is refused.
         metrics: For the card: name -> `Metric`, or dict with value, error, floor and n_simulations.
         overwrite: Whether an existing `out_dir/1` may be replaced.
         xla: Whether XLA compiles the flow. TensorFlow Serving takes such a model only with extra flags.
@@ -78,13 +97,26 @@ def export_model(model, out_dir, *, calibration="stored", metrics=None, overwrit
     """
     version = check_new(Path(out_dir) / _VERSION, overwrite, is_folder=True, own_names=_VERSION_FILES)
     name = Path(out_dir).resolve().name
-    calibration = _served_calibration(model, calibration)
+    marginal = MarginalLikelihood(model, nuisance)
+    calibration = _served_calibration(model, calibration, marginal.parameters)
     _check_batch_size(xla, batch_size)
     flow = _float32_copy(model)
     signatures = make_signatures(
-        flow, **calibration, typicality=_typicality_reference(model), batch_size=batch_size, jit_compile=xla
+        flow,
+        **calibration,
+        nuisance=marginal.nuisance,
+        typicality=_typicality_reference(model, marginal.parameters),
+        batch_size=batch_size,
+        jit_compile=xla,
     )
-    card = make_model_card(model, name, signatures=_describe(signatures), calibration=calibration, metrics=metrics)
+    card = make_model_card(
+        model,
+        name,
+        nuisance=marginal.nuisance,
+        signatures=_describe(signatures),
+        calibration=calibration,
+        metrics=metrics,
+    )
     # Only the variables are attached. Everything that is attached to the module is stored, and layers would add their copies.
     module = tf.Module()
     module.flow_variables = [variable.value for variable in flow.weights]
@@ -93,7 +125,7 @@ def export_model(model, out_dir, *, calibration="stored", metrics=None, overwrit
     with whole_path(version, overwrite, is_folder=True, own_names=_VERSION_FILES) as part:
         (part / CARD_FILE).parent.mkdir(parents=True)
         (part / CARD_FILE).write_text(card, encoding="utf-8")
-        write_warmup_requests(part / WARMUP_FILE, name, _warmup_requests(flow, batch_size or 1))
+        write_warmup_requests(part / WARMUP_FILE, name, _warmup_requests(flow, marginal.parameters, batch_size or 1))
         tf.saved_model.save(module, str(part), signatures=signatures, options=options)
     return version
 
@@ -105,24 +137,23 @@ def _float32_copy(model):
     return copy
 
 
-def _served_calibration(model, calibration):
+def _served_calibration(model, calibration, parameters):
     """The numbers of a calibration that the graph applies, with a widening for every parameter; JSON-compatible."""
     calibration = chosen_calibration(model, calibration) or Calibration()
-    # The graph does not integrate over nuisance parameters: a repair of such posteriors does not hold for what it computes.
-    calibration.check_parameters(model.parameters.names)
+    calibration.check_parameters(parameters.names)
     return {
         "tempering": calibration.tempering,
-        "widening": calibration.widening_of(len(model.parameters)).tolist(),
+        "widening": calibration.widening_of(len(parameters)).tolist(),
         "num_symmetries": calibration.num_symmetries,
     }
 
 
-def _typicality_reference(model):
+def _typicality_reference(model, parameters):
     """The `TypicalityReference` of a model, which may hold its configuration, as runs store it; or None."""
     reference = model.typicality
     reference = TypicalityReference.from_config(reference) if isinstance(reference, Mapping) else reference
-    # One of posteriors without the nuisance parameters says nothing of posterior means with them.
-    return reference if reference is None or reference.parameters.names == model.parameters.names else None
+    # One of other posteriors says nothing of the means of these.
+    return reference if reference is None or reference.parameters.names == parameters.names else None
 
 
 def _check_batch_size(xla, batch_size):
@@ -151,10 +182,10 @@ def _describe(signatures):
     return described
 
 
-def _warmup_requests(flow, batch_size):
+def _warmup_requests(flow, parameters, batch_size):
     """One request a signature: constant maps of the training maps' mean, at the middle of the prior."""
-    num_parameters = len(flow.parameters)
-    middle = flow.parameters.denormalize(np.zeros(num_parameters)).astype(np.float32)
+    num_parameters = len(parameters)
+    middle = parameters.denormalize(np.zeros(num_parameters)).astype(np.float32)
     theta = np.broadcast_to(middle, (batch_size, num_parameters))
     shape = (batch_size, flow.map_size, flow.map_size, flow.num_channels)
     maps = np.broadcast_to(10.0 ** flow.map_shift.numpy(), shape).astype(np.float32)

@@ -17,12 +17,13 @@ _NOT_RECORDED = "not recorded"
 _PRIORS = {"linear": "uniform", "log": "log-uniform"}
 
 
-def make_model_card(model, name, *, signatures, calibration, metrics=None):
+def make_model_card(model, name, *, nuisance=(), signatures, calibration, metrics=None):
     """Collects the card of a model.
 
     Args:
         model: `ConditionalGlow` or `HIFlow`. Its attribute `split` says what it was trained on, or is None.
         name: Name under which the model is served.
+        nuisance: Names of the parameters that are drawn or integrated over, and not in the signatures' theta.
         signatures: Documentation of the signatures, JSON-compatible.
         calibration: Dict with tempering, widening and num_symmetries.
         metrics: Name -> dict or dataclass with value, error, floor and n_simulations; None if it was not evaluated.
@@ -41,16 +42,8 @@ def make_model_card(model, name, *, signatures, calibration, metrics=None):
         "summary": f"{model.title}: density and emulator of maps of neutral hydrogen given simulation parameters.",
         "data": _data(split),
         "split": _split(split),
-        "parameters": [
-            {
-                "name": spec.name,
-                "label": spec.label,
-                "low": spec.low,
-                "high": spec.high,
-                "prior": _PRIORS[spec.transform],
-            }
-            for spec in model.parameters
-        ],
+        "parameters": _parameters(spec for spec in model.parameters if spec.name not in nuisance),
+        "nuisance": _parameters(spec for spec in model.parameters if spec.name in nuisance),
         "units": {
             "hi_map": split["units"] if split else _NOT_RECORDED,
             "theta": "physical values, as in the parameter tables of the simulations",
@@ -71,6 +64,13 @@ def make_model_card(model, name, *, signatures, calibration, metrics=None):
         return json.dumps(card, indent=1, allow_nan=False) + "\n"
     except (TypeError, ValueError) as error:
         raise InputError(f"metrics: expected finite numbers, null and text only. Received: {error}.") from error
+
+
+def _parameters(specs):
+    return [
+        {"name": spec.name, "label": spec.label, "low": spec.low, "high": spec.high, "prior": _PRIORS[spec.transform]}
+        for spec in specs
+    ]
 
 
 def _data(split):

@@ -9,6 +9,7 @@ import numpy as np
 
 from higlow_tf.errors import InputError
 from higlow_tf.files import check_new, whole_path, write_json
+from higlow_tf.inference.marginal_likelihood import parameters_of_interest
 from higlow_tf.models import load_model
 from higlow_tf.runs import RunConfig, RunDirectory, maps_for_testing
 from higlow_tf.runs.config import write_run_config
@@ -38,7 +39,7 @@ def publish_model(run, out_dir, examples, metrics, *, overwrite=False):
     Args:
         run: Folder of a calibrated run.
         out_dir: New folder; its name is the model's.
-        examples: `HIMapDataset` of three or four maps that the model was not trained on.
+        examples: `HIMapDataset` of three or four maps that the model was not trained on; of its parameters of interest at least.
         metrics: For the cards: name -> `Metric`, or dict with value, error, floor and n_simulations.
         overwrite: Whether an existing folder may be replaced.
 
@@ -63,7 +64,7 @@ def publish_model(run, out_dir, examples, metrics, *, overwrite=False):
     with whole_path(out_dir, overwrite, is_folder=True, own_names=_PUBLISHED) as part:
         _copy_run(run, part / "run")
         _export(model, part, out_dir.resolve().name, metrics)
-        hi_maps, theta = _write_examples(examples, part / "examples.npz")
+        hi_maps, theta = _write_examples(examples, parameters_of_interest(model), part / "examples.npz")
         answers = reference_answers(model, hi_maps, theta)
         write_json({"format_version": REFERENCE_FORMAT_VERSION, **answers}, part / "reference.json")
         card = json.loads((part / "1" / CARD_FILE).read_text(encoding="utf-8"))
@@ -99,14 +100,16 @@ def _export(model, folder, name, metrics):
     version.parent.rmdir()
 
 
-def _write_examples(examples, path):
-    hi_maps, theta = np.asarray(examples.maps, np.float32), np.asarray(examples.theta)
+def _write_examples(examples, parameters, path):
+    """Returns the maps, and their theta of the parameters of interest."""
+    hi_maps = np.asarray(examples.maps, np.float32)
+    theta = np.asarray(examples.theta)[:, [examples.parameters.names.index(name) for name in parameters.names]]
     np.savez_compressed(
         path,
         hi_maps=hi_maps,
         theta=theta,
         simulation=examples.simulation,
-        parameters=np.array(examples.parameters.names),
+        parameters=np.array(parameters.names),
         units=np.array(examples.units),
     )
     return hi_maps, theta

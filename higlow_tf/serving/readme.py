@@ -34,7 +34,7 @@ import numpy as np
 import higlow_tf as hg
 
 model = hg.load_model("run")
-maps = model.sample([[{middle}]], seed=0)
+maps = model.sample({{{middle}}}, seed=0)
 posterior = hg.inference.infer(model, np.load("examples.npz")["hi_maps"])
 print(posterior.mean, posterior.sd)
 ```
@@ -83,20 +83,23 @@ def make_readme(card):
         "box": f"{data['box_size_mpc_h']:g} Mpc/h, periodic",
         "pixels": f"{card['map_size']} a side, {card['units']['hi_map']}",
         "simulations": f"{parts}; split by simulation, seed {split['seed']}",
-        "parameters": "; ".join(
-            f"{parameter['name']} {parameter['prior']} {parameter['low']:g}-{parameter['high']:g}"
-            for parameter in card["parameters"]
-        ),
+        "parameters": _priors(card["parameters"]),
     }
+    if card["nuisance"]:
+        rows["nuisance parameters, drawn for maps and integrated over in posteriors"] = _priors(card["nuisance"])
     return _PAGE.format(
         **{key: card[key] for key in ("name", "summary", "num_trainable_weights", "map_size")},
-        middle=", ".join(f"{_middle(parameter):.3g}" for parameter in card["parameters"]),
+        middle=", ".join(f'"{entry["name"]}": {_middle(entry):.3g}' for entry in card["parameters"]),
         data="\n".join(f"| {name} | {value} |" for name, value in rows.items()),
         suite=data["suite"],
         metrics="\n".join(_metric_rows(card)),
         calibration="; ".join(f"{name} {_numbers(value)}" for name, value in card["calibration"].items()),
         limits="\n".join(f"- {limit}" for limit in card["must_not_be_used_for"]),
     )
+
+
+def _priors(parameters):
+    return "; ".join(f"{entry['name']} {entry['prior']} {entry['low']:g}-{entry['high']:g}" for entry in parameters)
 
 
 def _middle(parameter):

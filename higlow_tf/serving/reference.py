@@ -4,6 +4,7 @@ import numpy as np
 
 from higlow_tf.inference.calibration import Calibration, chosen_calibration
 from higlow_tf.inference.likelihood import MapLikelihood
+from higlow_tf.inference.marginal_likelihood import parameters_of_interest
 from higlow_tf.inference.uniform_grid import theta_grid_over_prior
 
 __all__ = ["REFERENCE_FORMAT_VERSION", "reference_answers"]
@@ -25,7 +26,8 @@ def reference_answers(model, hi_maps, theta):
     Args:
         model: `ConditionalGlow` or `HIFlow`. If it has an attribute `calibration`, this is applied to the posterior.
         hi_maps: Physical maps `[N, H, W]` (or `[N, H, W, C]`).
-        theta: Their parameters, `[N, P]`; the samples are drawn at the first rows.
+        theta: Their parameters of interest, `[N, P]`; the samples are drawn at the first rows. Nuisance parameters are drawn, or
+            integrated over.
 
     Returns:
         Dict of
@@ -35,14 +37,18 @@ def reference_answers(model, hi_maps, theta):
         `points_per_axis` of the grid over the prior; on this grid, `posterior_mean` and `posterior_sd` of the first map, `[P]`.
         The signature `posterior` of the SavedModel gives the same.
     """
-    theta = np.asarray(theta)
-    samples = np.log10(model.sample(theta[:_NUM_SAMPLES], seed=_SEED).numpy())
+    theta, space = np.asarray(theta), parameters_of_interest(model)
+    by_name = dict(zip(space.names, theta[:_NUM_SAMPLES].T, strict=True))
+    samples = np.log10(model.sample(by_name, seed=_SEED).numpy())
     calibration = chosen_calibration(model, "stored") or Calibration()
-    theta_grid = theta_grid_over_prior(model.parameters, _POINTS_PER_AXIS)
+    theta_grid = theta_grid_over_prior(space, _POINTS_PER_AXIS)
+    log_prob = [
+        MapLikelihood(model, hi_map, row)(theta[row : row + 1])[0] for row, hi_map in enumerate(np.asarray(hi_maps))
+    ]
     log_likelihood = MapLikelihood(model, hi_maps[0], 0, calibration.num_symmetries)(theta_grid)
     mean, sd = _mean_and_sd(theta_grid, log_likelihood, calibration)
     answers = {
-        "log_prob": model.log_prob(hi_maps, theta).numpy(),
+        "log_prob": log_prob,
         "sample_log10_mean": samples.mean(axis=tuple(range(1, samples.ndim))),
         "sample_log10_sd": samples.std(axis=tuple(range(1, samples.ndim))),
         "sample_log10_pixels": samples[:, ::_STRIDE, ::_STRIDE],

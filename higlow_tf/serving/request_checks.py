@@ -4,7 +4,8 @@ import tensorflow as tf
 
 __all__ = ["MAX_EVALUATIONS", "MAX_GRID_POINTS", "check_grid_size", "checked_inputs"]
 
-# Points of one grid, and maps times points of one request: a server must not be kept busy for hours by one client.
+# Points of one grid, and maps times points times nuisance draws of one request: one client must not keep a server busy for
+# hours.
 MAX_GRID_POINTS = 16384
 MAX_EVALUATIONS = 2**20
 
@@ -34,18 +35,22 @@ def checked_inputs(specs, *tensors):
         return [tf.identity(tensor) for tensor in tensors]
 
 
-def check_grid_size(theta_grid):
-    """The grids `[B, G, P]`, once it is certain that they are not larger than a server allows."""
+def check_grid_size(theta_grid, num_draws):
+    """The grids `[B, G, P]`, once it is certain that they are not larger than a server allows.
+
+    Args:
+        theta_grid: `[B, G, P]`.
+        num_draws: Nuisance draws at which every point is evaluated.
+    """
+    max_points = MAX_EVALUATIONS // num_draws
     num_maps, num_points = tf.unstack(tf.shape(theta_grid, out_type=tf.int64)[:2])
     few_points = tf.debugging.Assert(
         num_points <= MAX_GRID_POINTS,
         [tf.strings.format(f"Expected at most {MAX_GRID_POINTS} points in theta_grid. Received: {{}}.", num_points)],
     )
-    sentence = (
-        f"Expected at most {MAX_EVALUATIONS} points in all rows of theta_grid. Received: {{}} rows of {{}} points."
-    )
+    sentence = f"Expected at most {max_points} points in all rows of theta_grid. Received: {{}} rows of {{}} points."
     few_evaluations = tf.debugging.Assert(
-        num_maps * num_points <= MAX_EVALUATIONS, [tf.strings.format(sentence, (num_maps, num_points))]
+        num_maps * num_points <= max_points, [tf.strings.format(sentence, (num_maps, num_points))]
     )
     with tf.control_dependencies([few_points, few_evaluations]):
         return tf.identity(theta_grid)

@@ -12,7 +12,7 @@ __all__ = ["typicality_p_value"]
 _PERCENTILE = "log10_percentile_"
 
 
-def typicality_p_value(flow, reference, maps, theta):
+def typicality_p_value(flow, reference, maps, theta, flow_theta):
     """P-value of `TypicalityReference.score` of each map at its posterior mean.
 
     The features are those of `typicality_features`, in float64 as there.
@@ -22,6 +22,7 @@ def typicality_p_value(flow, reference, maps, theta):
         reference: `TypicalityReference`, or None if the model has none: all p-values are NaN then.
         maps: Physical maps `[B, H, W, C]`.
         theta: Their posterior means, `[B, P]`.
+        flow_theta: The same with the nuisance parameters, if the flow has any, `[B, P + Q]`: the features are taken there.
 
     Returns:
         float32 `[B]`; NaN where theta is NaN, for a map that the model cannot take.
@@ -29,7 +30,7 @@ def typicality_p_value(flow, reference, maps, theta):
     if reference is None:
         return tf.fill([tf.shape(theta)[0]], math.nan)
     percentiles = [float(name.removeprefix(_PERCENTILE)) for name in reference.feature_names if _PERCENTILE in name]
-    features = tf.concat([_features_by_level(flow, maps, theta), _log10_percentiles(maps, percentiles)], axis=1)
+    features = tf.concat([_features_by_level(flow, maps, flow_theta), _log10_percentiles(maps, percentiles)], axis=1)
     # Monomials in the order of their degree, as many as the reference has coefficients.
     design = _monomials(reference.parameters, tf.cast(theta, tf.float64))[:, : len(reference.coefficients)]
     z = (features - design @ tf.constant(reference.coefficients)) / reference.sd

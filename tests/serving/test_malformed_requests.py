@@ -132,8 +132,8 @@ def test_all_grids_together_have_a_largest_size(served):
 
 
 def test_the_largest_size_counts_the_models_own_grid(served):
-    inputs = request("posterior", num_rows=MAX_EVALUATIONS // 256 + 1, num_points=0)
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"Received: 4097 rows of 256 points\."):
+    inputs = request("posterior", num_rows=MAX_EVALUATIONS // 81 + 1, num_points=0)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"Received: 12946 rows of 81 points\."):
         ask(served, "posterior", inputs)
 
 

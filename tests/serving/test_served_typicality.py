@@ -53,7 +53,9 @@ def test_p_values_are_those_of_the_reference(num_simulations, names):
         [maps_of(theta[:60], seed=2), maps_of(theta[60:80], 3, scale=1.5), maps_of(theta[80:100], 4, 3.0)]
     )
     expected = reference.score(typicality_features(flow, new, theta[:100])[0], theta[:100]).p_value
-    found = typicality_p_value(flow, reference, tf.constant(new), tf.constant(theta[:100])).numpy()
+    found = typicality_p_value(
+        flow, reference, tf.constant(new), tf.constant(theta[:100]), tf.constant(theta[:100])
+    ).numpy()
     np.testing.assert_allclose(found, expected, atol=TOLERANCE)
     assert expected.min() == pytest.approx(1 / 201)
     assert expected.max() > 0.9
@@ -69,7 +71,9 @@ def test_a_latent_that_is_not_finite_has_the_least_p_value():
         density_by_level=flow.density_by_level,
         infer_latents=lambda maps, theta: np.inf * flow.infer_latents(maps, theta),
     )
-    found = typicality_p_value(overflowing, reference, tf.constant(maps_of(theta, seed=1)), tf.constant(theta))
+    found = typicality_p_value(
+        overflowing, reference, tf.constant(maps_of(theta, seed=1)), tf.constant(theta), tf.constant(theta)
+    )
     np.testing.assert_allclose(found, 1 / 21, rtol=TOLERANCE)
 
 
@@ -86,6 +90,6 @@ def test_the_served_p_value_is_that_of_the_model(served):
 
 
 def test_a_model_without_a_reference_cannot_tell():
-    found = typicality_p_value(ToyFlow(), None, tf.ones([3, 4, 5, 1]), tf.ones([3, 2])).numpy()
+    found = typicality_p_value(ToyFlow(), None, tf.ones([3, 4, 5, 1]), tf.ones([3, 2]), tf.ones([3, 2])).numpy()
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found, [np.nan] * 3)

@@ -6,7 +6,8 @@ import tensorflow as tf
 
 from higlow_tf.data.parameters import ParameterSpace
 from higlow_tf.inference import symmetry_indices
-from higlow_tf.serving.signatures import CHUNK_SIZE, make_signatures
+from higlow_tf.serving.served_likelihood import CHUNK_SIZE
+from higlow_tf.serving.signatures import make_signatures
 
 # Sums of at most 200 float32 terms of order one.
 FLOAT32_TOLERANCE = 1e-5
