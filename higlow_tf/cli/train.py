@@ -57,7 +57,8 @@ def train(
     nuisance: Annotated[
         str | None,
         typer.Option(
-            help="Columns that vary but are not asked for: with commas; all (others); an Info_*.txt file; none. [default: none]"
+            help="Columns that vary but are not asked for: with commas; all (others); known (others with a known prior, "
+            "at most four; the default); an Info_*.txt file; none."
         ),
     ] = None,
     map_size: Annotated[int | None, typer.Option(help="Regrid the maps to this number of pixels a side.")] = None,

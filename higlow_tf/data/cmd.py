@@ -64,7 +64,8 @@ def load_cmd(
             name, low, high, transform) of other columns; "all" for all columns but the seed; or the path of an
             `Info_*.txt` file of CAMELS, for all parameters that it lists.
         nuisance: Columns that theta has behind these, in the order of the table: what varies and is not asked for. As
-            `parameters`; "all" and a file then mean all that are not among `parameters`.
+            `parameters`; "all" and a file then mean all that are not among `parameters`, "known" those of them that have a known
+            prior, if they are not more than four.
         map_size: Pixels a side to regrid to, at most as many as the maps have; each is an area-weighted mean. None: as
             in the file.
         slab_thickness_mpc_h: Depth of the maps that grids are projected to, a divisor of the box; None: 5.

@@ -1,14 +1,17 @@
 """Which columns of a table a model is conditioned on, from the many ways to say it."""
 
+import warnings
 from pathlib import Path
 
 from higlow_tf.data.parameter_info import read_parameter_info
 from higlow_tf.data.parameters import CAMELS_PARAMETERS, ParameterSpace, ParameterSpec
-from higlow_tf.errors import InputError
+from higlow_tf.errors import InputError, InputWarning
 
 __all__ = ["condition_space", "num_of_interest"]
 
 _INFO_SUFFIXES = (".txt", ".csv")
+# More nuisance parameters must be asked for: a few draws cannot integrate over them.
+_MOST_KNOWN = 4
 
 
 def condition_space(parameters, nuisance, table):
@@ -17,7 +20,8 @@ def condition_space(parameters, nuisance, table):
     Args:
         parameters: Names of columns, `ParameterSpec`s or their configurations; a `ParameterSpace`; "all"; or the path of an
             `Info_*.txt` file of CAMELS.
-        nuisance: The same; "all" and a file mean the columns that are not among `parameters`. () for none.
+        nuisance: The same; "all" and a file mean the columns that are not among `parameters`. "known" means those of them that
+            have a known prior, if they are not more than four. () for none.
         table: `ParameterTable`.
 
     Returns:
@@ -25,10 +29,13 @@ def condition_space(parameters, nuisance, table):
 
     Raises:
         InputError: If a column is missing, has no known prior, or is asked for and a nuisance at once.
+
+    Warns:
+        InputWarning: With "known", of columns that are left out.
     """
     asked = _entries(parameters, table, ())
     names = [_name(entry) for entry in asked]
-    others = _entries(nuisance, table, names)
+    others = _known(table, names) if nuisance == "known" else _entries(nuisance, table, names)
     both = [_name(entry) for entry in others if _name(entry) in names]
     if both:
         raise InputError(
@@ -61,6 +68,23 @@ def _entries(chosen, table, left_out):
     for entry in listed:
         table.column(_name(entry))
     return listed
+
+
+def _known(table, left_out):
+    """Names of the other columns that have a known prior, unless they are many."""
+    others = [name for name in table.parameter_names if name not in left_out]
+    known = [name for name in others if name in CAMELS_PARAMETERS]
+    if len(known) > _MOST_KNOWN:
+        known = []
+    if len(known) < len(others):
+        missing = [name for name in others if name not in known]
+        shown = ", ".join(missing[:_MOST_KNOWN]) + (" and others" if len(missing) > _MOST_KNOWN else "")
+        warnings.warn(
+            f"{table.path}: the model is not told {shown}, which vary, too. It can be, with nuisance (--nuisance).",
+            InputWarning,
+            stacklevel=4,
+        )
+    return known
 
 
 def _listed(chosen):

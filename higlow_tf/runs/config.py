@@ -26,7 +26,8 @@ class DataConfig(_Section):
     Several files of maps are the channels. `params` may be missing for an HDF5 file that holds its parameters.
     `parameters` are names of columns, mappings (name, low, high, transform) for columns without a known prior, "all", or the
     path of an Info_*.txt file of CAMELS. `nuisance` says the same of further columns, which the model is conditioned on but
-    one does not ask for: "all" and a file mean all others, "none" is an empty list. For a value of None the files decide, or
+    one does not ask for: "all" and a file mean all others, "known" those with a known prior if they are not more than four (what
+    new runs take where nothing is said), "none" is an empty list. For a value of None the files decide, or
     the default of `higlow_tf.data.load_cmd`.
     """
 

@@ -34,6 +34,8 @@ OPTIONS = {
 """Options of `train`, and where each of them stands in the configuration."""
 
 _SOURCE = "the options"
+# What a new run takes if nothing is said. A configuration without the key is that of an older run, which took none.
+_NUISANCE = "known"
 
 
 def new_config(config_file=None, *, start_from=None, settings=None, **options):
@@ -56,9 +58,10 @@ def new_config(config_file=None, *, start_from=None, settings=None, **options):
         values = _of_first_stage(start_from, config_file) | values
     if config_file is None:
         _check_complete(values)
-        content = {}
+        content = {"data": {}}
     else:
         content = _content_of(config_file)
+    content["data"].setdefault("nuisance", _NUISANCE)
     return parse_run_config(_with_values(content, values), _SOURCE)
 
 
@@ -140,7 +143,7 @@ def _absolute(files):
 
 
 def _columns(parameters):
-    if not isinstance(parameters, str) or parameters in ("all", "none"):
+    if not isinstance(parameters, str) or parameters in ("all", "known", "none"):
         return parameters if parameters is None or isinstance(parameters, str) else list(parameters)
     if Path(parameters).suffix:  # a file: no parameter has a dot in its name
         return _absolute(parameters)

@@ -6,7 +6,7 @@ import pytest
 from higlow_tf.data import ParameterSpace, ParameterSpec, load_cmd
 from higlow_tf.data.parameter_choice import condition_space, num_of_interest
 from higlow_tf.data.tables import MissingColumnError, ParameterTable
-from higlow_tf.errors import InputError
+from higlow_tf.errors import InputError, InputWarning
 
 TABLE = ParameterTable("params.txt", ("sigma_8", "A_AGN1", "Omega_m", "A_SN1", "seed"), np.ones((2, 5)))
 WIND = {"name": "wind", "low": 1.0, "high": 2.0}
@@ -25,6 +25,8 @@ TWO = ("Omega_m", "sigma_8")
         (TWO, ParameterSpace.from_names(["A_SN1"]), (*TWO, "A_SN1")),
         ("Omega_m", "all", ("Omega_m", "sigma_8", "A_AGN1", "A_SN1")),
         ("all", "all", ("sigma_8", "A_AGN1", "Omega_m", "A_SN1")),
+        (TWO, "known", (*TWO, "A_AGN1", "A_SN1")),
+        ("all", "known", ("sigma_8", "A_AGN1", "Omega_m", "A_SN1")),
     ],
 )
 def test_what_is_asked_for_comes_first_and_the_others_in_the_order_of_the_table(parameters, nuisance, names):
@@ -45,6 +47,16 @@ def test_columns_without_a_known_prior_get_theirs_from_a_mapping_or_a_file(tmp_p
     assert space.names == (*TWO, "A_SN1", "wind")
     assert space.specs[3].transform == "log"
     assert num_of_interest(file, condition_space(file, (), WITH_WIND)) == 3
+
+
+def test_known_columns_are_those_with_a_prior_unless_they_are_many():
+    with pytest.warns(InputWarning, match=r"^params\.txt: the model is not told wind, which vary, too"):
+        assert condition_space(TWO, "known", WITH_WIND).names == (*TWO, "A_AGN1", "A_SN1")
+    known = ("A_SN1", "A_AGN1", "A_SN2", "A_AGN2")
+    many = ParameterTable("params.txt", (*TWO, *known), np.ones((2, 6)))
+    assert condition_space(TWO, "known", many).names == (*TWO, *known)
+    with pytest.warns(InputWarning, match="is not told sigma_8, A_SN1, A_AGN1, A_SN2 and others, which vary"):
+        assert condition_space("Omega_m", "known", many).names == ("Omega_m",)
 
 
 def test_a_missing_column_and_one_that_is_both_are_refused():

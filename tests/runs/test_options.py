@@ -9,7 +9,7 @@ from toy_records import SPLIT
 from higlow_tf.errors import InputError
 from higlow_tf.models.presets import POSTERIOR_RECIPE, RECIPES
 from higlow_tf.runs import RunDirectory, new_config, resumed_config
-from higlow_tf.runs.config import TrainingConfig
+from higlow_tf.runs.config import TrainingConfig, read_run_config
 from higlow_tf.runs.options import parse_settings
 
 FILES = {"maps": "maps.npy", "params": "params.txt"}
@@ -66,7 +66,8 @@ def test_parameters_are_names_in_any_form(parameters, expected):
         (("A_SN1",), ["A_SN1"]),
         ("all", "all"),
         ("none", []),
-        (None, []),
+        ("known", "known"),
+        (None, "known"),
         ("Info_Toy.txt", str(Path.cwd() / "Info_Toy.txt")),
     ],
 )
@@ -80,6 +81,9 @@ def test_nuisance_in_a_file_is_overridden_by_the_option(tmp_path):
         file.write_text(yaml.safe_dump({"data": {**FILES, "nuisance": in_file}, "preset": "tiny"}))
         assert new_config(file).data.nuisance == expected
         assert new_config(file, nuisance="none").data.nuisance == []
+    file.write_text(yaml.safe_dump({"data": FILES, "preset": "tiny"}))
+    assert new_config(file).data.nuisance == "known"
+    assert read_run_config(file).data.nuisance == []  # the file of an older run
 
 
 def test_a_second_stage_takes_over_the_first(tmp_path):
