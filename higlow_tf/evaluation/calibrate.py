@@ -19,6 +19,7 @@ from higlow_tf.inference import (
     parameters_of_interest,
     typicality_features,
 )
+from higlow_tf.inference.calibration_fit import MIN_SIMULATIONS
 from higlow_tf.runs import subset_of
 
 __all__ = [
@@ -87,6 +88,11 @@ def calibrate(model, validation, test=None, options=None, *, progress=None, cach
     """
     options = options or CalibrationOptions()
     check_calibratable(model)
+    if validation.num_simulations < MIN_SIMULATIONS:
+        raise InputError(
+            f"validation: expected at least {MIN_SIMULATIONS} validation simulations, for a repair of the posteriors (more "
+            f"simulations in the file, or a larger share in data.split_fractions). Received: {validation.num_simulations}."
+        )
     validation = _of_interest(model, spread_maps(validation, options.maps_per_simulation))
     how = (options.points_per_axis, options.num_symmetries, _staged(progress, "validation maps"), cache_dir)
 

@@ -11,7 +11,7 @@ from higlow_tf.inference.calibration import Calibration
 from higlow_tf.inference.map_correlation import fit_map_correlation
 from higlow_tf.inference.prior_grid import PriorGrid
 
-__all__ = ["CalibrationFit", "fit_calibration"]
+__all__ = ["MIN_SIMULATIONS", "CalibrationFit", "fit_calibration"]
 
 _LOG_TEMPERING_BOUNDS = (np.log(0.01), np.log(1.5))
 
@@ -23,7 +23,7 @@ _MAX_WIDENING2 = (0.5 / _WIDENING_SCALE) ** 2
 _LOG_TEMPERING_STEP, _WIDENING2_STEP = 0.05, 0.2
 _NUM_SWEEPS = 60
 
-_MIN_SIMULATIONS = 4
+MIN_SIMULATIONS = 4
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,8 @@ def fit_calibration(
     if np.any(parameters.outside(truth)):
         raise InputError(f"truth: expected parameters in the prior. Received: {parameters.describe_outside(truth)}.")
     names, position = np.unique(simulation, return_inverse=True)
-    if len(names) < _MIN_SIMULATIONS:
-        raise InputError(f"simulation: expected at least {_MIN_SIMULATIONS} simulations. Received: {len(names)}.")
+    if len(names) < MIN_SIMULATIONS:
+        raise InputError(f"simulation: expected at least {MIN_SIMULATIONS} simulations. Received: {len(names)}.")
     rng = np.random.default_rng(seed)
     weights = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=num_bootstrap)
     scores = _SingleMapScores(grid, truth, position)

@@ -1,6 +1,9 @@
 """Pictures of posteriors: regions in the plane of two parameters, and predicted against true parameters."""
 
+from pathlib import Path
+
 import numpy as np
+from matplotlib.backend_bases import FigureCanvasBase
 
 from higlow_tf.errors import InputError
 from higlow_tf.evaluation.spreading import spread_rows
@@ -85,8 +88,11 @@ def check_drawable(model, method, path, overwrite=False):
     """Refuses a figure that could not be drawn or written, before the long work. Returns its path.
 
     Raises:
-        InputError: If the model does not have two parameters of interest, if the method gives no grid, or if the file exists.
+        InputError: If the model does not have two parameters of interest, if the method gives no grid, if the file exists, or if
+            no picture has such a suffix.
     """
+    if Path(path).suffix.lower().removeprefix(".") not in FigureCanvasBase.get_supported_filetypes():
+        raise InputError(f"{path}: expected the name of a picture: .png, .pdf or .svg. Received: {Path(path).name!r}.")
     number = len(parameters_of_interest(model))
     if number != 2 or method != "grid":
         raise InputError(

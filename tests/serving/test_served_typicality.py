@@ -89,6 +89,16 @@ def test_the_served_p_value_is_that_of_the_model(served):
     assert expected.max() > 0.1
 
 
+def test_maps_in_other_units_shuffled_or_constant_are_unlike_those_of_training(served):
+    usual = served.model.sample(served.theta, seed=9).numpy()
+    shuffled = np.random.default_rng(0).permuted(usual.reshape(10, -1), axis=1).reshape(usual.shape)
+    constant = np.broadcast_to(np.median(usual, axis=(1, 2), keepdims=True), usual.shape)
+    for maps in (10.0 * usual, shuffled, constant):
+        grid = np.zeros((10, 0, 2), np.float32)
+        found = served.signatures["posterior"](hi_map=tf.constant(maps, tf.float32), theta_grid=tf.constant(grid))
+        assert np.median(found["typicality"]) < 0.03
+
+
 def test_a_model_without_a_reference_cannot_tell():
     found = typicality_p_value(ToyFlow(), None, tf.ones([3, 4, 5, 1]), tf.ones([3, 2]), tf.ones([3, 2])).numpy()
     assert found.dtype == np.float32
