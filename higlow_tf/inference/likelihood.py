@@ -54,16 +54,20 @@ class MapLikelihood:
         Raises:
             InputError: If none of the points of the first call, which spread over the prior, has a finite likelihood.
         """
-        return self._averages(self._of_copies(theta).mean(axis=0, keepdims=True))[0]
+        return self._averages(self.of_draws(theta)[None])[0]
 
     def averaged_and_plain(self, theta):
         """The log-likelihood as above and that of the map as it is, `[2, G]`."""
         of_copies = self._of_copies(theta)
         return self._averages(np.stack([of_copies.mean(axis=0), of_copies[0]]))
 
+    def of_draws(self, theta):
+        """The mean over the copies of what the model says at theta `[G, P]` with each draw of the nuisance: `[G, J]`."""
+        return self._of_copies(theta).mean(axis=0)
+
     def nuisance_ess(self, theta):
         """How many of the nuisance draws count at one theta `[P]`: (sum of likelihoods)**2 over the sum of their squares."""
-        log_prob = self._of_copies(np.asarray(theta)[None]).mean(axis=0)[0]
+        log_prob = self.of_draws(np.asarray(theta)[None])[0]
         log_prob = np.where(np.isfinite(log_prob), log_prob, -np.inf)
         weights = np.exp(log_prob - logsumexp(log_prob))
         return float(1.0 / np.sum(weights**2))
