@@ -90,7 +90,6 @@ def _consume(records, tally, folder, num_actors, plan, on_estimate, progress):
             raise InputError(record.sentence)
         if record.item == TIMING:
             folder.settle()
-            tally.begin()
             if on_estimate is not None:
                 on_estimate(tally.estimate(record, num_actors))
             continue

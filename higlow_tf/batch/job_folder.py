@@ -59,7 +59,8 @@ class JobFolder:
     def settle(self):
         """Makes the folder that of this job, once it is certain that the job runs: what another left is removed."""
         asked = {f"{PARTS}/{part.name}" for part in self._parts}
-        self._owned.remove_files(self._owned.files - asked - {JOB_FILE})
+        earlier = {name for name in self._owned.files if name.startswith(f"{PARTS}/")} | {SUMMARY_FILE, GRID_FILE}
+        self._owned.remove_files(earlier - asked)
         write_json(self._job(), self._owned.path / JOB_FILE)
         if self._settings.task == "posterior":
             with whole_path(self._owned.path / GRID_FILE) as part:

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from higlow_tf.batch.answers import LoadedModel
 from higlow_tf.batch.map_sources import open_maps
 from higlow_tf.batch.tables import counts_of, table_of, with_counts
 from higlow_tf.errors import InputError
@@ -28,6 +27,7 @@ class Record:
 
     Attributes:
         item: Number of the part, or `TIMING`.
+        ended: When it was finished, seconds since 1970.
         seconds: What it took, without loading the model.
         cpu_seconds: CPU time of it.
         rows, nan_rows, outside_prior, atypical: As `counts_of` gives them.
@@ -37,6 +37,7 @@ class Record:
     """
 
     item: int
+    ended: float = 0.0
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     rows: int = 0
@@ -66,6 +67,9 @@ class PartWriter:
         self._folder = Path(folder)
         self._open = OrderedDict()
         self._refusal = None
+        # Whoever hands out the parts needs no TensorFlow.
+        from higlow_tf.batch.answers import LoadedModel
+
         try:
             self._loaded = LoadedModel(model, settings)
             # The first call of a signature optimises its graph: nobody wants to pay for that in a measurement.
@@ -82,7 +86,11 @@ class PartWriter:
             record = self._time_a_few_rows()
         else:
             record = self._write(item)
-        used = {"seconds": time.monotonic() - started, "cpu_seconds": time.process_time() - cpu_started}
+        used = {
+            "ended": time.time(),
+            "seconds": time.monotonic() - started,
+            "cpu_seconds": time.process_time() - cpu_started,
+        }
         return {name: [value] for name, value in (asdict(record) | used).items()}
 
     def _write(self, item):

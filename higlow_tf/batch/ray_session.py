@@ -12,13 +12,14 @@ from higlow_tf.errors import InputError
 __all__ = ["ray_session"]
 
 _OBJECT_STORE_BYTES = 128 * 2**20
-# A busy machine takes its time to start Ray's processes.
-_START_SECONDS = "120"
+# Ray waits half a minute for its own processes, which a busy machine may need for their imports alone.
+_ATTEMPTS = 3
+_SLOW_START = "timed out during startup"
 
 
 @contextlib.contextmanager
 def ray_session(address=None, num_actors=None, *, debug=False):
-    """Connects to a cluster, or starts Ray on this machine until the block ends.
+    """Connects to a cluster, or starts Ray on this machine until the block ends. Where Ray runs already, it is used and stays.
 
     Ray's signal handler is taken back, so that SIGTERM still means what the caller has said.
 
@@ -34,16 +35,18 @@ def ray_session(address=None, num_actors=None, *, debug=False):
         InputError: If there is no such cluster, or Ray cannot start.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", _START_SECONDS)
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     with contextlib.nullcontext() if debug else _quiet_stderr():
-        _start(address, num_actors, debug)
         import ray
 
+        is_ours = not ray.is_initialized()
+        if is_ours:
+            _start(address, num_actors, debug)
         try:
             yield num_actors or max(1, int(ray.cluster_resources().get("CPU", 1)))
         finally:
-            ray.shutdown()
+            if is_ours:
+                ray.shutdown()
 
 
 def _start(address, num_actors, debug):
@@ -53,17 +56,13 @@ def _start(address, num_actors, debug):
     before = signal.getsignal(signal.SIGTERM)
     cores = num_actors or len(os.sched_getaffinity(0))
     own = {"num_cpus": cores, "include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
+    options = {"log_to_driver": debug, "logging_level": logging.INFO if debug else logging.CRITICAL}
     try:
-        ray.init(
-            address=address or "local",
-            log_to_driver=debug,
-            logging_level=logging.INFO if debug else logging.CRITICAL,
-            **({} if address else own),
-        )
+        _patiently(lambda: ray.init(address=address or "local", **options, **({} if address else own)))
     except SystemExit:
         # SIGTERM while Ray's handler stood in the place of the caller's.
         raise KeyboardInterrupt from None
-    except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
+    except Exception as error:  # Ray raises plain exceptions, too
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
         where = f"a Ray cluster at {address!r}" if address else "to start Ray on this machine"
         raise InputError(f"--address: expected {where}. Received: {reason}") from None
@@ -75,6 +74,18 @@ def _start(address, num_actors, debug):
     if not debug:
         for name in ("ray", "ray.data"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _patiently(init):
+    import ray
+
+    for attempt in range(_ATTEMPTS):
+        try:
+            return init()
+        except Exception as error:
+            if _SLOW_START not in str(error) or attempt + 1 == _ATTEMPTS:
+                raise
+            ray.shutdown()
 
 
 @contextlib.contextmanager

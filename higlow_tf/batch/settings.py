@@ -3,7 +3,6 @@
 from dataclasses import asdict, dataclass
 
 from higlow_tf.errors import InputError
-from higlow_tf.inference.uniform_grid import theta_grid_over_prior
 
 __all__ = ["TASKS", "TaskSettings"]
 
@@ -68,7 +67,7 @@ class TaskSettings:
                 f"--points: expected 2 or more an axis, and at most {_MAX_GRID_POINTS} points in all. "
                 f"Received: {points} for {len(parameters)} parameters."
             )
-        return theta_grid_over_prior(parameters, points).astype("float32")
+        return parameters.cell_centres(points).astype("float32")
 
     def identity(self):
         """What the numbers of the task depend on, JSON-compatible: other settings of other tasks are left out."""

@@ -76,7 +76,7 @@ class BatchSummary:
         parts_found: Of these, those that an earlier call had written.
         counts: `Counts` over all parts.
         rows_now: Rows that this call has written.
-        elapsed_seconds: From the first part that was asked for to the last that was written.
+        elapsed_seconds: From the beginning of the first part of this call to the end of its last.
         cpu_seconds: CPU time of the actors for these.
     """
 

@@ -1,7 +1,5 @@
 """Keeps count of a job while its records come in."""
 
-import time
-
 from higlow_tf.batch.summary import BatchSummary, Counts, Estimate
 from higlow_tf.errors import InputError
 
@@ -23,7 +21,7 @@ class Tally:
     def __init__(self, plan, parts, found, skip_bad):
         self._plan, self._parts, self._found, self._skip_bad = plan, parts, found, skip_bad
         self._counts, self._skipped, self._rows_skipped = Counts(), dict(plan.skipped), 0
-        self._rows_now, self._cpu_seconds, self._started, self._ended = 0, 0.0, None, None
+        self._rows_now, self._cpu_seconds, self._times = 0, 0.0, []
         for counts in found.values():
             self._counts.add(**counts)
 
@@ -37,10 +35,6 @@ class Tally:
         """Numbers of the parts that are not there."""
         return [number for number in range(len(self._parts)) if number not in self._found]
 
-    def begin(self):
-        """The clock of the job starts: the actors are ready."""
-        self._started = time.monotonic()
-
     def add(self, record):
         """Counts a part.
 
@@ -50,7 +44,7 @@ class Tally:
         Raises:
             InputError: If the part could not be written, or could not be read and may not be left out.
         """
-        self._ended = time.monotonic()
+        self._times += [record.ended - record.seconds, record.ended]
         self._cpu_seconds += record.cpu_seconds
         if not record.problem:
             self._counts.add(**{name: getattr(record, name) for name in _COUNTED})
@@ -87,6 +81,6 @@ class Tally:
             parts_found=len(self._found),
             counts=self._counts,
             rows_now=self._rows_now,
-            elapsed_seconds=self._ended - self._started if self._ended and self._started else 0.0,
+            elapsed_seconds=max(self._times) - min(self._times) if self._times else 0.0,
             cpu_seconds=self._cpu_seconds,
         )
