@@ -9,6 +9,8 @@ __all__ = ["LoadedModel"]
 
 # Rows of a request: 64 maps stay in the cache of a core; one map of a posterior is hundreds of evaluations already.
 _ROWS = {"log_prob": 64, "sample": 64, "posterior": 4}
+# Points of a grid from which on a request has one map: exported models bound points times rows.
+_LARGE_GRID = 4096
 
 
 class LoadedModel:
@@ -26,7 +28,7 @@ class LoadedModel:
 
     def __init__(self, model, settings):
         _use_one_thread()
-        self._settings = settings
+        self._settings, self._path = settings, model.path
         try:
             # Kept, because the signatures do not keep the variables alive.
             self._loaded = tf.saved_model.load(model.path)
@@ -37,8 +39,8 @@ class LoadedModel:
                 f"{model.path}: expected a SavedModel with the signature {settings.task}. Received: {reason}."
             ) from None
         if settings.task == "posterior":
-            self._grid = settings.theta_grid(model.parameters)
-        self.request_rows = self._fixed_rows() or _ROWS[settings.task]
+            self._grid = settings.theta_grid(model)
+        self.request_rows = self._fixed_rows() or self._own_rows()
 
     def __call__(self, *, maps=None, theta=None, rows=None):
         """The outputs of the signature.
@@ -50,11 +52,20 @@ class LoadedModel:
 
         Returns:
             Dict of NumPy arrays with N rows.
+
+        Raises:
+            InputError: If the model refuses the request.
         """
         pieces, num_rows = [], len(theta if maps is None else maps)
         for start in range(0, num_rows, self.request_rows):
             wanted = np.minimum(np.arange(start, start + self.request_rows), num_rows - 1)
-            answer = self._signature(**self._request(wanted, maps, theta, rows))
+            try:
+                answer = self._signature(**self._request(wanted, maps, theta, rows))
+            except tf.errors.InvalidArgumentError as error:
+                reason = " ".join(str(error.message).split())[:300]
+                raise InputError(
+                    f"{self._path}: expected a model that takes this request. Received: {reason}"
+                ) from None
             pieces.append({name: tensor.numpy() for name, tensor in answer.items()})
         return {name: np.concatenate([piece[name] for piece in pieces])[:num_rows] for name in pieces[0]}
 
@@ -72,6 +83,10 @@ class LoadedModel:
             temperature = np.full(len(wanted), self._settings.temperature, np.float32)
             inputs = {"theta": theta[wanted].astype(np.float32), "seed": seeds, "temperature": temperature}
         return {name: tf.constant(values) for name, values in inputs.items()}
+
+    def _own_rows(self):
+        is_large = self._settings.task == "posterior" and len(self._grid) > _LARGE_GRID
+        return 1 if is_large else _ROWS[self._settings.task]
 
     def _fixed_rows(self):
         """The one batch size of a model that was exported with --xla; otherwise None."""

@@ -24,7 +24,7 @@ class JobFolder:
     Files:
         job.json: the task, its settings, the model. Another job is refused.
         parts/*.parquet: the rows.
-        theta_grid.npy: float32 `[G, P]`, for a posterior.
+        theta_grid.npy: float32 `[G, P]`, for a posterior on other points than the model's own.
         summary.json: what the last call that came to its end has said.
 
     Args:
@@ -62,9 +62,9 @@ class JobFolder:
         earlier = {name for name in self._owned.files if name.startswith(f"{PARTS}/")} | {SUMMARY_FILE, GRID_FILE}
         self._owned.remove_files(earlier - asked)
         write_json(self._job(), self._owned.path / JOB_FILE)
-        if self._settings.task == "posterior":
+        if self._settings.task == "posterior" and len(grid := self._settings.theta_grid(self._model)):
             with whole_path(self._owned.path / GRID_FILE) as part:
-                np.save(part, self._settings.theta_grid(self._model.parameters))
+                np.save(part, grid)
 
     def check_arrived(self, record):
         """Refuses a part that an actor says it has written and that is not here.

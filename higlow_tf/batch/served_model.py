@@ -15,6 +15,9 @@ _CARD_FILE = "assets.extra/model_card.json"
 _CARD_FORMAT_VERSION = 1
 _TRANSFORMS = {"uniform": "linear", "log-uniform": "log"}
 _HASH_BYTES = 16
+# Exports have a grid of their own since they have this output.
+_NEW_OUTPUT = "typicality"
+_MOST_PARAMETERS_OF_OWN_GRID = 3
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class ServedModel:
         tempering: Factor of the log-likelihood in its posterior.
         widening: Added in quadrature to the sd of each parameter, as a tuple.
         num_symmetries: Copies of a map over which its posterior averages the log-likelihood.
+        has_own_grid: Whether its posterior has a grid of its own, for requests without points.
     """
 
     path: str
@@ -40,6 +44,7 @@ class ServedModel:
     tempering: float
     widening: tuple
     num_symmetries: int
+    has_own_grid: bool
 
 
 def read_served_model(path):
@@ -78,6 +83,8 @@ def read_served_model(path):
             tempering=float(calibration["tempering"]),
             widening=tuple(float(value) for value in calibration["widening"]),
             num_symmetries=int(calibration["num_symmetries"]),
+            has_own_grid=len(card["parameters"]) <= _MOST_PARAMETERS_OF_OWN_GRID
+            and _NEW_OUTPUT in card["signatures"]["posterior"]["outputs"],
         )
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, InputError):

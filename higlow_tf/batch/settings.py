@@ -2,12 +2,14 @@
 
 from dataclasses import asdict, dataclass
 
+import numpy as np
+
 from higlow_tf.errors import InputError
 
 __all__ = ["TASKS", "TaskSettings"]
 
 TASKS = ("log_prob", "posterior", "sample")
-# Points an axis of the grid of a posterior, by number of parameters: those of the exported model itself.
+# Points an axis of the grid of a posterior, by number of parameters, where the model has none of its own.
 _POINTS_PER_AXIS = {1: 64, 2: 16, 3: 12}
 _MAX_GRID_POINTS = 16384
 # Rows of a part: some seconds of work for one core.
@@ -23,8 +25,8 @@ class TaskSettings:
         task: "log_prob", "posterior" or "sample".
         seed: Of `sample`: row i is drawn with the row seed (seed, i).
         temperature: Of `sample`: factor of the latents' standard deviation.
-        points_per_axis: Of `posterior`: points of the grid along each parameter, centres of equal cells of the prior. None: 64
-            for one parameter, 16 for two, 12 for three.
+        points_per_axis: Of `posterior`: points of the grid along each parameter, centres of equal cells of the prior. None: the
+            model's own grid; if it has none, or the grid is to be written, 64 for one parameter, 16 for two, 12 for three.
         with_grid: Of `posterior`: whether the log-likelihoods on the grid are written.
         part_rows: Rows of a part file. None: 512 densities, 32 posteriors, 256 maps.
 
@@ -51,23 +53,32 @@ class TaskSettings:
         if self.part_rows < 1:
             raise InputError(f"--part-rows: expected at least 1. Received: {self.part_rows}.")
 
-    def theta_grid(self, parameters):
+    def theta_grid(self, model):
         """Points of equal prior mass, float32 `[G, P]`, on which the posterior is evaluated.
 
+        Args:
+            model: `ServedModel`.
+
+        Returns:
+            The grid; without points, `[0, P]`, where the model shall take its own.
+
         Raises:
-            InputError: If there are too many of them, or more than three parameters and no number of points.
+            InputError: If there are too many points, or the model has no grid of its own and no number of points is known.
         """
-        points = self.points_per_axis or _POINTS_PER_AXIS.get(len(parameters))
+        num_parameters = len(model.parameters)
+        if self.points_per_axis is None and model.has_own_grid and not self.with_grid:
+            return np.zeros((0, num_parameters), np.float32)
+        points = self.points_per_axis or _POINTS_PER_AXIS.get(num_parameters)
         if points is None:
             raise InputError(
-                f"--points: expected points an axis for a model of {len(parameters)} parameters. Received: none."
+                f"--points: expected points an axis for a model of {num_parameters} parameters. Received: none."
             )
-        if points < 2 or points ** len(parameters) > _MAX_GRID_POINTS:
+        if points < 2 or points**num_parameters > _MAX_GRID_POINTS:
             raise InputError(
                 f"--points: expected 2 or more an axis, and at most {_MAX_GRID_POINTS} points in all. "
-                f"Received: {points} for {len(parameters)} parameters."
+                f"Received: {points} for {num_parameters} parameters."
             )
-        return parameters.cell_centres(points).astype("float32")
+        return model.parameters.cell_centres(points).astype(np.float32)
 
     def identity(self):
         """What the numbers of the task depend on, JSON-compatible: other settings of other tasks are left out."""

@@ -110,13 +110,14 @@ _ANSWERS = {"log_prob": _of_log_prob, "posterior": _of_posterior, "sample": _of_
 def _covariance(model, settings, answer):
     """`[N, P, P]` from the likelihoods on the grid, where these are all that the posterior is made of.
 
-    A model whose posterior averages over symmetric copies of a map answers the likelihood of the map itself only: null then.
+    Null otherwise: a model answers the likelihood of the map itself, and its posterior may average over symmetric copies; and
+    what it makes of its own grid is its own affair.
     """
     num_rows, num_parameters = answer["posterior_mean"].shape
     shape = (num_parameters, num_parameters)
-    if model.num_symmetries > 1:
+    grid = settings.theta_grid(model).astype(np.float64)
+    if model.num_symmetries > 1 or not len(grid):
         return pa.nulls(num_rows, pa.fixed_shape_tensor(pa.float64(), shape))
-    grid = settings.theta_grid(model.parameters).astype(np.float64)
     log_mass = model.tempering * answer["log_prob"].astype(np.float64)
     mass = np.exp(log_mass - log_mass.max(axis=1, keepdims=True))
     mass /= mass.sum(axis=1, keepdims=True)

@@ -38,7 +38,7 @@ def batch(
     seed: Seed = 0,
     temperature: Annotated[float, typer.Option(min=0.0, help="sample: factor of the latents' sd.")] = 1.0,
     points: Annotated[
-        int | None, typer.Option(min=2, help="posterior: points an axis. [default: 64, 16, 12 for 1, 2, 3 parameters]")
+        int | None, typer.Option(min=2, help="posterior: points of the grid an axis. [default: the model's own grid]")
     ] = None,
     grid: Annotated[bool, typer.Option("--grid", help="posterior: also the log-likelihood at every point.")] = False,
     address: Annotated[

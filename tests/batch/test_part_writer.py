@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pyarrow.parquet as pq
+import tensorflow as tf
 
 from higlow_tf.batch import TaskSettings, plan_maps, plan_samples
 from higlow_tf.batch.part_writer import TIMING, PartWriter, Record
@@ -79,7 +80,7 @@ def test_a_posterior_is_that_of_the_signature_with_its_covariance(served, files,
     plan = plan_maps(served.served, [files.folder / "b.npy"], needs_theta=False)
     settings = TaskSettings("posterior", with_grid=True, points_per_axis=6)
     rows, _ = write_parts(served, settings, plan, tmp_path)
-    grid = settings.theta_grid(served.served.parameters).astype(float)
+    grid = settings.theta_grid(served.served).astype(float)
     log_prob = rows["log_prob_grid"].combine_chunks().to_numpy_ndarray()
     assert log_prob.shape == (11, 36)
     mass = np.exp(0.05 * (log_prob - log_prob.max(axis=1, keepdims=True)).astype(float))
@@ -98,11 +99,19 @@ def test_a_posterior_is_that_of_the_signature_with_its_covariance(served, files,
 
 def test_the_grid_is_that_of_the_package(served):
     from higlow_tf.inference import theta_grid_over_prior
-    from higlow_tf.serving import served_prior
 
-    grid = TaskSettings("posterior").theta_grid(served.served.parameters)
+    grid = TaskSettings("posterior", with_grid=True).theta_grid(served.served)
     np.testing.assert_array_equal(grid, theta_grid_over_prior(served.model.parameters, 16).astype(np.float32))
-    assert len(grid) == served_prior._POINTS_PER_AXIS[2] ** 2
+
+
+def test_without_points_the_grid_is_the_models_own(served, files, tmp_path):
+    plan = plan_maps(served.served, [files.folder / "b.npy"], needs_theta=False)
+    rows, _ = write_parts(served, TaskSettings("posterior"), plan, tmp_path)
+    signature = tf.saved_model.load(str(served.path)).signatures["posterior"]
+    answer = signature(hi_map=tf.constant(files.maps[20:]), theta_grid=tf.zeros([11, 0, 2]))
+    mean = np.stack([rows["Omega_m_mean"].to_numpy(), rows["sigma_8_mean"].to_numpy()], axis=1)
+    np.testing.assert_allclose(mean, answer["posterior_mean"], rtol=1e-5)
+    assert rows["covariance"].null_count == 11
 
 
 def test_outputs_that_an_older_export_lacks_are_null(served, files, tmp_path):

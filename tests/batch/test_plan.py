@@ -180,7 +180,7 @@ def test_settings_that_cannot_be_are_refused(settings, words):
 
 def test_a_grid_that_is_too_large_is_refused(served):
     with pytest.raises(InputError, match="--points: expected 2 or more an axis, and at most 16384"):
-        TaskSettings("posterior", points_per_axis=129).theta_grid(served.served.parameters)
+        TaskSettings("posterior", points_per_axis=129).theta_grid(served.served)
 
 
 def test_a_model_is_known_by_its_card(served, tmp_path):
