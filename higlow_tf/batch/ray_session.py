@@ -35,6 +35,8 @@ def ray_session(address=None, num_actors=None, *, debug=False):
         InputError: If there is no such cluster, or Ray cannot start.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Ray would give its workers the lowest priority; the job is what somebody waits for, as with every other command.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     with contextlib.nullcontext() if debug else _quiet_stderr():
         import ray

@@ -19,8 +19,14 @@ from higlow_tf.errors import InputError
 from higlow_tf.folder_lock import MARKER_FOLDER
 from higlow_tf.ownership import owned_folder
 
-# Ray's own threads and sockets are closed when it ends, not when a test does.
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+# Ray warns of its own settings; its threads and sockets are closed when it ends, not when a test does.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning:ray",
+    "ignore::FutureWarning:ray",
+    "ignore::UserWarning:ray",
+    "ignore::ResourceWarning",
+    "ignore::pytest.PytestUnraisableExceptionWarning",
+)
 SETTINGS = TaskSettings("log_prob", part_rows=8)
 
 
