@@ -24,6 +24,8 @@ from pathlib import Path
 
 import numpy as np
 
+from higlow_tf.data.tables import read_parameter_table
+
 __all__ = ["main"]
 
 REQUEST_ROWS = 64
@@ -56,14 +58,13 @@ def main(arguments=None):
 def _prepare(options):
     """Writes the maps of the job as files of the size of CAMELS' and their parameters; the words of the command."""
     maps = np.load(options.maps_file, mmap_mode="r")
-    theta = np.loadtxt(options.params)
-    header = options.params.read_text(encoding="utf-8").splitlines()[0]
+    table = read_parameter_table(options.params)
     rows = np.arange(options.maps) % len(maps)
     (options.out / "maps").mkdir()
     for number, chosen in enumerate(np.array_split(rows, -(-options.maps // len(maps)))):
         np.save(options.out / "maps" / f"maps_{number:04d}.npy", maps[chosen])
-    of_maps = theta.repeat(len(maps) // len(theta), axis=0)[rows]
-    np.savetxt(options.out / "params.txt", of_maps, header=header.lstrip("# "))
+    of_maps = table.values.repeat(len(maps) // len(table), axis=0)[rows]
+    np.savetxt(options.out / "params.txt", of_maps, header=" ".join(table.names))
     words = ("--task", "log_prob", "--maps", options.out / "maps" / "*.npy", "--params", options.out / "params.txt")
     return tuple(map(str, ("batch", options.model, *words, "--actors", options.actors)))
 
