@@ -5,7 +5,7 @@ import importlib
 from higlow_tf.errors import InputError, InputWarning
 
 _ROOMS = (
-    "bijectors", "data", "diagnostics", "evaluation", "inference", "models", "networks", "plotting", "reports", "runs",
+    "batch", "bijectors", "data", "diagnostics", "evaluation", "inference", "models", "networks", "plotting", "reports", "runs",
     "serving",
 )  # fmt: skip
 _MODELS = ("ConditionalGlow", "HIFlow", "load_model", "save_model")

@@ -49,17 +49,21 @@ class OwnedFolder:
         Raises:
             InputError: If there is something of that name that higlow did not write.
         """
-        if not target.is_relative_to(self.path) or MARKER_FOLDER in target.relative_to(self.path).parts:
-            return
-        name = target.relative_to(self.path).as_posix()
-        if self.owns(name):
-            return
-        if target.exists():
-            raise InputError(
-                f"{target}: expected a file that higlow wrote, to replace it. Received: one of somebody else."
-            )
-        self.files.add(name)
-        self._write_listing()
+        if target.is_relative_to(self.path) and MARKER_FOLDER not in target.relative_to(self.path).parts:
+            self.claim_names([target.relative_to(self.path).as_posix()])
+
+    def claim_names(self, names):
+        """Puts many names on the list at once, as `claim` does; for files that other processes are going to write."""
+        new = {name for name in names if not self.owns(name)}
+        for name in sorted(new):
+            if (self.path / name).exists():
+                raise InputError(
+                    f"{self.path / name}: expected a file that higlow wrote, to replace it. "
+                    "Received: one of somebody else."
+                )
+        if new:
+            self.files |= new
+            self._write_listing()
 
     def check(self, names, path, *, overwrite=False, resume=False):
         """Refuses names that are there and may not be replaced; `path` is the folder in the words of the user."""
@@ -163,6 +167,13 @@ class OwnedFolder:
                 self.files.discard(name)
         self._write_listing()
         return left
+
+    def remove_files(self, names):
+        """Removes some files that higlow wrote, by their full names, and takes them off the list."""
+        for name in set(names) & self.files:
+            (self.path / name).unlink(missing_ok=True)
+            self.files.discard(name)
+        self._write_listing()
 
     def _write_listing(self):
         content = {

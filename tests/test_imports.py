@@ -10,6 +10,7 @@ SHARED = {"errors", "files", "folder_lock", "layout", "ownership", "symmetries",
 
 # The arrows of the package's design: a part may import these others (and its own modules).
 MAY_IMPORT = {
+    "batch": {"data.hdf5", "data.npy_files", "data.parameters", "data.tables"},
     "bijectors": set(),
     "networks": set(),
     "data": set(),
@@ -22,13 +23,14 @@ MAY_IMPORT = {
     "reports": {"evaluation", "plotting", "runs", "diagnostics", "inference", "data", "models"},
     "serving": {"models", "data", "inference", "runs"},
     "cli": {
-        "models", "serving", "inference", "data", "diagnostics", "plotting", "runs", "evaluation", "reports",
+        "models", "serving", "batch", "inference", "data", "diagnostics", "plotting", "runs", "evaluation", "reports",
     },
 }  # fmt: skip
 
 KERAS = {"keras", "tf_keras", "tensorflow.keras"}
 # Libraries that a part must not import; a file's own entry replaces that of its part.
 FORBIDDEN_LIBRARIES = {
+    "batch": {*KERAS, "tensorflow_probability"},
     "bijectors": KERAS,
     "networks": {"tensorflow_probability"},
     "data": {*KERAS, "tensorflow", "tensorflow_probability"},
@@ -42,6 +44,8 @@ RESERVED_LIBRARIES = {
     "typer": {"cli"},
     "click": {"cli"},
     "rich": {"cli"},
+    "ray": {"batch"},
+    "pyarrow": {"batch"},
 }
 
 COMMANDS = sorted(command.callback.__module__ for command in app.registered_commands)
@@ -130,6 +134,9 @@ def test_a_file_of_the_command_line_has_one_command():
         ("reports/page.py", "from higlow_tf.serving import export_model"),
         ("serving/export.py", "from higlow_tf.evaluation import evaluate_model"),
         ("serving/export.py", "from higlow_tf.cli import app"),
+        ("batch/answers.py", "from higlow_tf.models import load_model"),
+        ("batch/answers.py", "import keras"),
+        ("cli/batch.py", "import ray"),
         ("errors.py", "import benchmarks.peers"),
         ("errors.py", "import matplotlib"),
     ],

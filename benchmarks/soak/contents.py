@@ -148,6 +148,10 @@ def _read_whole(path):
         import matplotlib.image
 
         matplotlib.image.imread(path)
+    elif path.suffix == ".parquet":
+        import pyarrow.parquet
+
+        pyarrow.parquet.read_table(path)
     elif path.suffix in (".html", ".pdf"):
         end = b"</html>" if path.suffix == ".html" else b"%%EOF"
         if not path.read_bytes().rstrip().endswith(end):

@@ -31,7 +31,7 @@ class Sizes:
 
 
 FULL = Sizes(
-    kills={"train": 16, "infer": 11, "calibrate": 11, "simulate mock": 8, "simulate lognormal": 4},
+    kills={"train": 16, "infer": 11, "calibrate": 11, "simulate mock": 8, "simulate lognormal": 4, "batch": 8},
     requests=1000,
     requests_a_row=100,
     damaged_files=200,

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from higlow_tf.cli.audit import audit
+from higlow_tf.cli.batch import batch
 from higlow_tf.cli.benchmark import benchmark
 from higlow_tf.cli.calibrate import calibrate
 from higlow_tf.cli.console import SETTINGS, guarded, quiet_libraries
@@ -29,7 +30,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (demo, simulate, train, sample, infer, calibrate, evaluate, audit, export, benchmark, reproduce_paper):
+for command in (
+    demo, simulate, train, sample, infer, calibrate, evaluate, audit, export, batch, benchmark, reproduce_paper,
+):  # fmt: skip
     app.command(command.__name__.replace("_", "-"))(guarded(command))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from higlow_tf.errors import InputError
 
-__all__ = ["open_npy"]
+__all__ = ["open_npy", "read_npy_header"]
 
 _HEADER_READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 # What NumPy lets through when a header is no dictionary of shape, order and type.
@@ -44,7 +44,7 @@ def open_npy(path):
                     f"Received: {'a file of another format' if start else 'an empty file'}."
                 )
             file.seek(0)
-            _check_header(file, path)
+            read_npy_header(file, path, path.stat().st_size)
     except OSError as error:
         raise InputError(f"{path} must be a readable .npy file of maps. Received: {error.strerror}.") from None
     try:
@@ -53,11 +53,23 @@ def open_npy(path):
         raise InputError(f"{_whole(path)} Received: {error}.") from None
 
 
-def _check_header(file, path):
-    """Refuses what the header says before anything is mapped: type, shape, and whether the file is that long."""
+def read_npy_header(file, path, num_bytes):
+    """What the header of an open .npy file says, once it is certain that the file is that long.
+
+    Args:
+        file: Binary file at its start; afterwards it is at the first number.
+        path: Its name, for the error.
+        num_bytes: Its size.
+
+    Returns:
+        The triple (shape, whether the order is Fortran's, dtype).
+
+    Raises:
+        InputError: If it is no header of floating-point numbers, or the file is too short for it.
+    """
     try:
         version = np.lib.format.read_magic(file)
-        shape, _, dtype = _HEADER_READERS[version](file)
+        shape, is_fortran, dtype = _HEADER_READERS[version](file)
     except KeyError:
         raise InputError(f"{_whole(path)} Received: version {version} of the format.") from None
     except _HEADER_ERRORS as error:
@@ -69,9 +81,10 @@ def _check_header(file, path):
         raise InputError(f"{path} must hold floating-point maps. Received: dtype {dtype}.")
     if any(side < 0 for side in shape):
         raise InputError(f"{_whole(path)} Received: shape {shape}.")
-    declared, found = math.prod(shape) * dtype.itemsize, path.stat().st_size - file.tell()
+    declared, found = math.prod(shape) * dtype.itemsize, num_bytes - file.tell()
     if declared > found:
         raise InputError(f"{_whole(path)} Received: {found} bytes of the {declared} of shape {str(shape)[:100]}.")
+    return shape, is_fortran, dtype
 
 
 def _whole(path):

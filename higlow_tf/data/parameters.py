@@ -256,6 +256,12 @@ class ParameterSpace:
         """A Latin hypercube over the prior: each of `num_samples` equal slices of each parameter is hit once."""
         return self.from_unit(qmc.LatinHypercube(len(self), rng=np.random.default_rng(seed)).random(num_samples))
 
+    def cell_centres(self, points_per_axis):
+        """Centres of equal cells of the prior (equal in log for log-uniform parameters), `[points_per_axis**P, P]`."""
+        edges = np.linspace(-1.0, 1.0, points_per_axis + 1)
+        axes = np.meshgrid(*[0.5 * (edges[1:] + edges[:-1])] * len(self), indexing="ij")
+        return self.denormalize(np.stack([axis.ravel() for axis in axes], axis=-1))
+
     def to_config(self):
         """The space as JSON-compatible values."""
         return [asdict(spec) for spec in self.specs]

@@ -3,7 +3,6 @@
 import numpy as np
 
 from higlow_tf.inference.cache import AnswerCache
-from higlow_tf.inference.cells import Cells
 from higlow_tf.inference.lattice import Lattice
 from higlow_tf.inference.likelihood import MapLikelihood, checked_maps
 from higlow_tf.inference.marginal_likelihood import NUM_NUISANCE_DRAWS, MarginalLikelihood
@@ -18,8 +17,7 @@ __all__ = [
 
 def theta_grid_over_prior(parameters, points_per_axis):
     """Centres of equal cells of the prior (equal in log for log-uniform parameters): `[points_per_axis**P, P]`."""
-    edge = np.ones(len(parameters))
-    return parameters.denormalize(Cells(-edge, edge, (points_per_axis,) * len(parameters)).points())
+    return parameters.cell_centres(points_per_axis)
 
 
 def theta_lattice_over_prior(parameters, points_per_axis):

@@ -1,0 +1,110 @@
+"""What a job must know of a SavedModel before anything loads it: its card and its hash."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from higlow_tf.data.parameters import ParameterSpace, ParameterSpec
+from higlow_tf.errors import InputError
+from higlow_tf.text_files import read_json
+
+__all__ = ["ServedModel", "read_served_model"]
+
+_GRAPH_FILE, _VARIABLES = "saved_model.pb", "variables"
+_CARD_FILE = "assets.extra/model_card.json"
+_CARD_FORMAT_VERSION = 1
+_TRANSFORMS = {"uniform": "linear", "log-uniform": "log"}
+_HASH_BYTES = 16
+# Exports have a grid of their own since they have this output.
+_NEW_OUTPUT = "typicality"
+_MOST_PARAMETERS_OF_OWN_GRID = 3
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """An exported model, as its card describes it.
+
+    Attributes:
+        path: Its folder, absolute.
+        name: Name under which it is served.
+        content_hash: BLAKE2b (128 bits, hexadecimal) of the graph and the weights.
+        parameters: `ParameterSpace`: columns of theta, and their prior.
+        map_shape: (H, W), or (H, W, C).
+        tempering: Factor of the log-likelihood in its posterior.
+        widening: Added in quadrature to the sd of each parameter, as a tuple.
+        num_symmetries: Copies of a map over which its posterior averages the log-likelihood.
+        has_own_grid: Whether its posterior has a grid of its own, for requests without points.
+    """
+
+    path: str
+    name: str
+    content_hash: str
+    parameters: ParameterSpace
+    map_shape: tuple
+    tempering: float
+    widening: tuple
+    num_symmetries: int
+    has_own_grid: bool
+
+
+def read_served_model(path):
+    """Reads the card of an exported model and hashes its files. TensorFlow is not needed.
+
+    Args:
+        path: Folder of one version: saved_models/NAME/1.
+
+    Returns:
+        `ServedModel`.
+
+    Raises:
+        InputError: If there is no SavedModel, or no card of `higlow export` in it.
+    """
+    path = Path(path).resolve()
+    if not (path / _GRAPH_FILE).is_file():
+        inner = sorted(graph.parent.name for graph in path.glob(f"*/{_GRAPH_FILE}"))
+        hint = f" (did you mean {path / inner[-1]}?)" if inner else ""
+        raise InputError(f"{path}: expected a folder of higlow export with {_GRAPH_FILE}{hint}. Received: none.")
+    card_path = path / _CARD_FILE
+    expected = "the model card of higlow export"
+    card = read_json(card_path, expected)
+    try:
+        version = card["format_version"]
+        if not isinstance(version, int) or version > _CARD_FORMAT_VERSION:
+            raise InputError(
+                f"{card_path}: expected format version {_CARD_FORMAT_VERSION} or older. Received: {version!r}."
+            )
+        calibration, size, channels = card["calibration"], int(card["map_size"]), int(card["num_channels"])
+        return ServedModel(
+            path=str(path),
+            name=str(card["name"]),
+            content_hash=_hash_of_files(path),
+            parameters=ParameterSpace(tuple(map(_parameter, card["parameters"]))),
+            map_shape=(size, size) if channels == 1 else (size, size, channels),
+            tempering=float(calibration["tempering"]),
+            widening=tuple(float(value) for value in calibration["widening"]),
+            num_symmetries=int(calibration["num_symmetries"]),
+            has_own_grid=len(card["parameters"]) <= _MOST_PARAMETERS_OF_OWN_GRID
+            and _NEW_OUTPUT in card["signatures"]["posterior"]["outputs"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{card_path}: expected {expected}. Received: {type(error).__name__}: {error}.") from None
+
+
+def _parameter(entry):
+    return ParameterSpec(entry["name"], entry["label"], entry["low"], entry["high"], _TRANSFORMS[entry["prior"]])
+
+
+def _hash_of_files(path):
+    """The graph and the weights, with their names; cards and warm-up requests change no answer."""
+    digest = hashlib.blake2b(digest_size=_HASH_BYTES)
+    try:
+        for file in (path / _GRAPH_FILE, *sorted((path / _VARIABLES).iterdir())):
+            digest.update(f"{file.name} {file.stat().st_size}\n".encode())
+            with file.open("rb") as stream:
+                while block := stream.read(2**20):
+                    digest.update(block)
+    except OSError as error:
+        raise InputError(f"{path}: expected a readable SavedModel. Received: {error}.") from None
+    return digest.hexdigest()
