@@ -4,13 +4,14 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from higlow_tf.diagnostics import MAP_FIELDS, PixelPDF, PowerComparison, compare_power, pixel_pdf
+from higlow_tf.diagnostics import MAP_FIELDS, ClassifierTest, PixelPDF, PowerComparison, compare_power, pixel_pdf
 from higlow_tf.diagnostics.bootstrap import MIN_SIMULATIONS
-from higlow_tf.diagnostics.classifier import ClassifierTest, classifier_test
+from higlow_tf.diagnostics.classifier import classifier_test
 from higlow_tf.diagnostics.nearest import NearestTraining, nearest_training_map
 from higlow_tf.diagnostics.power_by_cosmology import PowerR2, power_r2_by_cosmology
 from higlow_tf.diagnostics.power_correlation import CorrelationComparison, compare_power_correlation
 from higlow_tf.diagnostics.response import ResponseComparison, power_response
+from higlow_tf.diagnostics.spread import SpreadComparison, compare_spread
 from higlow_tf.diagnostics.statistics import compare_statistics
 from higlow_tf.diagnostics.summaries import SummaryComparison
 from higlow_tf.errors import InputError, InputWarning
@@ -29,9 +30,11 @@ class MapStatistics:
         pdf: Pixels.
         correlation: Correlation of P(k) between bins.
         summaries: Other statistics, by the names of `compare_statistics`.
+        spread: Scatter of whole maps at fixed parameters.
         response: Derivatives of ln P(k) by the parameters.
         power_r2: R2 of the mean power at single cosmologies.
-        classifier: Whether a classifier can tell generated from test maps.
+        classifier: Whether a linear classifier of features can tell generated from test maps.
+        trees: The same of boosted trees.
         nearest: Distances to the training maps.
         not_measured: Reasons, by the name of the statistic.
     """
@@ -40,9 +43,11 @@ class MapStatistics:
     pdf: PixelPDF | None = None
     correlation: CorrelationComparison | None = None
     summaries: dict[str, SummaryComparison] = field(default_factory=dict)
+    spread: SpreadComparison | None = None
     response: ResponseComparison | None = None
     power_r2: PowerR2 | None = None
     classifier: ClassifierTest | None = None
+    trees: ClassifierTest | None = None
     nearest: NearestTraining | None = None
     not_measured: dict[str, str] = field(default_factory=dict)
 
@@ -87,7 +92,9 @@ def _tasks(samples, parameter_names, seed):
     """A function without arguments for each statistic. Those that take longest come first."""
     return {
         "summaries": lambda: compare_statistics(samples, seed=seed),
+        "trees": lambda: classifier_test(samples, kind="trees", seed=seed),
         "classifier": lambda: classifier_test(samples, seed=seed),
+        "spread": lambda: compare_spread(samples, seed=seed),
         "powers": lambda: {name: compare_power(samples, field=name, seed=seed) for name in MAP_FIELDS},
         "pdf": lambda: pixel_pdf(samples, seed=seed),
         "correlation": lambda: compare_power_correlation(samples, seed=seed),
