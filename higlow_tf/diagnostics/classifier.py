@@ -16,7 +16,7 @@ __all__ = ["classifier_test"]
 _NUM_FOLDS = 5
 _INVERSE_PENALTY, _MAX_ITERATIONS = 0.1, 1000
 # Small trees, few of them, on coarse histograms: what hundreds of maps can feed, in a few seconds.
-_NUM_TREES, _LEARNING_RATE, _MAX_LEAVES, _MAX_BINS = 100, 0.1, 6, 32
+_NUM_TREES, _LEARNING_RATE, _MAX_LEAVES, _MIN_MAPS_IN_LEAF, _MAX_BINS = 100, 0.1, 6, 5, 32
 
 
 def classifier_test(samples: MapSamples, *, kind: str = "logistic", seed: int = 0) -> ClassifierTest:
@@ -81,6 +81,7 @@ def _trees():
         learning_rate=_LEARNING_RATE,
         max_iter=_NUM_TREES,
         max_leaf_nodes=_MAX_LEAVES,
+        min_samples_leaf=_MIN_MAPS_IN_LEAF,
         max_bins=_MAX_BINS,
         early_stopping=False,  # it would hold maps back at random, of simulations that others learn from
         class_weight="balanced",

@@ -143,7 +143,11 @@ def _structure_metrics(statistics):
 
 
 def _classifier_metrics(statistics):
-    tests = {"classifier_auc": statistics.classifier, "classifier_trees_auc": statistics.trees}
+    tests = {
+        "classifier_auc": statistics.classifier,
+        "classifier_trees_auc": statistics.trees,
+        "classifier_maps_auc": statistics.map_classifier,
+    }
     return {
         name: Metric(test.auc, test.error, test.floor, test.num_real_simulations)
         for name, test in tests.items()

@@ -16,6 +16,10 @@ _OF_FEATURES = "of features of a map, generated against simulated"
 _CLASSIFIERS = {
     "classifier_auc": ("Linear classifier", f"a logistic regression {_OF_FEATURES}"),
     "classifier_trees_auc": ("Boosted trees", f"gradient-boosted trees {_OF_FEATURES}"),
+    "classifier_maps_auc": (
+        "Map classifier",
+        "a convolutional network that looks at whole maps, generated against simulated",
+    ),
 }
 """Label and words for the AUC of each classifier, by the name of its metric."""
 

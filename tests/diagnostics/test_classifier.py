@@ -31,7 +31,9 @@ def test_equal_generators_are_at_chance(kind, tolerance):
     assert np.all(np.abs(deviations) < 4 * 0.065)
     assert np.mean([result.error for result in results]) == pytest.approx(0.065, rel=tolerance)
     # Mean size of such a scatter, from sets of twice as many maps; the classifier of the halves has learned less.
-    assert np.mean([result.floor for result in results]) == pytest.approx(0.065 * np.sqrt(2 / np.pi), rel=0.15 + tolerance)
+    assert np.mean([result.floor for result in results]) == pytest.approx(
+        0.065 * np.sqrt(2 / np.pi), rel=0.15 + tolerance
+    )
     assert all(0.3 < result.accuracy < 0.7 for result in results)
 
 
