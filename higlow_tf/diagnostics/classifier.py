@@ -16,7 +16,7 @@ __all__ = ["classifier_test"]
 _NUM_FOLDS = 5
 _INVERSE_PENALTY, _MAX_ITERATIONS = 0.1, 1000
 # Small trees, few of them, on coarse histograms: what hundreds of maps can feed, in a few seconds.
-_NUM_TREES, _LEARNING_RATE, _MAX_LEAVES, _MIN_MAPS_IN_LEAF, _MAX_BINS = 100, 0.1, 6, 5, 32
+_NUM_TREES, _LEARNING_RATE, _MAX_LEAVES, _MIN_MAPS_IN_LEAF, _MAX_BINS = 50, 0.2, 6, 5, 32
 
 
 def classifier_test(samples: MapSamples, *, kind: str = "logistic", seed: int = 0) -> ClassifierTest:
@@ -26,7 +26,7 @@ def classifier_test(samples: MapSamples, *, kind: str = "logistic", seed: int = 
         "logistic": score = log-odds of a logistic regression on the standardised features
         "trees":    score = log-odds of gradient-boosted trees on the features
 
-    Convention: as `two_sample_test`; the floor is of 20 halvings for "logistic", and of 5 for "trees", which take longer.
+    Convention: as `two_sample_test`; the floor is of 20 halvings for "logistic", and of 4 for "trees", which take longer.
         Neither has anything random beside the folds.
 
     Units: maps in physical units; an AUC has none.
@@ -89,5 +89,5 @@ def _trees():
     )
 
 
-_KINDS = {"logistic": (_logistic, 20), "trees": (_trees, 5)}
+_KINDS = {"logistic": (_logistic, 20), "trees": (_trees, 4)}
 """What makes each classifier, and how many halvings its floor takes."""
