@@ -41,7 +41,7 @@ def map_classifier_test(samples: MapSamples, *, progress=None, seed: int = 0) ->
         costs half of the test. The length of a training is in steps, never in seconds. The same seed gives the same answer
         on one machine, and no global random state is used or changed.
 
-    Cost: for 900 + 900 maps of 64x64 pixels 45 CPU seconds a fold and three minutes with the floor.
+    Cost: for 900 + 900 maps of 64x64 pixels a minute on one core for each fold, and three minutes with the floor.
 
     Units: maps in physical units; an AUC has none.
 
