@@ -32,6 +32,12 @@ def evaluate(
     posterior_maps: Annotated[
         int, typer.Option(min=0, help="Largest number of test maps whose parameters are inferred; 0 for none.")
     ] = 60,
+    map_classifier: Annotated[
+        bool,
+        typer.Option(
+            help="Train a convolutional network to tell generated from simulated maps: the sharpest judge, some minutes."
+        ),
+    ] = False,
     seed: Seed = 0,
     allow_training_maps: Annotated[
         bool, typer.Option("--allow-training-maps", help="Continue if maps were trained on; the results then say so.")
@@ -56,16 +62,18 @@ def evaluate(
         cosmologies=cosmologies,
         maps_per_cosmology=maps_per_cosmology,
         posterior_maps=posterior_maps,
+        map_classifier=map_classifier,
         seed=seed,
         out=out,
     )
+    how_much = (samples, cosmologies, maps_per_cosmology, posterior_maps, seed, map_classifier)
     names = _names([run, *others])
     files = ["metrics.json", *(f"metrics_{name}.json" for name in names[1:])]
     load_tensorflow()
     with owned_folder(out, "evaluation", names=(*files, _REPORT), overwrite=overwrite):
         _evaluate(
-            run, others, names, maps, params, out, (samples, cosmologies, maps_per_cosmology, posterior_maps, seed),
-            allow_training_maps, {"model": run, "seed of the generated maps": seed, "command": command},
+            run, others, names, maps, params, out, how_much, allow_training_maps,
+            {"model": run, "seed of the generated maps": seed, "command": command},
         )  # fmt: skip
     say(f"Wrote {', '.join(str(out / file) for file in files)}")
     say(f"Open {(out / _REPORT).resolve()}", bold=True)
@@ -117,9 +125,13 @@ def _names(runs):
 
 
 def _command(run, **options):
-    """The call as a line for a shell: one `--name value` for each value of each option that has one."""
+    """The call as a line for a shell: one `--name value` for each value of each option that has one, `--name` for a switch."""
     words = ["higlow", "evaluate", str(run)]
     for name, values in options.items():
+        option = f"--{name.replace('_', '-')}"
         for value in values if isinstance(values, list) else [values]:
-            words += [] if value is None else [f"--{name.replace('_', '-')}", str(value)]
+            if isinstance(value, bool):
+                words += [option] if value else []
+            elif value is not None:
+                words += [option, str(value)]
     return shlex.join(words)

@@ -9,7 +9,7 @@ from higlow_tf.diagnostics.calibration import (
     calibration_verdict,
     coverage_curve,
 )
-from higlow_tf.diagnostics.classifier import ClassifierTest, classifier_test
+from higlow_tf.diagnostics.classifier import classifier_test
 from higlow_tf.diagnostics.comparison import PowerComparison, compare_power
 from higlow_tf.diagnostics.fields import MAP_FIELDS, MapField, log10_field, overdensity
 from higlow_tf.diagnostics.map_samples import MapSamples, MapSet
@@ -30,11 +30,13 @@ from higlow_tf.diagnostics.ranks import RankECDF, marginal_ranks, rank_ecdf
 from higlow_tf.diagnostics.response import ResponseComparison, power_response
 from higlow_tf.diagnostics.sample_checks import SampleChecks, check_samples
 from higlow_tf.diagnostics.scores import ParameterScores, coverage, density_score, paired_difference, parameter_scores
+from higlow_tf.diagnostics.spread import SpreadComparison, compare_spread
 from higlow_tf.diagnostics.statistics import compare_statistics
 from higlow_tf.diagnostics.summaries import Summary, SummaryComparison, compare_summaries
 from higlow_tf.diagnostics.symmetry_defect import SymmetryDefect, symmetry_defect
 from higlow_tf.diagnostics.tarp import tarp_ranks
 from higlow_tf.diagnostics.texture import grey_level_edges, texture
+from higlow_tf.diagnostics.two_sample_test import ClassifierTest
 
 __all__ = [
     "MAP_FIELDS",
@@ -59,6 +61,7 @@ __all__ = [
     "RankECDF",
     "ResponseComparison",
     "SampleChecks",
+    "SpreadComparison",
     "Summary",
     "SummaryComparison",
     "SymmetryDefect",
@@ -69,6 +72,7 @@ __all__ = [
     "classifier_test",
     "compare_power",
     "compare_power_correlation",
+    "compare_spread",
     "compare_statistics",
     "compare_summaries",
     "coverage",

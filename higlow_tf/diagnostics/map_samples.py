@@ -72,7 +72,7 @@ class MapSet:
     @property
     def simulation_indices(self) -> np.ndarray:
         """Its simulations, sorted, `[S]`."""
-        return self._once("simulation_indices", "", lambda: _read_only(np.unique(self.simulation)))
+        return self.once("simulation_indices", "", lambda: _read_only(np.unique(self.simulation)))
 
     def field(self, name: str) -> Float[np.ndarray, "N n n"]:
         """The field of this name of each map, `[N, n, n]`, float64; see `MAP_FIELDS`.
@@ -81,7 +81,7 @@ class MapSet:
             InputError: If there is no such field.
         """
         of_maps = map_field(name).of_maps
-        return self._once("field", name, lambda: _read_only(of_maps(self.maps)))
+        return self.once("field", name, lambda: _read_only(of_maps(self.maps)))
 
     def power(self, name: str) -> PowerSpectrum:
         """P(k) of the field of this name, map by map; see `power_spectrum`.
@@ -89,7 +89,7 @@ class MapSet:
         Raises:
             InputError: If there is no such field, or a map has fewer than two pixels a side.
         """
-        return self._once("power", name, lambda: self._measure_power(name))
+        return self.once("power", name, lambda: self._measure_power(name))
 
     def log_power(self, name: str, rows: np.ndarray | None = None) -> Float[np.ndarray, "N K"]:
         """Natural logarithm of P(k) in (Mpc/h)**2, for statistics that are relative.
@@ -117,8 +117,8 @@ class MapSet:
             _read_only(array)
         return spectrum
 
-    def _once(self, kind: str, name: str, compute: Callable[[], _Result]) -> _Result:
-        """What `compute()` returns, or has returned before for the same kind and name."""
+    def once(self, kind: str, name: str, compute: Callable[[], _Result]) -> _Result:
+        """What `compute()` returns, or has returned before for the same kind and name: what several statistics measure."""
         with self._lock:  # the same thread may enter again: a spectrum asks for its field
             if (kind, name) not in self._kept:
                 self._kept[kind, name] = compute()

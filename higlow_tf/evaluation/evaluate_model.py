@@ -93,7 +93,14 @@ def _statistics(model, compared, generated, is_usable, training, options, progre
         )
     except InputError as error:
         return MapStatistics(not_measured={"all statistics": str(error)})
-    return measure_maps(samples, training, parameter_names=names, seed=options.seed, progress=progress)
+    return measure_maps(
+        samples,
+        training,
+        parameter_names=names,
+        seed=options.seed,
+        with_map_classifier=options.map_classifier,
+        progress=progress,
+    )
 
 
 def _at_cosmologies(model, answers, test, chosen, options, not_measured):

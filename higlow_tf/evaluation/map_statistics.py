@@ -4,16 +4,18 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from higlow_tf.diagnostics import MAP_FIELDS, PixelPDF, PowerComparison, compare_power, pixel_pdf
+from higlow_tf.diagnostics import MAP_FIELDS, ClassifierTest, PixelPDF, PowerComparison, compare_power, pixel_pdf
 from higlow_tf.diagnostics.bootstrap import MIN_SIMULATIONS
-from higlow_tf.diagnostics.classifier import ClassifierTest, classifier_test
+from higlow_tf.diagnostics.classifier import classifier_test
 from higlow_tf.diagnostics.nearest import NearestTraining, nearest_training_map
 from higlow_tf.diagnostics.power_by_cosmology import PowerR2, power_r2_by_cosmology
 from higlow_tf.diagnostics.power_correlation import CorrelationComparison, compare_power_correlation
 from higlow_tf.diagnostics.response import ResponseComparison, power_response
+from higlow_tf.diagnostics.spread import SpreadComparison, compare_spread
 from higlow_tf.diagnostics.statistics import compare_statistics
 from higlow_tf.diagnostics.summaries import SummaryComparison
 from higlow_tf.errors import InputError, InputWarning
+from higlow_tf.evaluation.map_classifier import map_classifier_test
 
 __all__ = ["MapStatistics", "measure_maps"]
 
@@ -29,9 +31,12 @@ class MapStatistics:
         pdf: Pixels.
         correlation: Correlation of P(k) between bins.
         summaries: Other statistics, by the names of `compare_statistics`.
+        spread: Scatter of whole maps at fixed parameters.
         response: Derivatives of ln P(k) by the parameters.
         power_r2: R2 of the mean power at single cosmologies.
-        classifier: Whether a classifier can tell generated from test maps.
+        classifier: Whether a linear classifier of features can tell generated from test maps.
+        trees: The same of boosted trees.
+        map_classifier: The same of a convolutional network that looks at the maps themselves.
         nearest: Distances to the training maps.
         not_measured: Reasons, by the name of the statistic.
     """
@@ -40,22 +45,28 @@ class MapStatistics:
     pdf: PixelPDF | None = None
     correlation: CorrelationComparison | None = None
     summaries: dict[str, SummaryComparison] = field(default_factory=dict)
+    spread: SpreadComparison | None = None
     response: ResponseComparison | None = None
     power_r2: PowerR2 | None = None
     classifier: ClassifierTest | None = None
+    trees: ClassifierTest | None = None
+    map_classifier: ClassifierTest | None = None
     nearest: NearestTraining | None = None
     not_measured: dict[str, str] = field(default_factory=dict)
 
 
-def measure_maps(samples, training, *, parameter_names, seed, progress=None):
+def measure_maps(samples, training, *, parameter_names, seed, with_map_classifier=False, progress=None):
     """Measures all statistics of two samples of maps. Those that take long run at the same time.
+
+    The map classifier is trained after them: TensorFlow uses all cores by itself.
 
     Args:
         samples: `MapSamples` of the test maps and of maps generated at their parameters, both with theta.
         training: Maps that the model learned from, `[T, H, W]`; or, in words, why they are missing.
         parameter_names: Names of the parameters in theta.
-        seed: Seed of resamples.
-        progress: Called as `progress("statistics", done, total)`.
+        seed: Seed of everything random.
+        with_map_classifier: Whether to train the convolutional classifier, which takes longer than all others.
+        progress: Called as `progress("statistics", done, total)`, and as `map_classifier_test` does.
 
     Returns:
         `MapStatistics`. If there are too few maps for a statistic, it is not measured.
@@ -74,20 +85,31 @@ def measure_maps(samples, training, *, parameter_names, seed, progress=None):
         for done, (name, future) in enumerate(futures.items()):
             if progress is not None:
                 progress("statistics", done, len(futures))
-            try:
-                results[name] = future.result()
-            except InputError as error:
-                reasons[name] = str(error)
+            _measure_into(results, reasons, name, future.result)
         if progress is not None:
             progress("statistics", len(futures), len(futures))
+        if with_map_classifier:
+            _measure_into(
+                results, reasons, "map_classifier", lambda: map_classifier_test(samples, progress=progress, seed=seed)
+            )
     return MapStatistics(**results, not_measured=reasons)
+
+
+def _measure_into(results, reasons, name, measure):
+    """Keeps what `measure()` gives, or why it could not be measured."""
+    try:
+        results[name] = measure()
+    except InputError as error:
+        reasons[name] = str(error)
 
 
 def _tasks(samples, parameter_names, seed):
     """A function without arguments for each statistic. Those that take longest come first."""
     return {
         "summaries": lambda: compare_statistics(samples, seed=seed),
+        "trees": lambda: classifier_test(samples, kind="trees", seed=seed),
         "classifier": lambda: classifier_test(samples, seed=seed),
+        "spread": lambda: compare_spread(samples, seed=seed),
         "powers": lambda: {name: compare_power(samples, field=name, seed=seed) for name in MAP_FIELDS},
         "pdf": lambda: pixel_pdf(samples, seed=seed),
         "correlation": lambda: compare_power_correlation(samples, seed=seed),

@@ -1,12 +1,14 @@
 """The numbers of an evaluation, as they are written to metrics.json."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from higlow_tf.data import lognormal
 from higlow_tf.diagnostics import Metric, density_score, paired_difference
 from higlow_tf.evaluation.rule import worst_bin
 
-__all__ = ["evaluation_metrics", "power_metric", "worst_of_summary"]
+__all__ = ["evaluation_metrics", "power_metric", "worst_of_spread", "worst_of_summary"]
 
 _EXACT_SUITE = "Lognormal"
 
@@ -21,7 +23,7 @@ def evaluation_metrics(evaluation):
         metrics |= _pixel_metrics(statistics.pdf)
     for name, comparison in statistics.summaries.items():
         metrics[f"{name}_worst_deviation"] = _metric_at(comparison, worst_of_summary(comparison), "deviation")
-    metrics |= _structure_metrics(statistics)
+    metrics |= _spread_metrics(statistics.spread) | _structure_metrics(statistics) | _classifier_metrics(statistics)
     if evaluation.symmetry is not None:
         symmetry = evaluation.symmetry
         metrics["symmetry_defect_nats_per_pixel"] = Metric(
@@ -33,6 +35,11 @@ def evaluation_metrics(evaluation):
 def worst_of_summary(comparison):
     """`worst_bin` of a `SummaryComparison`."""
     return worst_bin(comparison.deviation, comparison.error, comparison.floor)
+
+
+def worst_of_spread(spread):
+    """`worst_bin` of a `SpreadComparison`: its quantity that is farthest off."""
+    return worst_bin(spread.ratio - 1.0, spread.error, spread.floor)
 
 
 def power_metric(comparison, statistic, index=None):
@@ -114,7 +121,7 @@ def _pixel_metrics(pdf):
 
 
 def _structure_metrics(statistics):
-    """Correlation, response, single cosmologies, classifier and distances, if they were measured."""
+    """Correlation, response, single cosmologies and distances, if they were measured."""
     metrics, correlation, power_r2 = {}, statistics.correlation, statistics.power_r2
     if correlation is not None:
         metrics["power_correlation_mean_difference"] = Metric(
@@ -129,14 +136,39 @@ def _structure_metrics(statistics):
         floors = [None, None] if floor_r2 is None else [float(np.median(floor_r2)), float(np.min(floor_r2))]
         metrics["power_r2_median"] = Metric(power_r2.median, power_r2.median_error, floors[0], number)
         metrics["power_r2_minimum"] = Metric(power_r2.minimum, None, floors[1], number)
-    if statistics.classifier is not None:
-        classifier = statistics.classifier
-        metrics["classifier_auc"] = Metric(
-            classifier.auc, classifier.error, classifier.floor, classifier.num_real_simulations
-        )
     if statistics.nearest is not None:
         metrics["nearest_training_distance_ratio"] = Metric(statistics.nearest.ratio, statistics.nearest.error)
         metrics["nearest_training_p_value"] = Metric(statistics.nearest.p_value)
+    return metrics
+
+
+def _classifier_metrics(statistics):
+    tests = {
+        "classifier_auc": statistics.classifier,
+        "classifier_trees_auc": statistics.trees,
+        "classifier_maps_auc": statistics.map_classifier,
+    }
+    return {
+        name: Metric(test.auc, test.error, test.floor, test.num_real_simulations)
+        for name, test in tests.items()
+        if test is not None
+    }
+
+
+def _spread_metrics(spread):
+    """Of each quantity the ratio of spreads, and how much of the simulated variance lies between simulations."""
+    if spread is None:
+        return {}
+    number, worst = spread.num_generated_simulations, worst_of_spread(spread)
+    ratios = [_metric(spread.ratio, spread.error, spread.floor, index, number) for index in range(len(spread.names))]
+    metrics = {"spread_ratio_worst_deviation": replace(ratios[worst], value=abs(ratios[worst].value - 1.0))}
+    metrics |= {f"spread_ratio_{name}": ratio for name, ratio in zip(spread.names, ratios, strict=True)}
+    if spread.share_between is not None:
+        shares = spread.share_between, spread.share_between_error, None
+        metrics |= {
+            f"simulated_share_between_simulations_{name}": _metric(*shares, index, spread.num_real_simulations)
+            for index, name in enumerate(spread.names)
+        }
     return metrics
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from higlow_tf.diagnostics.fields import MAP_FIELDS
-from higlow_tf.evaluation.metrics import power_metric, worst_of_summary
+from higlow_tf.evaluation.metrics import power_metric, worst_of_spread, worst_of_summary
 from higlow_tf.evaluation.rule import EXPLANATION, OFF, PASS, SINGLE, UNKNOWN, WORST_OF_MANY, judged
 
 __all__ = ["Verdict", "VerdictRow", "number_text", "verdict_rows"]
@@ -11,6 +11,17 @@ __all__ = ["Verdict", "VerdictRow", "number_text", "verdict_rows"]
 DENSITY, SAMPLES, POWER, STRUCTURE, SIMILARITY, POSTERIORS = (
     "Density", "Generated maps", "Power spectra", "Structure", "Similarity", "Posteriors",
 )  # fmt: skip
+
+_OF_FEATURES = "of features of a map, generated against simulated"
+_CLASSIFIERS = {
+    "classifier_auc": ("Linear classifier", f"a logistic regression {_OF_FEATURES}"),
+    "classifier_trees_auc": ("Boosted trees", f"gradient-boosted trees {_OF_FEATURES}"),
+    "classifier_maps_auc": (
+        "Map classifier",
+        "a convolutional network that looks at whole maps, generated against simulated",
+    ),
+}
+"""Label and words for the AUC of each classifier, by the name of its metric."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +194,19 @@ def _pixel_and_summary_rows(statistics, metrics):
         where = f"{comparison.x_label} = {comparison.x[worst_of_summary(comparison)]:.3g}"
         note = f"deviation of the mean in the worst bin, as {unit}; {where}"
         rows.append(_row(comparison.label, metrics[f"{name}_worst_deviation"], 3, note, 0.0, WORST_OF_MANY))
-    return rows
+    return rows + _spread_rows(statistics.spread, metrics)
+
+
+def _spread_rows(spread, metrics):
+    if spread is None:
+        return []
+    worst = worst_of_spread(spread)
+    note = (
+        f"generated / simulated scatter of whole maps at fixed parameters, in the worst of {len(spread.names)} quantities: "
+        f"{spread.labels[worst]}"
+    )
+    metric = metrics[f"spread_ratio_{spread.names[worst]}"]
+    return [_row("Spread from map to map", metric, 2, note, 1.0, WORST_OF_MANY)]
 
 
 def _pixel_rows(pdf, metrics):
@@ -202,12 +225,11 @@ def _pixel_rows(pdf, metrics):
 
 
 def _similarity_rows(statistics, metrics):
-    rows = []
-    if statistics.classifier is not None:
-        note = (
-            "area under the curve of a classifier of generated against simulated maps; 0.5: it cannot tell them apart"
-        )
-        rows.append(_row("Classifier", metrics["classifier_auc"], 3, note, 0.5))
+    rows = [
+        _row(label, metrics[name], 3, f"area under the curve of {judge}; 0.5: it cannot tell them apart", 0.5)
+        for name, (label, judge) in _CLASSIFIERS.items()
+        if name in metrics
+    ]
     if statistics.nearest is not None:
         nearest = statistics.nearest
         note = (

@@ -13,6 +13,7 @@ from higlow_tf.plotting.predicted import plot_predicted
 from higlow_tf.plotting.rank_ecdf import plot_rank_ecdf
 from higlow_tf.plotting.response import plot_response
 from higlow_tf.plotting.runs import plot_ratio_of_runs
+from higlow_tf.plotting.spread import plot_spread
 from higlow_tf.plotting.style import STYLE, Style
 from higlow_tf.plotting.summary import plot_summary_comparison
 from higlow_tf.plotting.typicality import plot_typicality
@@ -33,6 +34,7 @@ __all__ = [
     "plot_rank_ecdf",
     "plot_ratio_of_runs",
     "plot_response",
+    "plot_spread",
     "plot_summary_comparison",
     "plot_tarp",
     "plot_typicality",

@@ -15,6 +15,7 @@ from higlow_tf.plotting import (
     plot_power,
     plot_power_by_cosmology,
     plot_response,
+    plot_spread,
     plot_summary_comparison,
 )
 from higlow_tf.reports.picture import Picture
@@ -71,6 +72,7 @@ def _other_pictures(statistics, labels):
         _power_r2: statistics.power_r2,
         _pixels: statistics.pdf,
         _correlation: statistics.correlation,
+        _spread: statistics.spread,
         lambda response: _response(response, labels): statistics.response,
     }
     pictures = [draw(result) for draw, result in measured.items() if result is not None]
@@ -167,6 +169,19 @@ def _correlation(comparison):
     caption = "Correlation of P(k) of log10 maps between bins, over maps: most of it is the scatter of the parameters."
     alt = "Correlation matrices of P(k) of simulated and generated maps and their difference."
     return Picture("power_correlation", "Correlation of P(k)", figure, caption, alt)
+
+
+def _spread(spread):
+    figure, axes = STYLE.new_figure(1, 2, size_in=(8.0, 3.8))
+    plot_spread(axes, spread)
+    polynomial = {1: "a linear function", 2: "a quadratic", 3: "a cubic"}[spread.degree]
+    caption = (
+        f"Standard deviation from map to map of what a whole map shares, after {polynomial} in the parameters was taken out. "
+        "Left: generated over simulated, with bootstrap errors over simulations; grey is how much simulations differ among "
+        "themselves. Right: how much of the simulated variance maps of one simulation have in common."
+    )
+    alt = f"Ratios of the spread of {len(spread.names)} quantities, and shares of variance between simulations."
+    return Picture("spread", "Spread from map to map at fixed parameters", figure, caption, alt)
 
 
 def _response(comparison, labels):

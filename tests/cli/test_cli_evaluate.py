@@ -59,6 +59,7 @@ def test_everything_is_measured_of_both_runs(evaluated, runs):
         metrics = numbers(out, name)
         for key in (
             "nll_nats_per_pixel", "power_r2_median", "power_correlation_mean_difference", "classifier_auc",
+            "classifier_trees_auc",
             "peaks_worst_deviation", "bispectrum_squeezed_worst_deviation", "minkowski_euler_worst_deviation",
             "texture_worst_deviation", "pixel_tail_ratio_above", "nearest_training_distance_ratio",
             "symmetry_defect_nats_per_pixel", "rmse_sigma_8", "coverage_68", "pull2",
@@ -141,13 +142,16 @@ def test_another_file_and_samples_that_are_not_finite(higlow, runs, tmp_path, mo
 
     monkeypatch.setattr(ConditionalGlow, "decode", with_a_hole)
     out = tmp_path / "out"
-    few = ("--posterior-maps", 0, "--cosmologies", 2, "--maps-per-cosmology", 2)
+    few = ("--posterior-maps", 0, "--cosmologies", 2, "--maps-per-cosmology", 2, "--map-classifier")
     result = higlow("evaluate", runs[0], "--maps", maps, "--params", params, *few, "--out", out)
     assert result.exit_code == 0, result.stderr
     assert numbers(out)["nonfinite_samples"]["value"] == 1
     page = (out / "report.html").read_text()
     alert = "1 of 10 generated maps, and 1 of those at single cosmologies, have pixels that are not finite"
     assert page.index(alert) < page.index("checks pass")
+    assert 0 <= numbers(out)["classifier_maps_auc"]["value"] <= 1
+    assert "Map classifier" in page
+    assert "--posterior-maps 0 --map-classifier --seed 0" in page
     assert numbers(out)["unusable_samples"]["value"] == numbers(out)["unusable_samples_at_cosmologies"]["value"] == 1
     # One of two maps is too few for the first of the two cosmologies, and the page says so.
     left_out = page[page.index("Not measured") :]

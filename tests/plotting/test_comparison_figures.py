@@ -9,6 +9,7 @@ from higlow_tf.diagnostics.nearest import NearestTraining
 from higlow_tf.diagnostics.power_by_cosmology import PowerR2
 from higlow_tf.diagnostics.power_correlation import CorrelationComparison
 from higlow_tf.diagnostics.response import ResponseComparison
+from higlow_tf.diagnostics.spread import SpreadComparison
 from higlow_tf.diagnostics.summaries import SummaryComparison
 from higlow_tf.errors import InputError
 from higlow_tf.plotting import (
@@ -18,6 +19,7 @@ from higlow_tf.plotting import (
     plot_power_by_cosmology,
     plot_ratio_of_runs,
     plot_response,
+    plot_spread,
     plot_summary_comparison,
 )
 
@@ -150,3 +152,36 @@ def test_runs_differ_in_colour_line_and_marker():
     render(figure)
     with pytest.raises(InputError, match=r"one to 5 runs\. Received: 6"):
         plot_ratio_of_runs(ax, K, ratios | {"one more": (K, None)})
+
+
+def a_spread(**missing):
+    known = {
+        "error": np.array([0.05, 0.1]),
+        "floor": np.array([0.04, 0.05]),
+        "share_between": np.array([0.6, 0.1]),
+        "share_between_error": np.array([0.1, 0.1]),
+    }
+    return SpreadComparison(
+        ("median", "sd"), ("median", "sd of pixels"), np.ones(2), np.array([0.8, 1.1]), np.array([0.8, 1.1]),
+        **(known | missing), degree=3, num_real_simulations=30, num_generated_simulations=30,
+    )  # fmt: skip
+
+
+def test_spread_shows_ratio_floor_and_share_of_each_quantity():
+    figure, axes = STYLE.new_figure(1, 2)
+    assert plot_spread(axes, a_spread()) is axes
+    assert [text.get_text() for text in axes[0].get_yticklabels()] == ["median", "sd of pixels"]
+    floors, shares = ([(bar.get_x(), bar.get_width()) for bar in ax.patches] for ax in axes)
+    assert floors == [pytest.approx((0.96, 0.08)), pytest.approx((0.95, 0.1))]
+    assert shares == [(0.0, 0.6), (0.0, 0.1)]
+    assert labels_of(axes[0]) == ["real against real", "with bootstrap error"]
+    assert axes[0].get_ylim()[0] > axes[0].get_ylim()[1]  # the first quantity on top
+    render(figure)
+
+
+def test_spread_of_few_simulations_has_the_ratio_alone():
+    figure, axes = STYLE.new_figure(1, 2)
+    plot_spread(axes, a_spread(error=None, floor=None, share_between=None, share_between_error=None))
+    assert labels_of(axes[0]) == ["generated / simulated"]
+    assert len(axes[0].patches) == len(axes[1].patches) == 0
+    render(figure)
