@@ -9,6 +9,7 @@ import typer
 from higlow_tf.cli.audit import audit
 from higlow_tf.cli.benchmark import benchmark
 from higlow_tf.cli.calibrate import calibrate
+from higlow_tf.cli.client import client
 from higlow_tf.cli.console import SETTINGS, guarded, quiet_libraries
 from higlow_tf.cli.demo import demo
 from higlow_tf.cli.evaluate import evaluate
@@ -16,6 +17,7 @@ from higlow_tf.cli.export import export
 from higlow_tf.cli.infer import infer
 from higlow_tf.cli.reproduce_paper import reproduce_paper
 from higlow_tf.cli.sample import sample
+from higlow_tf.cli.serve import serve
 from higlow_tf.cli.simulate import simulate
 from higlow_tf.cli.train import train
 
@@ -29,7 +31,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (demo, simulate, train, sample, infer, calibrate, evaluate, audit, export, benchmark, reproduce_paper):
+for command in (
+    demo, simulate, train, sample, infer, calibrate, evaluate, audit, export, serve, client, benchmark, reproduce_paper,
+):  # fmt: skip
     app.command(command.__name__.replace("_", "-"))(guarded(command))
 
 
