@@ -25,7 +25,7 @@ class Task(enum.StrEnum):
 
 
 # What each task is given; everything else is of no use to it.
-_NEEDS = {Task.SAMPLE: {}, Task.LOG_PROB: {"--maps", "--params"}, Task.POSTERIOR: {"--maps"}}
+_NEEDS = {Task.SAMPLE: set(), Task.LOG_PROB: {"--maps", "--params"}, Task.POSTERIOR: {"--maps"}}
 _TAKES = {
     Task.SAMPLE: {"--omega-m", "--sigma-8", "--theta", "--params"},
     Task.LOG_PROB: {"--maps", "--params"},

@@ -187,8 +187,8 @@ class Client:
             return self._card.own_grid().astype(np.float32)
         if not self._transport.can_send_empty:
             raise InputError(
-                "theta_grid: expected points [G, P], or a model card, over REST: JSON has no word for a grid without points. "
-                "Received: neither."
+                "theta_grid: expected points [G, P], or a model card (--card): over REST there is no word for a grid without "
+                "points. Received: neither."
             )
         return np.zeros((0, self._input("posterior", "theta_grid")[1][-1]), np.float32)
 
@@ -209,11 +209,12 @@ class Client:
             raise InputError("Expected at least one row. Received: none.")
         for name in inputs:
             self._input(signature, name)
+        described = self.signatures[signature]["outputs"]
         batches = [
             {name: value[start : start + batch_size] for name, value in inputs.items()}
             for start in range(0, total, batch_size)
         ]
-        futures = [self._pool.submit(self._ask_once, signature, batch) for batch in batches]
+        futures = [self._pool.submit(self._ask_once, signature, batch, list(described)) for batch in batches]
         parts = []
         try:
             for index, future in enumerate(futures):
@@ -223,11 +224,10 @@ class Client:
         finally:
             for future in futures:
                 future.cancel()
-        described = self.signatures[signature]["outputs"]
         return {name: np.concatenate([part[name] for part in parts]).astype(described[name][0]) for name in parts[0]}
 
-    def _ask_once(self, signature, batch):
-        return with_retries(lambda: self._transport.predict(signature, batch), self._num_retries)
+    def _ask_once(self, signature, batch, output_names):
+        return with_retries(lambda: self._transport.predict(signature, batch, output_names), self._num_retries)
 
 
 def _rows(values, name, *ranks):

@@ -50,8 +50,8 @@ class GrpcTransport:
         self._channel = grpc.insecure_channel(address, options=[(size, _MAX_MESSAGE_BYTES) for size in sizes])
         self._stub = PredictionServiceStub(self._channel)
 
-    def predict(self, signature, inputs):
-        """Outputs by name, as arrays.
+    def predict(self, signature, inputs, output_names):
+        """Outputs by name, as arrays; the answer has their names itself.
 
         Raises:
             ServerError: If there is no result.

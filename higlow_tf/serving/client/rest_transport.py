@@ -64,14 +64,18 @@ class RestTransport:
         self._timeout_s = timeout_s
         self._free = deque()  # connections that no thread uses
 
-    def predict(self, signature, inputs):
+    def predict(self, signature, inputs, output_names):
         """Outputs by name, as arrays of float64, int64 or bool: JSON knows no others.
+
+        An only output comes without its name.
 
         Raises:
             ServerError: If there is no result.
         """
         content = {"signature_name": signature, "inputs": {name: value.tolist() for name, value in inputs.items()}}
         outputs = self._ask("POST", ":predict", json.dumps(content).encode())["outputs"]
+        if len(output_names) == 1:
+            outputs = dict.fromkeys(output_names, outputs)
         return {name: np.asarray(value) for name, value in outputs.items()}
 
     def signatures(self):
