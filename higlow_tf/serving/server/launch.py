@@ -116,6 +116,7 @@ def _set_environment(options):
         "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": _PROXY_SECONDS,
         "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": _PROXY_SECONDS,
         "RAY_SERVE_GRPC_MAX_MESSAGE_SIZE": options.limits.max_bytes,
+        "RAY_worker_niceness": 0,  # Ray's 15 lets every other program go first
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
     for name, value in defaults.items():
