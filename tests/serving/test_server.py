@@ -13,6 +13,7 @@ import tensorflow as tf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.server_process import ServerProcess, ask_http
 from benchmarks.soak.request_strategies import SHAPES, good_request, malformed_requests
 from higlow_tf.serving import Client, ServerError
 
@@ -20,7 +21,7 @@ pytest.importorskip("ray")
 grpc = pytest.importorskip("grpc")
 pytest.importorskip("tensorflow_serving")
 
-from running_server import ServerProcess, ask_http  # noqa: E402
+
 from tensorflow_serving.apis import (  # noqa: E402
     get_model_status_pb2,
     model_service_pb2_grpc,

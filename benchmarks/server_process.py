@@ -39,6 +39,12 @@ class ServerProcess:
                 raise RuntimeError(f"the server did not start:\n{self.log.read_text()}")
             time.sleep(0.5)
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
     def stop(self):
         """Sends SIGTERM, and returns the exit code."""
         if self.process.poll() is None:
