@@ -8,7 +8,6 @@ import typer
 from higlow_tf.cli.console import load_tensorflow, say
 from higlow_tf.cli.options import Overwrite, Run
 from higlow_tf.files import check_new
-from higlow_tf.serving.compose import check_compose_files, write_compose_files
 
 __all__ = ["export"]
 
@@ -30,6 +29,8 @@ def export(
 
     Example: higlow export RUN --out saved_models/mine --metrics evaluation/metrics.json
     """
+    from higlow_tf.serving.compose import check_compose_files, write_compose_files
+
     if not overwrite:
         check_new(out / "1", is_folder=True)
     if compose:

@@ -41,11 +41,10 @@ def serve(
 
     Example: higlow serve saved_models/compact_mock --replicas 2
     """
-    from higlow_tf.serving.server.launch import check_extra, running_server
+    from higlow_tf.serving.server.launch import check_can_serve, running_server
     from higlow_tf.serving.server.limits import Limits
     from higlow_tf.serving.server.options import ServerOptions
 
-    check_extra()
     least, most = _replicas(replicas)
     options = ServerOptions(
         host=host,
@@ -59,6 +58,7 @@ def serve(
         timeout_s=timeout,
         limits=Limits(max_request_mib * _MIB, max_rows),
     )
+    check_can_serve(models, options)
     _run(running_server, models, options)
 
 

@@ -13,27 +13,38 @@ from higlow_tf.errors import InputError
 from higlow_tf.serving.server.options import ServerOptions
 from higlow_tf.serving.server.version_folders import check_model_folders
 
-__all__ = ["RunningServer", "check_extra", "running_server"]
+__all__ = ["RunningServer", "check_can_serve", "running_server"]
 
 _NAME = "higlow"
 _EXTRA = {"ray": "ray", "tensorflow_serving": "tensorflow-serving-api", "starlette": "starlette"}
 # Ray kills a proxy that is not ready or silent for longer; on a busy machine its imports take a minute.
 _PROXY_SECONDS = 180
+_START_SECONDS = 600
 # What Ray keeps for large objects between processes; requests and answers pass through it.
 _STORE_BYTES = 512 * 2**20
 
 
-def check_extra():
-    """Refuses to go on where the extra is missing.
+def check_can_serve(folders, options):
+    """Refuses to go on if the extra is missing, a folder has no SavedModel, or a port is taken; nothing is started.
+
+    Args:
+        folders, options: As of `running_server`.
+
+    Returns:
+        Name of each model -> its folder.
 
     Raises:
-        InputError: With the command that installs it.
+        InputError: In one sentence.
     """
     missing = [package for module, package in _EXTRA.items() if importlib.util.find_spec(module) is None]
     if missing:
         raise InputError(
             f'Expected the packages of serving (pip install "higlow_tf[serve]"). Received: no {", no ".join(missing)}.'
         )
+
+    models = check_model_folders(folders)
+    _check_ports(options)
+    return models
 
 
 class RunningServer:
@@ -76,9 +87,7 @@ def running_server(folders, options=None):
         RuntimeError: If no version of a model can be loaded.
     """
     options = options or ServerOptions()
-    check_extra()
-    models = check_model_folders(folders)
-    _check_ports(options)
+    models = check_can_serve(folders, options)
     _set_environment(options)
     import ray
     from ray import serve
@@ -146,13 +155,18 @@ def _start_serve(serve, models, options):
     from higlow_tf.serving.server.app import SERVICERS, ServedModels
 
     quiet = LoggingConfig(log_level="WARNING", enable_access_log=False)
-    serve.start(
-        http_options={"host": options.host, "port": options.port, "request_timeout_s": options.timeout_s},
-        grpc_options=gRPCOptions(
+    doors = {
+        "http_options": {"host": options.host, "port": options.port, "request_timeout_s": options.timeout_s},
+        "grpc_options": gRPCOptions(
             port=options.grpc_port, grpc_servicer_functions=list(SERVICERS), request_timeout_s=options.timeout_s
         ),
-        logging_config=quiet,
-    )
+        "logging_config": quiet,
+    }
+    try:
+        serve.start(**doors)
+    except TimeoutError:
+        # Ray waits a minute, and on a busy machine the imports take longer. The second call finds what the first has begun.
+        serve.start(**doors)
     threads = options.threads or max(1, (os.cpu_count() or 1) // options.max_replicas)
     deployment = ServedModels.options(
         **_scale(options),
@@ -165,7 +179,21 @@ def _start_serve(serve, models, options):
     )
     folders = {name: str(folder) for name, folder in models.items()}
     application = deployment.bind(folders, options.limits, options.max_batch, threads, options.poll_seconds)
-    serve.run(application, name=_NAME, route_prefix="/")
+    try:
+        serve.run(application, name=_NAME, route_prefix="/")
+    except TimeoutError:
+        _wait_until_running(serve)
+
+
+def _wait_until_running(serve):
+    """Waits for what has begun, for longer than Ray does."""
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        status = serve.status()
+        if status.applications[_NAME].status == "RUNNING" and set(status.proxies.values()) == {"HEALTHY"}:
+            return
+        time.sleep(1.0)
+    raise RuntimeError(f"Expected the server to start within {_START_SECONDS} s. Received: {serve.status()}.")
 
 
 def _scale(options):
