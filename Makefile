@@ -27,7 +27,7 @@ $(VENV)/.core: pyproject.toml setup.py
 	touch $@
 
 $(VENV)/.installed: $(VENV)/.core
-	$(BIN)/python $(PIP) install --quiet --editable '.[test]'
+	$(BIN)/python $(PIP) install --quiet --editable '.[test,serve]'
 	touch $@
 
 # Ray and the messages of TensorFlow Serving.

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from higlow_tf.errors import InputError, InputWarning
+from higlow_tf.inference import infer
 from higlow_tf.serving import Client, ServedPosterior, ServerError
 from higlow_tf.serving.client.card import Card
 from higlow_tf.serving.client.files import named_parameters, write_log_prob, write_served_samples
@@ -295,6 +296,20 @@ def test_the_card_has_the_grid_of_the_served_model(served):
     own = posterior(hi_map=served.maps[:1], theta_grid=np.zeros((1, 0, 2), np.float32))
     given = posterior(hi_map=served.maps[:1], theta_grid=grid[None])
     np.testing.assert_array_equal(own["log_prob"], given["log_prob"])
+
+
+def test_a_client_with_a_card_is_a_model_for_infer(server, tmp_path):
+    parameters = [
+        {"name": name, "label": name, "low": 0.0, "high": 2.0, "prior": "uniform"} for name in ("first", "second")
+    ]
+    calibration = {"tempering": 0.5, "widening": [0.0, 0.1], "num_symmetries": 2}
+    (tmp_path / "card.json").write_text(json.dumps({"parameters": parameters, "calibration": calibration}))
+    with client_of(server, card=tmp_path / "card.json") as client:
+        posterior = infer(client, np.ones((1, 4, 4)))
+    assert posterior.parameters.names == ("first", "second")
+    assert posterior.calibration.num_symmetries == 2
+    # The made-up density is exp(theta), tempered: the mean of exp(t / 2) on [0, 2] is 2 / (1 - 1 / e) - 2.
+    assert posterior.mean[0, 0] == pytest.approx(2.0 / (1.0 - np.exp(-1.0)) - 2.0, abs=1e-3)
 
 
 def test_files_that_are_no_card_are_refused(tmp_path):

@@ -97,6 +97,8 @@ class GrpcTransport:
             return method(request, timeout=self._timeout_s)
         except grpc.RpcError as error:
             code, details = error.code().name, " ".join((error.details() or "").split())
+            if code == "RESOURCE_EXHAUSTED" and "larger than max" in details:
+                code = "INVALID_ARGUMENT"  # gRPC's code of a message that is too large, which it will be again
             if code == "UNAVAILABLE":
                 raise ServerError(f"{self.address}: expected a server. Received: {details}.", code) from error
             raise ServerError(f"{self.address}: {details} (gRPC {code})", code) from error

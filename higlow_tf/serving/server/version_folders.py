@@ -1,5 +1,6 @@
 """The folders of a served model, NAME/<version>/, and which of them is the newest."""
 
+import contextlib
 from pathlib import Path
 
 from higlow_tf.errors import InputError
@@ -30,8 +31,12 @@ def has_graph(folder):
 
 def fingerprint(folder):
     """Names, sizes and times of all files of a version: equal as long as nobody touches it."""
-    files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
-    return tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files)
+    found = []
+    for path in sorted(Path(folder).rglob("*")):
+        with contextlib.suppress(OSError):  # it has been moved away just now
+            state = path.stat()
+            found.append((str(path), state.st_size, state.st_mtime_ns))
+    return tuple(found)
 
 
 def check_model_folders(folders):
