@@ -67,6 +67,14 @@ def test_a_damaged_version_is_reported_and_tried_again_when_it_changes(served, f
     assert model.statuses() == [(2, "AVAILABLE", "")]
 
 
+def test_the_newest_version_that_can_be_loaded_takes_over(served, folder):
+    model = ServedModel("tiny", folder)
+    shutil.copytree(served.path, folder / "2")
+    add_damaged(folder, "3")
+    assert model.refresh()
+    assert [status[:2] for status in model.statuses()] == [(3, "END"), (2, "AVAILABLE")]
+
+
 def test_an_older_version_is_served_where_the_newest_is_damaged(folder):
     add_damaged(folder, "3")
     assert ServedModel("tiny", folder).at().version == 1

@@ -40,14 +40,16 @@ class ServedModel:
             raise RuntimeError(f"{folder}: expected a version that TensorFlow can load. Received: {reasons or 'none'}.")
 
     def refresh(self):
-        """Loads the newest version if it is not the one that is served; may take seconds. Returns whether it changed."""
+        """Loads the newest version that can be loaded, unless it is served; may take seconds. Returns whether it changed."""
         versions = complete_versions(self._folder)
-        newest = max(versions, default=self._current.version)
         self._failures = {number: failure for number, failure in self._failures.items() if number in versions}
-        if newest == self._current.version:
-            return False
-        failed_as = self._failures.get(newest, (None,))[0]
-        return failed_as != fingerprint(versions[newest]) and self._load(newest)
+        for number in reversed(versions):
+            if number == self._current.version:
+                return False
+            failed_as = self._failures.get(number, (None,))[0]
+            if failed_as != fingerprint(versions[number]) and self._load(number):
+                return True
+        return False
 
     def at(self, version=None, label=""):
         """The `LoadedVersion` that answers a request.
