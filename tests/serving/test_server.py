@@ -29,8 +29,10 @@ from tensorflow_serving.apis import (  # noqa: E402
     prediction_service_pb2_grpc,
 )
 
-# One request alone and among others: sums in float32 in the same order.
+# A request in a batch of the same size: sums in float32 in the same order.
 TOLERANCE = 1e-6
+# In a batch of another size the order is another: the last digits of log10 differ, and ten to that power by 2e-6.
+JOINED_TOLERANCE = 1e-5
 MODEL = "tiny"
 
 
@@ -83,12 +85,12 @@ def in_process(served, signature, inputs):
     return {name: value.numpy() for name, value in outputs.items()}
 
 
-def assert_equal_answers(found, expected):
+def assert_equal_answers(found, expected, tolerance=TOLERANCE):
     assert set(found) == set(expected)
     for name, value in expected.items():
         assert found[name].shape == value.shape
         scale = np.maximum(1.0, np.abs(np.nan_to_num(value.astype(np.float64))))
-        np.testing.assert_allclose(found[name] / scale, value / scale, rtol=0, atol=TOLERANCE)
+        np.testing.assert_allclose(found[name] / scale, value / scale, rtol=0, atol=tolerance)
 
 
 def mixed_requests(number, seed=0):
@@ -141,7 +143,7 @@ def test_answers_do_not_depend_on_what_is_asked_at_the_same_time(served, server,
         if request is None:
             assert answer is grpc.StatusCode.INVALID_ARGUMENT
         else:
-            assert_equal_answers(answer, in_process(served, *request))
+            assert_equal_answers(answer, in_process(served, *request), JOINED_TOLERANCE)
 
 
 @pytest.mark.parametrize("protocol", ["rest", "grpc"])
@@ -151,7 +153,7 @@ def test_the_client_draws_what_the_model_draws(served, server, protocol):
         part = client.sample(served.theta[4:], seed=7, temperature=0.9, first_row=4)
         log_prob = client.log_prob(served.maps, served.theta)
         assert client.signatures["sample"]["inputs"]["seed"] == (np.dtype(np.int64), (None, 2))
-    np.testing.assert_array_equal(part, maps[4:])
+    np.testing.assert_allclose(part, maps[4:], rtol=JOINED_TOLERANCE)
     expected = served.model.sample(served.theta, seed=7, temperature=0.9).numpy()
     np.testing.assert_allclose(np.log10(maps), np.log10(expected), atol=1e-5)
     np.testing.assert_allclose(log_prob, served.model.log_prob(served.maps, served.theta), rtol=1e-5)
@@ -305,7 +307,7 @@ def test_an_output_filter_leaves_the_other_outputs_out(server, stub):
 
 
 def test_a_deadline_ends_a_request_and_the_next_one_is_answered(served, server, stub):
-    slow = predict_request("posterior", good_request("posterior", 60, 2000))
+    slow = predict_request("posterior", good_request("posterior", 8, 600))
     with pytest.raises(grpc.RpcError) as error:
         stub.Predict(slow, timeout=0.2)
     assert error.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
