@@ -1,4 +1,4 @@
-# Everything from a bare clone and a Python 3.11:  make demo | test | check | test-all | test-oldest
+# Everything from a bare clone and a Python 3.11:  make demo | serve-demo | test | check | test-all | test-oldest
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,10 +8,11 @@ PIP := -m pip --disable-pip-version-check --no-input
 PYTEST := -m pytest -n 2 --dist loadfile
 QUICK := not slow and not gpu and not peer and not notebook and not benchmark
 
-.PHONY: help install demo test test-all test-oldest check format clean
+.PHONY: help install demo serve-demo test test-all test-oldest check format clean
 
 help:
 	@echo "make demo         train on mock maps and write higlow_demo/report.html (about 9 minutes on two cores, installation included)"
+	@echo "make serve-demo   serve the model of saved_models/, ask it over REST and gRPC, and write serve_demo.png"
 	@echo "make test         the quick tests"
 	@echo "make check        lint, format and the quick tests: what CI runs"
 	@echo "make test-all     also the slow tests, the notebooks and those beside PyTorch"
@@ -26,7 +27,12 @@ $(VENV)/.core: pyproject.toml setup.py
 	touch $@
 
 $(VENV)/.installed: $(VENV)/.core
-	$(BIN)/python $(PIP) install --quiet --editable '.[test]'
+	$(BIN)/python $(PIP) install --quiet --editable '.[test,serve,batch]'
+	touch $@
+
+# Ray and the messages of TensorFlow Serving.
+$(VENV)/.serve: $(VENV)/.core
+	$(BIN)/python $(PIP) install --quiet --editable '.[serve]'
 	touch $@
 
 # Benchmarks are compared with the release that they were measured with, where it can be had. Notebooks need a kernel.
@@ -46,6 +52,9 @@ install: $(VENV)/.core
 
 demo: $(VENV)/.core
 	$(BIN)/higlow demo --out higlow_demo --overwrite
+
+serve-demo: $(VENV)/.serve
+	$(BIN)/python benchmarks/serve_demo.py --out serve_demo.png
 
 test: $(VENV)/.installed
 	$(BIN)/python $(PYTEST) -m '$(QUICK)'

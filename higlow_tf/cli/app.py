@@ -10,6 +10,7 @@ from higlow_tf.cli.audit import audit
 from higlow_tf.cli.batch import batch
 from higlow_tf.cli.benchmark import benchmark
 from higlow_tf.cli.calibrate import calibrate
+from higlow_tf.cli.client import client
 from higlow_tf.cli.console import SETTINGS, guarded, quiet_libraries
 from higlow_tf.cli.demo import demo
 from higlow_tf.cli.evaluate import evaluate
@@ -17,6 +18,7 @@ from higlow_tf.cli.export import export
 from higlow_tf.cli.infer import infer
 from higlow_tf.cli.reproduce_paper import reproduce_paper
 from higlow_tf.cli.sample import sample
+from higlow_tf.cli.serve import serve
 from higlow_tf.cli.simulate import simulate
 from higlow_tf.cli.train import train
 
@@ -31,7 +33,8 @@ app = typer.Typer(
 )
 
 for command in (
-    demo, simulate, train, sample, infer, calibrate, evaluate, audit, export, batch, benchmark, reproduce_paper,
+    demo, simulate, train, sample, infer, calibrate, evaluate, audit, export, serve, client, batch, benchmark,
+    reproduce_paper,
 ):  # fmt: skip
     app.command(command.__name__.replace("_", "-"))(guarded(command))
 

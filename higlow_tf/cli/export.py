@@ -20,14 +20,21 @@ def export(
     metrics: Annotated[Path | None, typer.Option(help="metrics.json of higlow evaluate, for the model card.")] = None,
     xla: Annotated[bool, typer.Option("--xla", help="Let XLA compile it, for one batch size.")] = False,
     batch_size: Annotated[int | None, typer.Option(min=1, help="That batch size.")] = None,
+    compose: Annotated[
+        bool, typer.Option("--compose", help="Also write compose.yaml and its files, for TensorFlow Serving's image.")
+    ] = False,
     overwrite: Overwrite = False,
 ):
-    """Write a TensorFlow SavedModel with the signatures log_prob, sample and posterior.
+    """Write a TensorFlow SavedModel with the signatures log_prob, sample and posterior. See also: higlow serve.
 
     Example: higlow export RUN --out saved_models/mine --metrics evaluation/metrics.json
     """
+    from higlow_tf.serving.compose import check_compose_files, write_compose_files
+
     if not overwrite:
         check_new(out / "1", is_folder=True)
+    if compose:
+        check_compose_files(out, overwrite)
     load_tensorflow()
     from higlow_tf.diagnostics import read_metrics
     from higlow_tf.models import load_model
@@ -36,4 +43,6 @@ def export(
     numbers = None if metrics is None else read_metrics(metrics)
     path = export_model(load_model(run), out, metrics=numbers, overwrite=overwrite, xla=xla, batch_size=batch_size)
     say(f"Wrote {path}")
+    for file in write_compose_files(out, overwrite=overwrite) if compose else ():
+        say(f"Wrote {file}")
     say(f"Look at it with: saved_model_cli show --dir {path} --all")

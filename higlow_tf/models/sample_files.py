@@ -57,7 +57,7 @@ def write_samples(model, theta, out, *, seed=0, temperature=1.0, progress=None):
             rows = slice(start, min(start + _CHUNK, len(theta)))
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", InputWarning)  # said above, for all rows at once
-                maps = model.sample(theta[rows], seed=seed, temperature=temperature, first_row=start).numpy()
+                maps = np.asarray(model.sample(theta[rows], seed=seed, temperature=temperature, first_row=start))
             num_bad += int(np.sum(~np.isfinite(maps).all(axis=tuple(range(1, maps.ndim)))))
             write(rows, maps.astype("<f4", copy=False))
             if progress is not None:

@@ -1,0 +1,69 @@
+"""What a model card tells a client."""
+
+from dataclasses import dataclass
+
+from higlow_tf.errors import InputError
+
+__all__ = ["Card"]
+
+# The grids that the exported models use themselves.
+_POINTS_PER_AXIS = {1: 64, 2: 16, 3: 12}
+_TRANSFORMS = {"uniform": "linear", "log-uniform": "log"}
+
+
+@dataclass(frozen=True, eq=False)
+class Card:
+    """A model card.
+
+    Args:
+        content: All of it.
+        parameters: `ParameterSpace` of theta.
+        calibration: `Calibration` of the posteriors.
+    """
+
+    content: dict
+    parameters: object
+    calibration: object
+
+    @classmethod
+    def read(cls, file):
+        """Reads a card.
+
+        Raises:
+            InputError: If it is none.
+        """
+        from higlow_tf.data.parameters import ParameterSpace
+        from higlow_tf.inference.calibration import Calibration
+        from higlow_tf.text_files import read_json
+
+        content = read_json(file, "a model card (JSON)")
+        try:
+            parameters = ParameterSpace.from_config(
+                {
+                    **{key: entry[key] for key in ("name", "label", "low", "high")},
+                    "transform": _TRANSFORMS[entry["prior"]],
+                }
+                for entry in content["parameters"]
+            )
+            calibration = Calibration.from_config(content["calibration"])
+        except (KeyError, TypeError) as error:
+            raise InputError(
+                f"{file}: expected a model card with parameters and calibration. Received: {error}."
+            ) from error
+        return cls(content, parameters, calibration)
+
+    def own_grid(self):
+        """The grid that the model uses where it is given none, `[G, P]`.
+
+        Raises:
+            InputError: If it has none.
+        """
+        from higlow_tf.inference.uniform_grid import theta_grid_over_prior
+
+        points = _POINTS_PER_AXIS.get(len(self.parameters))
+        if points is None:
+            raise InputError(
+                f"theta_grid: expected points [G, P]: a model of {len(self.parameters)} parameters has no grid of its own. "
+                "Received: none."
+            )
+        return theta_grid_over_prior(self.parameters, points)
