@@ -44,7 +44,7 @@ RESERVED_LIBRARIES = {
     "typer": {"cli"},
     "click": {"cli"},
     "rich": {"cli"},
-    "ray": {"batch"},
+    "ray": {"batch", "serving"},
     "pyarrow": {"batch"},
 }
 

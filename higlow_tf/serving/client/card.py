@@ -6,8 +6,8 @@ from higlow_tf.errors import InputError
 
 __all__ = ["Card"]
 
-# The grids that the exported models use themselves.
-_POINTS_PER_AXIS = {1: 64, 2: 16, 3: 12}
+# Cells an axis of a grid that is sent along, by number of parameters.
+_POINTS_PER_AXIS = {1: 64, 2: 12, 3: 9}
 _TRANSFORMS = {"uniform": "linear", "log-uniform": "log"}
 
 
@@ -52,18 +52,18 @@ class Card:
             ) from error
         return cls(content, parameters, calibration)
 
-    def own_grid(self):
-        """The grid that the model uses where it is given none, `[G, P]`.
+    def centres(self):
+        """Centres of equal cells of the prior, for requests that cannot leave the grid to the model: `[G, P]`.
 
         Raises:
-            InputError: If it has none.
+            InputError: If there are too many parameters for a grid.
         """
         from higlow_tf.inference.uniform_grid import theta_grid_over_prior
 
         points = _POINTS_PER_AXIS.get(len(self.parameters))
         if points is None:
             raise InputError(
-                f"theta_grid: expected points [G, P]: a model of {len(self.parameters)} parameters has no grid of its own. "
+                f"theta_grid: expected points [G, P]: {len(self.parameters)} parameters are too many for a grid of equal cells. "
                 "Received: none."
             )
         return theta_grid_over_prior(self.parameters, points)

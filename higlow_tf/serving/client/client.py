@@ -18,6 +18,8 @@ __all__ = ["Client"]
 
 # Evaluations of the flow in one request for posteriors: a minute or two on a CPU core, below the usual deadlines.
 _EVALUATIONS_PER_REQUEST = 4096
+# Counted for a grid that the model knows, which may have 32 nuisance draws a point.
+_POINTS_OF_OWN_GRID = 1024
 _UNLIKELY = 0.01
 _MOST_SENTENCES = 12
 
@@ -148,8 +150,8 @@ class Client:
 
         Args:
             hi_maps: Physical maps `[N, H, W]` (`[N, H, W, C]` with channels).
-            theta_grid: Points of equal prior mass, `[G, P]`; None for the model's own: centres of equal cells of the prior. REST
-                cannot ask for these without a card.
+            theta_grid: Points of equal prior mass, `[G, P]`; None for the model's own. REST has no word for a grid without
+                points: it needs a card, and sends 64, 12 x 12 or 9 x 9 x 9 centres of equal cells of the prior.
             progress: Called as `progress("posteriors", done, total)`, or None.
 
         Returns:
@@ -164,7 +166,7 @@ class Client:
         """
         hi_maps = _rows(hi_maps, "hi_maps", 3, 4)
         grid = self._grid(theta_grid)
-        num_points = len(grid) or _EVALUATIONS_PER_REQUEST // 16
+        num_points = len(grid) or _POINTS_OF_OWN_GRID
         rows = max(1, min(self._batch_size, _EVALUATIONS_PER_REQUEST // num_points))
         inputs = {"hi_map": hi_maps, "theta_grid": np.broadcast_to(grid, (len(hi_maps), *grid.shape))}
         outputs = self._ask("posterior", inputs, rows, "posteriors", progress)
@@ -183,14 +185,16 @@ class Client:
     def _grid(self, theta_grid):
         if theta_grid is not None:
             return _rows(theta_grid, "theta_grid", 2)
-        if self._card is not None:
-            return self._card.own_grid().astype(np.float32)
-        if not self._transport.can_send_empty:
+        num_parameters = self._input("posterior", "theta_grid")[1][-1]
+        # Models have a grid of their own since they have this output.
+        if self._transport.can_send_empty and "inside_prior" in self.signatures["posterior"]["outputs"]:
+            return np.zeros((0, num_parameters), np.float32)
+        if self._card is None:
             raise InputError(
                 "theta_grid: expected points [G, P], or a model card (--card): over REST there is no word for a grid without "
-                "points. Received: neither."
+                "points, and models of version 0.1 have none of their own. Received: neither."
             )
-        return np.zeros((0, self._input("posterior", "theta_grid")[1][-1]), np.float32)
+        return self._card.centres().astype(np.float32)
 
     def _input(self, signature, name):
         try:
