@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from higlow_tf.errors import InputError
 from higlow_tf.serving.server.version_folders import check_model_folders, complete_versions
@@ -15,10 +16,32 @@ from higlow_tf.serving.server.refusals import Code, Refusal, refusal_of  # noqa:
 from higlow_tf.serving.server.served_model import ServedModel  # noqa: E402
 
 
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """A SavedModel of two signatures that is quick to load: one of rows, one of rows with a free axis more."""
+    module = tf.Module()
+    module.factor = tf.Variable(2.0)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32, "x")])
+    def scale(x):
+        return {"y": module.factor * x}
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, 2], tf.float32, "grid")])
+    def total(grid):
+        tf.debugging.Assert(
+            tf.shape(grid)[1] > 0, [tf.strings.format("Expected points [B, G]. Received: {}.", tf.shape(grid))]
+        )
+        return {"sum": tf.reduce_sum(grid, axis=[1, 2])}
+
+    folder = tmp_path_factory.mktemp("exported") / "any"
+    tf.saved_model.save(module, str(folder), signatures={"scale": scale, "total": total})
+    return folder
+
+
 @pytest.fixture
-def folder(served, tmp_path):
+def folder(exported, tmp_path):
     """A model with version 1."""
-    shutil.copytree(served.path, tmp_path / "tiny" / "1")
+    shutil.copytree(exported, tmp_path / "tiny" / "1")
     return tmp_path / "tiny"
 
 
@@ -35,15 +58,17 @@ def test_the_newest_complete_version_is_found(tmp_path):
     assert list(complete_versions(tmp_path)) == [2, 10]
 
 
-def test_a_newer_version_takes_over_and_an_older_one_comes_back(served, folder):
+def test_a_newer_version_takes_over_and_an_older_one_comes_back(exported, folder):
     model = ServedModel("tiny", folder)
     before = model.at()
     assert not model.refresh()
-    shutil.copytree(served.path, folder / "7")
+    shutil.copytree(exported, folder / "7")
     assert model.refresh()
     assert (before.version, model.at().version, model.at(7).version) == (1, 7, 7)
-    call = before.call("log_prob", {"hi_map": served.maps[:2], "theta": served.theta[:2]})
-    assert call.function(call.inputs)["log_prob"].shape == (2,)  # who began with the old one, ends with it
+    call = before.call("scale", {"x": np.ones((3, 2), np.float32)})
+    np.testing.assert_array_equal(
+        call.function(call.inputs)["y"], np.full((3, 2), 2.0)
+    )  # who began with it, ends with it
     shutil.rmtree(folder / "7")
     assert model.refresh()
     assert model.at().version == 1
@@ -52,7 +77,7 @@ def test_a_newer_version_takes_over_and_an_older_one_comes_back(served, folder):
     assert model.at().version == 1
 
 
-def test_a_damaged_version_is_reported_and_tried_again_when_it_changes(served, folder):
+def test_a_damaged_version_is_reported_and_tried_again_when_it_changes(exported, folder):
     model = ServedModel("tiny", folder)
     add_damaged(folder, "2")
     assert not model.refresh()
@@ -61,15 +86,15 @@ def test_a_damaged_version_is_reported_and_tried_again_when_it_changes(served, f
     assert error
     assert not model.refresh()
     shutil.rmtree(folder / "2")
-    shutil.copytree(served.path, folder / "2")
+    shutil.copytree(exported, folder / "2")
     os.utime(folder / "2" / "saved_model.pb", ns=(0, 0))
     assert model.refresh()
     assert model.statuses() == [(2, "AVAILABLE", "")]
 
 
-def test_the_newest_version_that_can_be_loaded_takes_over(served, folder):
+def test_the_newest_version_that_can_be_loaded_takes_over(exported, folder):
     model = ServedModel("tiny", folder)
-    shutil.copytree(served.path, folder / "2")
+    shutil.copytree(exported, folder / "2")
     add_damaged(folder, "3")
     assert model.refresh()
     assert [status[:2] for status in model.statuses()] == [(3, "END"), (2, "AVAILABLE")]
@@ -94,12 +119,14 @@ def test_other_versions_and_labels_are_not_found(folder, version, label):
     assert refusal.value.code is Code.NOT_FOUND
 
 
-def test_calls_of_a_signature_say_which_axes_are_free(served, folder):
+def test_calls_of_a_signature_say_which_axes_are_free(folder):
     loaded = ServedModel("tiny", folder).at()
-    inputs = {"hi_map": served.maps[:3], "theta_grid": np.zeros((3, 5, 2), np.float32)}
-    call = loaded.call("posterior", inputs)
-    assert call.free_axes == {"hi_map": (0,), "theta_grid": (0, 1)}
+    call = loaded.call("total", {"grid": np.ones((3, 5, 2), np.float32)})
+    assert call.free_axes == {"grid": (0, 1)}
     assert (call.num_rows, call.cost) == (3, 15)
+    assert loaded.input_specs("scale") == {"x": (np.dtype(np.float32), (None, 2))}
+    with pytest.raises(Refusal, match="Expected a signature among scale, total. Received: 'other'."):
+        loaded.input_specs("other")
 
 
 @pytest.mark.parametrize(
@@ -133,10 +160,10 @@ def test_errors_become_codes_and_sentences(error, code, sentence):
     assert (refusal.code, refusal.sentence) == (code, sentence)
 
 
-def test_the_sentence_of_the_graph_is_taken_out_of_its_message(served):
-    inputs = {"hi_map": served.maps[:2], "theta": served.theta[:3]}
-    with pytest.raises(Exception, match="assertion failed") as error:
-        served.signatures["log_prob"](**inputs)
+def test_the_sentence_of_the_graph_is_taken_out_of_its_message(folder):
+    call = ServedModel("tiny", folder).at().call("total", {"grid": np.ones((3, 0, 2), np.float32)})
+    with pytest.raises(tf.errors.InvalidArgumentError, match="assertion failed") as error:
+        call.function(call.inputs)
     refusal = refusal_of(error.value)
     assert refusal.code is Code.INVALID_ARGUMENT
-    assert refusal.sentence == "Expected as many rows of theta as of hi_map. Received: 3 and 2."
+    assert refusal.sentence == "Expected points [B, G]. Received: [3 0 2]."
