@@ -204,6 +204,7 @@ def _trained_run(size, out, choices, maps, params):
             maps=maps,
             params=params,
             parameters=list(_PARAMETERS),
+            nuisance="none",
             map_size=choices["map_size"],
             epochs=size.epochs,
             max_minutes=choices["max_minutes"] or size.max_minutes,

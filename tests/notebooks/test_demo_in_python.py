@@ -13,7 +13,7 @@ __all__ = ["no_compilation"]
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "02_the_demo_in_python.py"
 FEW = {
     "mock": {"simulations": 40, "map_size": 16},
-    "training": {"preset": "tiny", "epochs": 1},
+    "training": {"preset": "tiny", "epochs": 1, "nuisance": "none"},
     "of_posteriors": hg.evaluation.CalibrationOptions(maps_per_simulation=1, points_per_axis=8, num_symmetries=1),
 }
 
