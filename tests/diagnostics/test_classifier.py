@@ -67,7 +67,8 @@ def test_trees_see_a_spread_that_a_linear_classifier_does_not():
     linear, trees = (classifier_test(samples_of(real, generated), kind=kind) for kind in ("logistic", "trees"))
     assert abs(linear.auc - 0.5) < 4 * linear.error
     assert trees.auc - 0.5 > 5 * max(trees.error, trees.floor)
-    assert trees.auc > 0.75
+    # The best that could be: the chance that the smaller of the two scatters gives the smaller deviation.
+    assert trees.auc < 2 / np.pi * np.arctan(0.3 / 0.1) + 4 * trees.error
     assert classifier_test(samples_of(real, generated), kind="trees") == trees
 
 
