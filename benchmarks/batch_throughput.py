@@ -8,14 +8,14 @@ the job uses. It is measured before and after the job, so that whatever else the
 wall time and of CPU time: on a machine that does other things only the latter mean anything. Starting Ray and loading the model,
 which a job does once, are reported apart.
 
-With --kills the job is killed so often at random moments, continued each time, and compared with a job that nothing disturbed.
+With --kills the job is killed so often, after random numbers of parts, continued each time, and compared with a job that nothing
+disturbed.
 """
 
 import argparse
 import json
 import multiprocessing
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -35,7 +35,7 @@ _COMMAND = (sys.executable, "-c", "from higlow_tf.cli.app import main; main()")
 
 
 def main(arguments=None):
-    """Prints a JSON record; exit code 1 if bits differ."""
+    """Prints JSON records; exit code 1 if bits differ."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True, help="exported model, one version")
     parser.add_argument("--maps-file", type=Path, required=True, help=".npy of maps, repeated as often as needed")
@@ -48,11 +48,14 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True)
     job = _prepare(options)
-    record = {"maps": options.maps, "actors": options.actors} | _beside_bare(options, job)
-    if options.kills:
-        record |= _killed(options, job)
-    print(json.dumps(record, indent=1))
-    return int(not record.get("bits_are_the_same", True))
+    print(
+        json.dumps({"maps": options.maps, "actors": options.actors} | _beside_bare(options, job), indent=1), flush=True
+    )
+    if not options.kills:
+        return 0
+    killed = _killed(options, job)
+    print(json.dumps(killed, indent=1))
+    return int(not killed["bits_are_the_same"])
 
 
 def _prepare(options):
@@ -121,37 +124,26 @@ def _ask(model):
 
 
 def _killed(options, job):
-    """Kills the job at moments that are uniform over its length, continues it, and compares the files."""
-    command = [*_COMMAND, *job, "--part-rows", "128", "--out"]
-    started = time.monotonic()
+    """Kills the job again and again after a random number of new parts, continues it, and compares the files."""
+    command = [*_COMMAND, *job, "--part-rows", str(max(1, options.maps // (4 * options.kills))), "--out"]
     subprocess.run([*command, options.out / "undisturbed"], check=True, stdout=subprocess.DEVNULL)
-    duration, rng = time.monotonic() - started, np.random.default_rng(options.seed)
-    found, kills = [], 0
-    while kills < options.kills:
-        process = subprocess.Popen(
-            [*command, options.out / "killed"], stdout=subprocess.DEVNULL, start_new_session=True
-        )
-        try:
-            process.wait(rng.uniform(0.3, 1.0) * duration)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL if kills % 2 else signal.SIGTERM)
-            process.wait()
-            kills += 1
-            found.append(len(list((options.out / "killed" / "parts").glob("*.parquet"))))
-            continue
-        # It was quicker than the kill: it begins anew, and the kill still has to come.
-        shutil.rmtree(options.out / "killed")
+    rng, found = np.random.default_rng(options.seed), []
+    for number in range(options.kills):
+        process = subprocess.Popen([*command, options.out / "killed"], stdout=subprocess.DEVNULL)
+        wanted = len(_parts(options.out / "killed")) + rng.integers(0, 4)
+        while len(_parts(options.out / "killed")) < wanted and process.poll() is None:
+            time.sleep(0.02)
+        time.sleep(rng.uniform(0.0, 1.0))
+        process.send_signal((signal.SIGKILL, signal.SIGTERM)[number % 2])
+        found.append({"ended_with": process.wait(), "parts": len(_parts(options.out / "killed"))})
     subprocess.run([*command, options.out / "killed"], check=True, stdout=subprocess.DEVNULL)
-    parts = [
-        {path.name: path.read_bytes() for path in (options.out / name / "parts").iterdir()}
-        for name in ("undisturbed", "killed")
-    ]
-    return {
-        "kills": kills,
-        "parts_after_each_kill": found,
-        "parts": len(parts[0]),
-        "bits_are_the_same": parts[0] == parts[1],
-    }
+    expected, ended = (_parts(options.out / name) for name in ("undisturbed", "killed"))
+    return {"kills": found, "parts": len(expected), "bits_are_the_same": ended == expected}
+
+
+def _parts(folder):
+    """Name of each part file -> its bytes."""
+    return {path.name: path.read_bytes() for path in (folder / "parts").glob("*.parquet")}
 
 
 if __name__ == "__main__":
