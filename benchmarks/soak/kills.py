@@ -19,7 +19,7 @@ __all__ = ["jobs", "run"]
 # Kills in one life of a command, in turn; and the share of SIGTERM among the signals, which asks a command to stop.
 CHAINS = (1, 2, 3)
 TERM_SHARE = 0.25
-SECONDS_TO_STOP, SECONDS_TO_LEAVE = 60.0, 10.0
+SECONDS_TO_STOP = 60.0
 # A signal that comes after the end of the command is drawn again, at most so often.
 MAX_LATE = 30
 # SIGTERM ends a command with 130; before the program can handle it, as it ends every process.
@@ -149,10 +149,10 @@ class _Life:
 
     def _check_that_none_is_left(self, group):
         """Processes that a command has started must end with it."""
-        deadline = time.monotonic() + SECONDS_TO_LEAVE
+        deadline = time.monotonic() + self.case.seconds_to_leave
         while left := _members(group):
             if time.monotonic() > deadline:
-                self.faults.append(f"{len(left)} processes are left {SECONDS_TO_LEAVE:.0f} s after its end")
+                self.faults.append(f"{len(left)} processes are left {self.case.seconds_to_leave:.0f} s after its end")
                 os.killpg(group, signal.SIGKILL)
                 return
             time.sleep(0.05)

@@ -59,7 +59,10 @@ def _start(address, num_actors, debug):
     cores = num_actors or len(os.sched_getaffinity(0))
     own = {"num_cpus": cores, "include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
     options = {"log_to_driver": debug, "logging_level": logging.INFO if debug else logging.CRITICAL}
+    disabled = logging.root.manager.disable
     try:
+        # A second attempt would announce itself, whatever level it is told.
+        logging.disable(disabled if debug else logging.CRITICAL)
         _patiently(lambda: ray.init(address=address or "local", **options, **({} if address else own)))
     except SystemExit:
         # SIGTERM while Ray's handler stood in the place of the caller's.
@@ -69,6 +72,7 @@ def _start(address, num_actors, debug):
         where = f"a Ray cluster at {address!r}" if address else "to start Ray on this machine"
         raise InputError(f"--address: expected {where}. Received: {reason}") from None
     finally:
+        logging.disable(disabled)
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, before)
     context = DataContext.get_current()
