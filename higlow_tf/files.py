@@ -15,6 +15,7 @@ __all__ = [
     "ON_PUBLISH",
     "check_new",
     "check_room",
+    "is_empty_folder",
     "part_of",
     "remove_parts",
     "rename_own",
@@ -144,6 +145,11 @@ def remove_parts(folder, pid=None):
         for name in filter(pattern.fullmatch, folders):
             shutil.rmtree(Path(path, name))
         folders[:] = [name for name in folders if not pattern.fullmatch(name)]
+
+
+def is_empty_folder(path):
+    """A folder without a file in it, as a kill or a full disk leaves it: nobody's work."""
+    return path.is_dir() and not any(not entry.is_dir() or entry.is_symlink() for entry in path.rglob("*"))
 
 
 def rename_own(source, target):

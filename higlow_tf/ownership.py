@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 
 from higlow_tf.errors import InputError
-from higlow_tf.files import ON_PUBLISH, resolved
+from higlow_tf.files import ON_PUBLISH, is_empty_folder, resolved
 from higlow_tf.folder_lock import LOCK_FILE, MARKER_FOLDER, locked_folder, write_text
 from higlow_tf.versions import version
 
@@ -67,7 +67,7 @@ class OwnedFolder:
 
     def check(self, names, path, *, overwrite=False, resume=False):
         """Refuses names that are there and may not be replaced; `path` is the folder in the words of the user."""
-        found = [name for name in names if (self.path / name).exists()]
+        found = [name for name in names if (self.path / name).exists() and not is_empty_folder(self.path / name)]
         if found and not (overwrite or resume):
             raise InputError(
                 f"{path}: expected a folder without results, or --overwrite. Received: a folder with {found[0]}."

@@ -76,6 +76,21 @@ def test_only_own_files_are_removed(made):
     assert names(made) == ["data", "data/notes.txt", "thesis.txt"]
 
 
+def test_an_empty_folder_is_nobodys_work(tmp_path):
+    """A kill or a full disk comes between the folder and its first file."""
+    (tmp_path / "checkpoints" / "inner").mkdir(parents=True)
+    for overwrite in (False, True):
+        with owned_folder(tmp_path, "run", names=("checkpoints",), overwrite=overwrite):
+            pass
+    (tmp_path / "checkpoints" / "inner" / "thesis.txt").write_text("years")
+    for overwrite in (False, True):
+        with (
+            pytest.raises(InputError, match="Received: "),
+            owned_folder(tmp_path, "run", names=("checkpoints",), overwrite=overwrite),
+        ):
+            pass
+
+
 def test_a_refused_call_leaves_no_folder(tmp_path):
     with pytest.raises(InputError, match="batch"), owned_folder(tmp_path / "a" / "b", "run"):
         raise InputError("batch")
