@@ -81,8 +81,10 @@ def test_another_calibration_is_refused(calibrated):
         judge_calibration(model, maps_of(20, 3), fit.calibration)
 
 
-@pytest.mark.parametrize(("bumps", "first", "last"), [(0.0, 6, 6), (3.0, 6, 11), (0.0, 5, 9)])
-def test_points_are_added_where_splines_are_not_exact(bumps, first, last):
+@pytest.mark.parametrize(
+    ("bumps", "first", "last", "refined"), [(0.0, 6, 6, "none"), (3.0, 6, 11, "bumpy"), (0.0, 5, 9, "all")]
+)
+def test_points_are_added_where_splines_are_not_exact(bumps, first, last, refined):
     """A cubic spline through six points is exact for a Gaussian, with bumps it is not. Of five points nobody can tell."""
 
     class Bumpy(FirstPixels):
@@ -93,8 +95,17 @@ def test_points_are_added_where_splines_are_not_exact(bumps, first, last):
         def log_prob(self, hi_maps, theta):
             self.num_rows += len(theta)
             x = self.parameters.normalize(theta)[:, 0]
-            return bumps * np.sin(7.0 * x) - 0.5 * (np.log10(hi_maps[:, 0, 0]) - x) ** 2 / SD[0] ** 2
+            is_bumpy = hi_maps[:, 3, 3] > 1.0
+            return is_bumpy * bumps * np.sin(7.0 * x) - 0.5 * (np.log10(hi_maps[:, 0, 0]) - x) ** 2 / SD[0] ** 2
 
     model, test = Bumpy(), maps_of(8, 4).with_parameters(Bumpy.parameters)
-    judge_calibration(model, test, options=CalibrationOptions(points_per_axis=first, num_symmetries=1))
-    assert model.num_rows == 8 * last
+    judgement = judge_calibration(model, test, options=CalibrationOptions(points_per_axis=first, num_symmetries=1))
+    num_bumpy = int(np.sum(test.maps[:, 3, 3] > 1.0))
+    allowed = {"none": [0], "bumpy": range(1, num_bumpy + 1), "all": [8]}[refined]
+    assert num_bumpy < 8
+    assert model.num_rows in [8 * first + number * (last - first) for number in allowed]
+    # The others are not disturbed by what is added: as with many points.
+    many = judge_calibration(model, test, options=CalibrationOptions(points_per_axis=33, num_symmetries=1))
+    for name in judgement.sets:
+        off = (judgement.sets[name].mean - many.sets[name].mean) / many.sets[name].sd
+        assert np.sqrt(np.mean(off**2)) < 0.2
