@@ -120,7 +120,7 @@ def test_the_rows_of_a_record_are_the_last_of_each_job(tmp_path):
 
 def test_each_command_gets_its_number_of_kills():
     jobs = kills.jobs(FULL)
-    assert sum(job["length"] for job in jobs) == 50
+    assert sum(job["length"] for job in jobs) == 58
     assert {name: sum(job["length"] for job in jobs if job["case"] == name) for name in FULL.kills} == FULL.kills
     assert len({(job["case"], job["number"]) for job in jobs}) == len(jobs)
 
