@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 
 from higlow_tf.errors import InputError, InputWarning
-from higlow_tf.files import whole_path, write_json
+from higlow_tf.files import is_empty_folder, whole_path, write_json
 from higlow_tf.models.model_file import check_model_file, read_model_config
 from higlow_tf.models.posterior_record import forget_posterior_records
 from higlow_tf.models.saving import FORMAT_VERSION, check_format_version, write_model
@@ -56,7 +56,8 @@ class RunDirectory:
 
     def create(self, config: RunConfig, split_record):
         """Starts a new run; there must be none in the folder."""
-        found = [name for name in RUN_FILES if (self.path / name).exists()]
+        paths = {name: self.path / name for name in RUN_FILES}
+        found = [name for name, path in paths.items() if path.exists() and not is_empty_folder(path)]
         if found:
             raise InputError(
                 f"{self.path}: expected a new folder (or --resume, or --overwrite). Received: a folder with {found[0]}."

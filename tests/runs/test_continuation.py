@@ -1,5 +1,6 @@
 """A run is continued as it was: what was changed between two calls, and what a kill before the first checkpoint leaves."""
 
+import json
 import shutil
 
 import pytest
@@ -65,3 +66,15 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_says_how_to_start_aga
         train(**SMALL, **files, out=run)
     start(1)
     assert [path.name for path in (run / "checkpoints").iterdir()] == ["last.npz"]
+
+
+def test_an_empty_folder_of_checkpoints_does_not_stand_in_the_way(run, files):
+    """A full disk, or a kill, in the first checkpoint: the folder is there, and on no list."""
+    listing = run / ".higlow" / "folder.json"
+    content = json.loads(listing.read_text())
+    content["files"] = [name for name in content["files"] if not name.startswith("checkpoints")]
+    listing.write_text(json.dumps(content))
+    shutil.rmtree(run / "checkpoints")
+    (run / "checkpoints").mkdir()
+    train(**SMALL, **files, out=run, overwrite=True)
+    assert RunDirectory(run).checkpoints.exist()
