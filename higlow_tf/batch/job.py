@@ -84,12 +84,15 @@ def estimate_batch(model, settings, plan, out, *, address=None, num_actors=None,
 
 
 def _consume(records, tally, folder, num_actors, plan, on_estimate, progress):
-    """Counts the records as they come."""
+    """Counts the records as they come; the first that is good shows that the job runs."""
+    is_settled = False
     for record in records:
         if record.problem == "model":
             raise InputError(record.sentence)
-        if record.item == TIMING:
+        if not is_settled:
             folder.settle()
+            is_settled = True
+        if record.item == TIMING:
             if on_estimate is not None:
                 on_estimate(tally.estimate(record, num_actors))
             continue

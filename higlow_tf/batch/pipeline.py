@@ -12,7 +12,7 @@ _PARTS_IN_FLIGHT = 2
 
 
 def records_of(model, settings, plan, parts, items, folder, num_actors):
-    """Streams records, in the order in which the parts are finished; the first item only times a few rows.
+    """Streams records as parts are finished, in no certain order; one more item only times a few rows, and is handed out first.
 
     Every item is a block of its own, so that Ray Data hands out one after the other, and hands it to another actor if one is
     lost.

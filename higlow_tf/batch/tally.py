@@ -59,10 +59,10 @@ class Tally:
             raise InputError(f"{record.sentence}{hint}")
 
     def estimate(self, timing, num_actors):
-        """`Estimate` of what is left, from the record of the timed rows."""
+        """`Estimate` of what this call has to do, from the record of the timed rows, which may come after those of parts."""
         return Estimate(
             rows=self._plan.num_rows,
-            rows_left=self._plan.num_rows - self.rows_done,
+            rows_left=sum(self._parts[number].num_rows for number in self.items_left),
             num_actors=min(num_actors, max(1, len(self.items_left))),
             rows_per_actor_second=timing.rows / timing.seconds,
         )
