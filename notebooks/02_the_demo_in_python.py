@@ -25,9 +25,13 @@ import higlow_tf as hg
 
 out = Path("demo_in_python")
 mock = {"simulations": 120, "map_size": 32}
-# Without its nuisance parameters a model of a few minutes is quicker: see --nuisance.
-length = {"max_minutes": 5.0, "epochs": 10_000}
-training = {"preset": "compact", "nuisance": "none", "settings": {"model.num_levels": 3}, **length}
+training = {
+    "preset": "compact",
+    "nuisance": "none",  # four parameters more take longer than a few minutes to learn
+    "max_minutes": 5.0,
+    "epochs": 10_000,
+    "settings": {"model.num_levels": 3},
+}
 of_maps = hg.evaluation.EvaluationOptions(num_posteriors=0)
 of_posteriors = hg.evaluation.CalibrationOptions(maps_per_simulation=4, num_symmetries=2)
 

@@ -129,7 +129,7 @@ def test_the_shapes_of_requests_are_those_of_an_exported_model():
     from higlow_tf.models import ConditionalGlow
     from higlow_tf.serving.signatures import _input_specs
 
-    specs = _input_specs(ConditionalGlow.from_preset("tiny"), None)
+    specs = _input_specs(ConditionalGlow.from_preset("tiny"), 2, None)
     for signature, shapes in SHAPES.items():
         assert list(shapes) == list(specs[signature])
         for name, value in good_request(signature).items():

@@ -64,7 +64,7 @@ def hdf5_with_parameters(folder):
         file["maps"] = random_maps((NUM_SIMULATIONS * NUM_MAPS, 16, 16))
         file["theta"] = random_theta()
         file.attrs.update({"parameters": list(NAMES), "box_size_mpc_h": 50.0})
-    arguments = ("--maps", folder / "own.h5", "--parameters", "sigma_8,A_SN1", "--box-size", 50)
+    arguments = ("--maps", folder / "own.h5", "--parameters", "sigma_8,A_SN1", "--nuisance", "none", "--box-size", 50)
     return arguments, {"parameters": ["sigma_8", "A_SN1"], "box_size_mpc_h": 50.0}
 
 
@@ -84,7 +84,9 @@ def raw_table_and_own_prior_in_yaml(folder):
     data = {"maps": [str(maps(folder, "Maps_HI_Toy_SB28_z=0.00.npy"))], "params": str(path)}
     data |= {"parameters": ["Omega_m", wind], "redshift": 0.0}
     (folder / "config.yaml").write_text(yaml.safe_dump({"data": data}))
-    return (folder / "config.yaml",), {"parameters": ["Omega_m", "WindEnergyIn1e51erg"], "redshift": 0.0, "set": "SB28"}
+    # sigma_8 is in the table and has a known prior: it is a nuisance parameter.
+    names = ["Omega_m", "WindEnergyIn1e51erg", "sigma_8"]
+    return (folder / "config.yaml",), {"parameters": names, "redshift": 0.0, "set": "SB28"}
 
 
 FORMS = [
@@ -210,7 +212,7 @@ def test_maps_without_parameters_are_read_like_those_of_the_run(train_once):
     found = load_maps_like(model.split, folder / "Maps_HI_Toy_LH_z=0.00.npy")
     assert found.maps.shape == (NUM_SIMULATIONS * NUM_MAPS, 16, 16)
     assert np.all(found.maps > 0)
-    middle = np.tile([[0.3, 0.8]], (4, 1))
+    middle = np.tile(model.parameters.middle, (4, 1))
     assert np.isfinite(model.log_prob(found.maps[:4], middle)).all()
 
 
