@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from higlow_tf.serving.request_checks import check_grid_size, checked_inputs
 from higlow_tf.serving.served_likelihood import ServedLikelihood
-from higlow_tf.serving.served_posterior import OWN_GRID, moments, own_moments, with_own_grid
+from higlow_tf.serving.served_moments import OWN_GRID, moments, own_moments, with_own_grid
 from higlow_tf.serving.served_prior import is_inside_prior
 from higlow_tf.serving.served_typicality import typicality_p_value
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from higlow_tf.data.parameters import ParameterSpace, ParameterSpec
 from higlow_tf.inference import Calibration, infer
 from higlow_tf.inference.uniform_grid import theta_grid_over_prior, theta_lattice_over_prior
-from higlow_tf.serving.served_posterior import moments, own_moments, with_own_grid
+from higlow_tf.serving.served_moments import moments, own_moments, with_own_grid
 
 SPACE = ParameterSpace.from_names(["Omega_m", "sigma_8"])
 NAMES = ["Omega_m", "A_SN1", "sigma_8"]
