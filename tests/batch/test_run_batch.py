@@ -85,6 +85,7 @@ def test_a_job_that_is_stopped_and_continued_ends_with_the_same_bits(ray_of_modu
     assert json.loads((tmp_path / "stopped" / "summary.json").read_text())["rows"] == 31
 
 
+@pytest.mark.slow
 def test_a_damaged_part_is_computed_again_and_a_bad_file_is_skipped(ray_of_module, served, files, tmp_path):
     (files.folder / "c.npy").write_bytes(b"nothing")
     plan = plan_samples(served.served, from_prior=20, seed=1)
@@ -119,6 +120,7 @@ def test_the_command_speaks_of_cost_rows_and_what_was_left_out(ray_of_module, hi
     assert "expected a job with points_per_axis 4" in other.err
 
 
+@pytest.mark.slow
 def test_another_job_replaces_only_what_higlow_wrote(ray_of_module, served, plan, tmp_path):
     out = tmp_path / "out"
     (out / "parts").mkdir(parents=True)

@@ -19,7 +19,10 @@ def noise_maps(num_maps, seed, num_pixels=8):
     return 10 ** (6.5 + 0.4 * np.random.default_rng(seed).normal(size=(num_maps, num_pixels, num_pixels)))
 
 
-@pytest.mark.parametrize(("kind", "tolerance"), [("logistic", 0.35), ("trees", 0.7)])  # trees of 64 maps: many ties
+@pytest.mark.parametrize(
+    ("kind", "tolerance"),
+    [("logistic", 0.35), pytest.param("trees", 0.7, marks=pytest.mark.slow)],  # trees of 64 maps: many ties
+)
 def test_equal_generators_are_at_chance(kind, tolerance):
     simulation = np.repeat(np.arange(20), 2)
     results = [
@@ -58,6 +61,7 @@ def test_a_share_of_bad_maps_has_the_known_auc():
     assert (everything.auc, everything.accuracy) == (1.0, 1.0)
 
 
+@pytest.mark.slow
 def test_trees_see_a_spread_that_a_linear_classifier_does_not():
     """The levels of generated maps scatter three times too little about the right mean."""
     rng = np.random.default_rng(5)

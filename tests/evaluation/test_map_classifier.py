@@ -58,6 +58,7 @@ def test_random_phases_are_found_in_smooth_skewed_maps(short):
     assert result.auc - 0.5 > 5 * max(result.error, result.floor)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_answer_and_leaves_global_random_states(short, monkeypatch):
     monkeypatch.setattr(map_classifier, "_NUM_EPOCHS", 2)
     maps = smooth_maps(1, num_maps=30), smooth_maps(2, power=1.5, num_maps=30)
@@ -100,6 +101,7 @@ def test_a_network_is_never_tested_on_simulations_that_it_saw(monkeypatch):
     assert all(len(trained) + len(tested) == NUM_SIMULATIONS for trained, tested in seen)
 
 
+@pytest.mark.slow
 def test_progress_counts_epochs_of_all_trainings(short, monkeypatch):
     monkeypatch.setattr(map_classifier, "_NUM_EPOCHS", 2)
     calls = []
