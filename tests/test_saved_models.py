@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 import higlow_tf as hg
+from higlow_tf.inference import parameters_of_interest
 from higlow_tf.inference.uniform_grid import theta_grid_over_prior
 from higlow_tf.serving.reference import reference_answers
 
@@ -75,7 +76,9 @@ def test_run_and_saved_model_give_the_reference_answers(name):
         key: reference[key] for key in SETTINGS - {"format_version"}
     }
     assert_same_answers(found, reference)
-    assert_same_answers(served_answers(SAVED_MODELS / name / "1", model.parameters, reference, examples), reference)
+    assert_same_answers(
+        served_answers(SAVED_MODELS / name / "1", parameters_of_interest(model), reference, examples), reference
+    )
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
