@@ -36,12 +36,16 @@ def with_enough_points(model, dataset, compute, points_per_axis, num_symmetries,
     maps, parameters = np.asarray(dataset.maps), dataset.parameters
     how = {"progress": progress, "cache_dir": cache_dir}
     theta_grid, log_likelihoods = log_likelihood_of_copies(model, maps, points_per_axis, num_symmetries, **how)
+    # A spline through the points of a spline looks exact: a map that got no points keeps the error that it had.
+    kept_errors = np.zeros(len(maps))
     while True:
         result, errors = compute(theta_grid, log_likelihoods)
+        errors = np.maximum(errors, kept_errors)
         finer = 2 * points_per_axis - 1
         is_rough = _rough(errors)
         if not is_rough.any() or finer > _MOST_POINTS[len(parameters)]:
             return result, points_per_axis
+        kept_errors = np.where(is_rough, 0.0, errors)
         known = log_likelihoods[is_rough]
         _, evaluated = log_likelihood_of_copies(model, maps[is_rough], finer, num_symmetries, coarser=known, **how)
         log_likelihoods = _on_finer_lattice(log_likelihoods, points_per_axis, finer, len(parameters))

@@ -25,6 +25,9 @@ _LEARNING_RATE = 5e-3
 _MAPS_AT_ONCE = 128
 _ORDER_STREAM = 0x6D617073
 
+# Traced once for each size of maps and of batches; with `reduce_retracing` it would forget the size, which it needs.
+_augment = tf.function(augment_maps)
+
 
 def map_classifier_test(samples: MapSamples, *, progress=None, seed: int = 0) -> ClassifierTest:
     """Two-sample test by a convolutional network on log10 maps: what any statistic of neighbouring pixels could show.
@@ -103,11 +106,10 @@ def _train(maps, is_generated, seed, report):
     labels = is_generated.astype(np.float32)
     weights = np.where(is_generated, 0.5 / labels.mean(), 0.5 / (1.0 - labels.mean())).astype(np.float32)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_ORDER_STREAM,)))
-    augment = tf.function(augment_maps)
     for epoch in range(num_epochs):
         order = rng.permutation(num_maps)[: steps_per_epoch * batch_size]
         for rows in order.reshape(steps_per_epoch, batch_size):
-            moved = augment(maps[rows], np.stack([np.full_like(rows, seed + epoch), rows], axis=1))
+            moved = _augment(maps[rows], np.stack([np.full_like(rows, seed + epoch), rows], axis=1))
             model.train_on_batch(moved[..., None], labels[rows, None], sample_weight=weights[rows])
         report((epoch + 1) / num_epochs)
     return model
