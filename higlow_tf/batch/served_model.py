@@ -4,7 +4,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from higlow_tf.data.parameters import ParameterSpace, ParameterSpec
+from higlow_tf.data.card_parameters import parameters_of_card
+from higlow_tf.data.parameters import ParameterSpace
 from higlow_tf.errors import InputError
 from higlow_tf.text_files import read_json
 
@@ -13,7 +14,6 @@ __all__ = ["ServedModel", "read_served_model"]
 _GRAPH_FILE, _VARIABLES = "saved_model.pb", "variables"
 _CARD_FILE = "assets.extra/model_card.json"
 _CARD_FORMAT_VERSION = 1
-_TRANSFORMS = {"uniform": "linear", "log-uniform": "log"}
 _HASH_BYTES = 16
 # Exports have a grid of their own since they have this output.
 _NEW_OUTPUT = "typicality"
@@ -78,7 +78,7 @@ def read_served_model(path):
             path=str(path),
             name=str(card["name"]),
             content_hash=_hash_of_files(path),
-            parameters=ParameterSpace(tuple(map(_parameter, card["parameters"]))),
+            parameters=parameters_of_card(card["parameters"]),
             map_shape=(size, size) if channels == 1 else (size, size, channels),
             tempering=float(calibration["tempering"]),
             widening=tuple(float(value) for value in calibration["widening"]),
@@ -90,10 +90,6 @@ def read_served_model(path):
         if isinstance(error, InputError):
             raise
         raise InputError(f"{card_path}: expected {expected}. Received: {type(error).__name__}: {error}.") from None
-
-
-def _parameter(entry):
-    return ParameterSpec(entry["name"], entry["label"], entry["low"], entry["high"], _TRANSFORMS[entry["prior"]])
 
 
 def _hash_of_files(path):

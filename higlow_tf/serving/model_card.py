@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from pathlib import PurePath
 
+from higlow_tf.data.card_parameters import card_entries
 from higlow_tf.errors import InputError
 from higlow_tf.versions import versions
 
@@ -14,7 +15,6 @@ CARD_FILE = "assets.extra/model_card.json"
 CARD_FORMAT_VERSION = 1
 
 _NOT_RECORDED = "not recorded"
-_PRIORS = {"linear": "uniform", "log": "log-uniform"}
 
 
 def make_model_card(model, name, *, nuisance=(), signatures, calibration, metrics=None):
@@ -42,8 +42,8 @@ def make_model_card(model, name, *, nuisance=(), signatures, calibration, metric
         "summary": f"{model.title}: density and emulator of maps of neutral hydrogen given simulation parameters.",
         "data": _data(split),
         "split": _split(split),
-        "parameters": _parameters(spec for spec in model.parameters if spec.name not in nuisance),
-        "nuisance": _parameters(spec for spec in model.parameters if spec.name in nuisance),
+        "parameters": card_entries(spec for spec in model.parameters if spec.name not in nuisance),
+        "nuisance": card_entries(spec for spec in model.parameters if spec.name in nuisance),
         "units": {
             "hi_map": split["units"] if split else _NOT_RECORDED,
             "theta": "physical values, as in the parameter tables of the simulations",
@@ -64,13 +64,6 @@ def make_model_card(model, name, *, nuisance=(), signatures, calibration, metric
         return json.dumps(card, indent=1, allow_nan=False) + "\n"
     except (TypeError, ValueError) as error:
         raise InputError(f"metrics: expected finite numbers, null and text only. Received: {error}.") from error
-
-
-def _parameters(specs):
-    return [
-        {"name": spec.name, "label": spec.label, "low": spec.low, "high": spec.high, "prior": _PRIORS[spec.transform]}
-        for spec in specs
-    ]
 
 
 def _data(split):

@@ -8,7 +8,6 @@ __all__ = ["Card"]
 
 # Cells an axis of a grid that is sent along, by number of parameters.
 _POINTS_PER_AXIS = {1: 64, 2: 12, 3: 9}
-_TRANSFORMS = {"uniform": "linear", "log-uniform": "log"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,19 +31,13 @@ class Card:
         Raises:
             InputError: If it is none.
         """
-        from higlow_tf.data.parameters import ParameterSpace
+        from higlow_tf.data.card_parameters import parameters_of_card
         from higlow_tf.inference.calibration import Calibration
         from higlow_tf.text_files import read_json
 
         content = read_json(file, "a model card (JSON)")
         try:
-            parameters = ParameterSpace.from_config(
-                {
-                    **{key: entry[key] for key in ("name", "label", "low", "high")},
-                    "transform": _TRANSFORMS[entry["prior"]],
-                }
-                for entry in content["parameters"]
-            )
+            parameters = parameters_of_card(content["parameters"])
             calibration = Calibration.from_config(content["calibration"])
         except (KeyError, TypeError) as error:
             raise InputError(

@@ -40,6 +40,7 @@ class LoadedVersion:
         self.signature_defs = {
             name: definition for name, definition in graph.signature_def.items() if name in self._functions
         }
+        self._input_specs = {name: _specs(definition.inputs) for name, definition in self.signature_defs.items()}
         self._warm_up(folder / _WARMUP_FILE)
 
     def input_specs(self, signature):
@@ -51,13 +52,7 @@ class LoadedVersion:
         if signature not in self._functions:
             names = ", ".join(sorted(self._functions))
             raise Refusal(Code.INVALID_ARGUMENT, f"Expected a signature among {names}. Received: {signature!r}.")
-        return {
-            name: (
-                np.dtype(tf.as_dtype(info.dtype).as_numpy_dtype),
-                tuple(None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim),
-            )
-            for name, info in self.signature_defs[signature].inputs.items()
-        }
+        return self._input_specs[signature]
 
     def call(self, signature, inputs):
         """A `Call` of a signature with inputs that have its names and dtypes."""
@@ -78,6 +73,16 @@ class LoadedVersion:
             request = prediction_log_pb2.PredictionLog.FromString(record.numpy()).predict_log.request
             inputs = {name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()}
             self._functions[request.model_spec.signature_name or DEFAULT_SIGNATURE](inputs)
+
+
+def _specs(tensors):
+    return {
+        name: (
+            np.dtype(tf.as_dtype(info.dtype).as_numpy_dtype),
+            tuple(None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim),
+        )
+        for name, info in tensors.items()
+    }
 
 
 def _call(function, inputs):
