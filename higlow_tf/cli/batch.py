@@ -1,6 +1,5 @@
 """higlow batch: an exported model on as many maps as there are."""
 
-import enum
 import importlib
 from pathlib import Path
 from typing import Annotated
@@ -8,20 +7,12 @@ from typing import Annotated
 import typer
 
 from higlow_tf.cli.console import SETTINGS, progress_bar, say, time_text
-from higlow_tf.cli.options import Overwrite, ParamsFile, Seed
+from higlow_tf.cli.options import Overwrite, ParamsFile, Seed, Task
 from higlow_tf.errors import InputError
 
 __all__ = ["batch"]
 
 _MOST_SKIPPED = 12
-
-
-class Task(enum.StrEnum):
-    """What is asked of the model."""
-
-    LOG_PROB = "log_prob"
-    POSTERIOR = "posterior"
-    SAMPLE = "sample"
 
 
 def batch(

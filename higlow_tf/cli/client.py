@@ -1,27 +1,18 @@
 """higlow client: asks a served model."""
 
-import enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from higlow_tf.cli.console import load_tensorflow, print_table, progress_bar, say
-from higlow_tf.cli.options import Overwrite, ParamsFile, Seed
+from higlow_tf.cli.options import Overwrite, ParamsFile, Seed, Task
 from higlow_tf.errors import InputError
 from higlow_tf.files import check_new
 
 __all__ = ["client"]
 
 _MOST_ROWS = 20
-
-
-class Task(enum.StrEnum):
-    """What is asked."""
-
-    SAMPLE = "sample"
-    LOG_PROB = "log_prob"
-    POSTERIOR = "posterior"
 
 
 # What each task is given; everything else is of no use to it.

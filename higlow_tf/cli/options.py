@@ -1,11 +1,21 @@
 """Options that several commands have, with one text each."""
 
+import enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-__all__ = ["MapsFiles", "Overwrite", "ParamsFile", "Run", "Seed"]
+__all__ = ["MapsFiles", "Overwrite", "ParamsFile", "Run", "Seed", "Task"]
+
+
+class Task(enum.StrEnum):
+    """What an exported model is asked for."""
+
+    SAMPLE = "sample"
+    LOG_PROB = "log_prob"
+    POSTERIOR = "posterior"
+
 
 Run = Annotated[Path, typer.Argument(help="Folder of a training run, or of a saved model.")]
 MapsFiles = Annotated[
