@@ -1,5 +1,6 @@
 """Damaged files: refused with a sentence, or without consequence, or said aloud; what nobody notices is counted."""
 
+import os
 import shutil
 
 from benchmarks.soak.contents import differences
@@ -74,7 +75,7 @@ def _read_whole(workspace, name):
 
 
 def _read_copy(workspace, name):
-    folder = workspace.scratch("damage", name, "whole")
+    folder = workspace.scratch("damage", name, "whole", os.getpid())
     KINDS[name].prepare(workspace, folder)
     reading = KINDS[name].read(workspace, folder)
     shutil.rmtree(folder)
