@@ -33,7 +33,7 @@ def call(*arguments):
     from higlow_tf.cli.app import app
 
     # Keras numbers the layers of a process, and writes their names into the files of models.
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)  # a collection of what hundreds of commands left takes seconds
     started = time.monotonic()
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     return Answer(result.exit_code, result.stdout, result.stderr, time.monotonic() - started)
