@@ -19,6 +19,7 @@ __all__ = ["OwnedFolder", "owned_folder"]
 
 FORMAT_VERSION = 1
 _LISTING, _OLD, _DISCARDED = "folder.json", "old", "discarded"
+_UNLISTED = f"which {MARKER_FOLDER}/{_LISTING} does not list"
 
 # Folders that this process holds: a function that takes one which its caller has taken gets the same.
 _HELD = {}
@@ -59,7 +60,7 @@ class OwnedFolder:
             if (self.path / name).exists():
                 raise InputError(
                     f"{self.path / name}: expected a file that higlow wrote, to replace it. "
-                    "Received: one of somebody else."
+                    f"Received: one of somebody else, {_UNLISTED}."
                 )
         if new:
             self.files |= new
@@ -76,7 +77,7 @@ class OwnedFolder:
         if foreign:
             raise InputError(
                 f"{self.path / foreign[0]}: expected something that higlow wrote, to replace it. "
-                "Received: something of somebody else."
+                f"Received: something of somebody else, {_UNLISTED}."
             )
 
     def _is_folder_of_ours(self, name):
@@ -105,7 +106,7 @@ class OwnedFolder:
         foreign = [name for top in tops for name in self._foreign_inside(top)]
         if foreign:
             raise InputError(
-                f"{self.path / foreign[0]}: expected only what higlow wrote. Received: something of somebody else."
+                f"{self.path / foreign[0]}: expected only what higlow wrote. Received: something of somebody else, {_UNLISTED}."
             )
         old.mkdir()
         for top in tops:
