@@ -126,11 +126,12 @@ def addresses_of(count):
 
 def start(addresses, files, out, *options, epochs=EPOCHS, indices=None):
     """`higlow train` in a process for each address, or only in some of them."""
-    command = [
-        sys.executable, "-c", PROGRAM, "train", "--preset", "tiny", "--maps", files["maps"], "--params", files["params"],
-        "--batch-size", 16, "--set", "model.width=4", "--set", "model.map_size=8", "--set", "training.jit_compile=false",
-        "--deterministic", "--no-end-layers", "--epochs", epochs, "--out", out, *options,
+    new = [
+        "--preset", "tiny", "--maps", files["maps"], "--params", files["params"], "--batch-size", 16, "--deterministic",
+        "--no-end-layers", *(f"--set={name}" for name in ("model.width=4", "model.map_size=8", "training.jit_compile=false")),
     ]  # fmt: skip
+    options = [*options, *([] if "--resume" in options else new), "--epochs", epochs, "--out", out]
+    command = [sys.executable, "-c", PROGRAM, "train", *options]
     return [
         subprocess.Popen(
             list(map(str, command)),
