@@ -1,6 +1,6 @@
-"""The one exception for wrong input: a sentence that names the file, what was expected and what was found."""
+"""Exceptions that are one sentence for the user: wrong input names the file, what was expected and what was found."""
 
-__all__ = ["InputError", "InputWarning"]
+__all__ = ["InputError", "InputWarning", "LostWorkerError"]
 
 
 class InputError(ValueError):
@@ -9,3 +9,7 @@ class InputError(ValueError):
 
 class InputWarning(UserWarning):
     """Input that can be used, but that a careful user would look at."""
+
+
+class LostWorkerError(RuntimeError):
+    """Another process of a training is gone. The command line ends with exit code 75, which means: try again."""

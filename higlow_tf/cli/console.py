@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import typer
 
-from higlow_tf.errors import InputError, InputWarning
+from higlow_tf.errors import InputError, InputWarning, LostWorkerError
 
 __all__ = [
     "INTERRUPTED",
@@ -30,7 +30,8 @@ __all__ = [
     "time_text",
 ]
 
-INPUT_ERROR, UNEXPECTED_ERROR, INTERRUPTED = 2, 1, 130
+# The last but one is EX_TEMPFAIL of BSD: the same command can succeed, so a queue may start it again.
+INPUT_ERROR, UNEXPECTED_ERROR, LOST_WORKER, INTERRUPTED = 2, 1, 75, 130
 # Where stdout is a file, a progress line may come this often.
 _PLAIN_SECONDS = 20.0
 
@@ -92,6 +93,8 @@ def guarded(command):
                 raise
             except InputError as error:
                 _fail(str(error), INPUT_ERROR, error)
+            except LostWorkerError as error:
+                _fail(str(error), LOST_WORKER, error)
             except KeyboardInterrupt as error:
                 _fail("Stopped by Ctrl-C.", INTERRUPTED, error)
             except BrokenPipeError:

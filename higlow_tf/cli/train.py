@@ -1,5 +1,6 @@
 """higlow train: a run that can be interrupted, continued and audited."""
 
+import contextlib
 import enum
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +9,7 @@ import typer
 
 from higlow_tf.cli.console import load_tensorflow, say
 from higlow_tf.cli.options import Overwrite
-from higlow_tf.cli.training import train_with_progress
+from higlow_tf.cli.training import join_with_words, train_with_progress
 from higlow_tf.errors import InputError
 
 __all__ = ["train"]
@@ -86,6 +87,8 @@ def train(
 ):
     """Train a model, on all GPUs if there are any. After Ctrl-C, --resume continues the run.
 
+    Several machines train together if each calls this under TF_CONFIG, or as a task of srun: see training/slurm.sh.
+
     Example: higlow train --preset compact --maps MAPS.npy --params PARAMS.txt --max-minutes 25 --out runs/first
 
     Then, for better posteriors: higlow train --stage posterior --from runs/first --max-minutes 50 --out runs/second
@@ -116,13 +119,16 @@ def train(
     from higlow_tf.runs.options import parse_settings
 
     options["settings"] = parse_settings(settings or [])
-    with run_folder(out, resume=resume, overwrite=overwrite):
+    workers = join_with_words()
+    # The chief alone writes.
+    with run_folder(out, resume=resume, overwrite=overwrite) if workers.is_chief else contextlib.nullcontext():
         if resume:
             config = resumed_config(out, **options)
         else:
             config = new_config(config_file, start_from=start_from, **options)
-        train_with_progress(config, out, resume=resume, overwrite=overwrite)
-    _say_next(config, out)
+        train_with_progress(config, out, resume=resume, overwrite=overwrite, workers=workers)
+    if workers.is_chief:
+        _say_next(config, out)
 
 
 def _say_next(config, out):

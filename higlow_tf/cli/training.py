@@ -4,14 +4,30 @@ import typer
 
 from higlow_tf.cli.console import INTERRUPTED, say
 
-__all__ = ["train_with_progress"]
+__all__ = ["join_with_words", "train_with_progress"]
 
 
-def train_with_progress(config, out, *, resume=False, overwrite=False):
+def join_with_words():
+    """The `Workers` of this training, when all are there; says so if it must wait for others."""
+    from higlow_tf.runs.cluster import cluster_of_environment, join_workers
+    from higlow_tf.runs.workers import Workers
+
+    cluster = cluster_of_environment()
+    if cluster is not None:
+        _, index, addresses = cluster
+        say(f"Worker {index} of {len(addresses)}, at {addresses[index]}: waiting for the others.")
+    return Workers(join_workers())
+
+
+def train_with_progress(config, out, *, resume=False, overwrite=False, workers=None):
     """Trains with progress, and says what is trained on and how it went.
 
+    Args:
+        config, out, resume, overwrite: As in `higlow_tf.runs.train`.
+        workers: `Workers`; None to join those of the environment.
+
     Returns:
-        The `Run`.
+        The `Run`; None in a worker that is not the chief.
 
     Raises:
         InputError: If the data, the configuration or the folder cannot be used. An existing run then stays as it was.
@@ -19,12 +35,18 @@ def train_with_progress(config, out, *, resume=False, overwrite=False):
     """
     from higlow_tf.cli.train_progress import TrainProgress
     from higlow_tf.runs import RunDirectory, read_training_data, run_nuisance, train
+    from higlow_tf.runs.devices import describe_devices
 
+    workers = workers or join_with_words()
     data = read_training_data(config, out, resume=resume)
+    arguments = {"out": out, "resume": resume, "overwrite": overwrite, "data": data, "strategy": workers.strategy}
+    say(f"Training on {describe_devices(workers)}.")
+    if not workers.is_chief:
+        return train(config, **arguments)
     _say_data(data, config, run_nuisance(config, data.parameters))
     try:
         with TrainProgress() as progress:
-            run = train(config, out=out, resume=resume, overwrite=overwrite, data=data, callbacks=[progress])
+            run = train(config, callbacks=[progress], **arguments)
     except KeyboardInterrupt:
         if RunDirectory(out).checkpoints.exist():
             say(f"\nStopped. Continue with: higlow train --resume --out {out}")

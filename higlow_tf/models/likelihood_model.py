@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from higlow_tf.errors import InputError
 from higlow_tf.models import arguments
 from higlow_tf.models.posterior_objective import candidate_conditions, posterior_cross_entropy
 from higlow_tf.models.training_step import apply_clipped_finite
@@ -85,6 +86,26 @@ class LikelihoodModel(keras.Model):
         of_posterior = [self._nll_metric, self._posterior_metric] if self.posterior_weight else []
         return [self._loss_metric, *of_posterior, self._skipped_metric]
 
+    @property
+    def test_metrics(self):
+        """Those of `metrics` that an evaluation has too."""
+        return [metric for metric in self.metrics if metric is not self._skipped_metric]
+
+    def fit(self, *args, **kwargs):
+        """As in `keras.Model`, on one machine; `higlow_tf.runs.train` trains on several.
+
+        Raises:
+            InputError: Under a strategy of several processes, with which `fit` of Keras 3 does not work.
+        """
+        strategy = self.distribute_strategy
+        if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+            if strategy.num_replicas_in_sync > len(strategy.extended.worker_devices):
+                raise InputError(
+                    "Several machines: expected higlow train or higlow_tf.runs.train. "
+                    "Received: fit, which Keras 3 does not support there."
+                )
+        return super().fit(*args, **kwargs)
+
     def _make_compiled(self, jit_compile):
         self._compiled_losses = compiled(self._loss_terms, jit_compile)
         self._compiled_gradients = compiled(self._gradients_of_terms, jit_compile)
@@ -132,7 +153,7 @@ class LikelihoodModel(keras.Model):
         # Keras sets the metric's count to zero before an evaluation: the same candidates for the same maps each time.
         candidates = self._candidates(theta, self._loss_metric.count.value)
         self._update_losses(self._compiled_losses(candidates, hi_maps), weight)
-        return {metric.name: metric.result() for metric in self.metrics if metric is not self._skipped_metric}
+        return {metric.name: metric.result() for metric in self.test_metrics}
 
     def _update_losses(self, losses, weight):
         for metric, values in zip((self._loss_metric, self._nll_metric, self._posterior_metric), losses, strict=True):

@@ -21,18 +21,26 @@ class Clock:
         total_steps: Steps of all epochs.
         max_seconds: Wall time of the run, or None.
         elapsed_seconds: Wall time that earlier parts of the run took, for a resumed one.
+        agreed: Called with this process's seconds, and gives those that hold for all workers of a run; each of them reads
+            the clock at the same places.
+
+    Attributes:
+        elapsed_seconds: Wall time of the run when the clock was last read.
+        reserved_seconds: What a last validation will take.
     """
 
-    def __init__(self, total_steps, max_seconds=None, elapsed_seconds=0.0):
+    def __init__(self, total_steps, max_seconds=None, elapsed_seconds=0.0, agreed=float):
         self.total_steps = total_steps
         self.max_seconds = max_seconds
         self.reserved_seconds = 0.0
+        self.elapsed_seconds = elapsed_seconds
         self._start = time.monotonic() - elapsed_seconds
+        self._agreed = agreed
 
-    @property
-    def elapsed_seconds(self):
-        """Wall time of the run so far."""
-        return time.monotonic() - self._start
+    def read(self):
+        """Sets `elapsed_seconds` to the time now, and returns it."""
+        self.elapsed_seconds = self._agreed(time.monotonic() - self._start)
+        return self.elapsed_seconds
 
     def progress(self, step):
         """Between 0 and 1."""
@@ -120,6 +128,7 @@ class LearningRateByProgress(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self._step += 1
+        self._clock.read()
         if self._clock.is_over:
             self.model.stop_training = True
 

@@ -11,6 +11,7 @@ from higlow_tf.folder_lock import MARKER_FOLDER
 from higlow_tf.models import preset as find_preset
 from higlow_tf.ownership import owned_folder
 from higlow_tf.runs.callbacks import CallProgress, ProgressCallback
+from higlow_tf.runs.cluster import join_workers
 from higlow_tf.runs.config import RunConfig, write_run_config
 from higlow_tf.runs.continuation import open_to_continue
 from higlow_tf.runs.directory import RUN_FILES, RunDirectory
@@ -19,6 +20,7 @@ from higlow_tf.runs.options import check_changes, is_over, new_config, resumed_c
 from higlow_tf.runs.run import Run
 from higlow_tf.runs.split_record import subset_of
 from higlow_tf.runs.trainer import load_run_data, train_run
+from higlow_tf.runs.workers import Workers
 
 __all__ = ["read_training_data", "run_folder", "train"]
 
@@ -37,7 +39,10 @@ def train(
     settings=None,
     **options,
 ):
-    """Trains a model as a run: a folder that survives a kill and can be continued. Uses all GPUs.
+    """Trains a model as a run: a folder that survives a kill and can be continued. Uses all GPUs of this machine.
+
+    Several machines train together if each calls this with the same arguments, under TF_CONFIG or in a step of Slurm, and
+    all see the folder of the run; the chief (worker 0) writes it.
 
     After the last epoch the best model is given end layers (`fit_end_layers`), unless the option end_layers is false.
 
@@ -48,7 +53,7 @@ def train(
             epochs, max_minutes, maps and params may change then.
         overwrite: Whether an existing run may be replaced. It stays until the new one trains.
         data: What `read_training_data` returned for this configuration; None to read the files here.
-        strategy: `tf.distribute.Strategy`; None for all GPUs.
+        strategy: `tf.distribute.Strategy`; None for all GPUs, and for all workers that the environment names.
         progress: Called as `progress("training", done, total)` after every step, total is 1000; and with "end layers".
         callbacks: More Keras callbacks.
         start_from: Run of the first stage. This run is then the second stage, which trains for the posterior.
@@ -57,10 +62,11 @@ def train(
             learning_rate and so on.
 
     Returns:
-        `Run`.
+        `Run`; None in a worker that is not the chief.
 
     Raises:
         InputError: If the data, the configuration or the folder cannot be used. An existing run then stays as it was.
+        LostWorkerError: If another worker is gone.
 
     Warns:
         InputWarning: If the last checkpoint or the best model on disk cannot be used, or other versions made the checkpoint.
@@ -75,22 +81,32 @@ def train(
     elif start_from is not None or settings or options:
         raise InputError("Expected a RunConfig, or options and a file. Received: a RunConfig and options.")
     callbacks = [*callbacks, *([] if progress is None else [CallProgress(progress)])]
-    with run_folder(out, resume=resume, overwrite=overwrite) as folder:
+    workers = Workers(strategy or join_workers())
+    if not workers.is_chief:
+        with workers.watched(out):
+            workers.wait()
+            _train_to_the_end(config, out, resume, data, workers, callbacks)
+        return None
+    with run_folder(out, resume=resume, overwrite=overwrite) as folder, workers.watched(out):
         if data is None:
             data = read_training_data(config, out, resume=resume)
         if resume:
             _take_over(config, RunDirectory(out), data)
+        workers.wait()
         with folder.set_aside() if overwrite else contextlib.nullcontext() as discard_old:
             if discard_old is not None:
                 callbacks.append(keras.callbacks.LambdaCallback(on_train_begin=lambda logs=None: discard_old()))
-            directory = RunDirectory(out)
-            # A run that was killed between its last epoch and its end layers needs only these.
-            if not (resume and is_over(config.training, directory.checkpoints.read())):
-                train_run(config, out, data=data, resume=resume, strategy=strategy, callbacks=callbacks)
-            fit = end_training(directory, config, data, partial(_tell, callbacks))
+            _train_to_the_end(config, out, resume, data, workers, callbacks)
+            fit = end_training(RunDirectory(out), config, data, partial(_tell, callbacks))
     run = Run(out)
     run.end_layer_fit = fit
     return run
+
+
+def _train_to_the_end(config, out, resume, data, workers, callbacks):
+    # A run that was killed between its last epoch and its end layers needs only these.
+    if not (resume and is_over(config.training, RunDirectory(out).checkpoints.read())):
+        train_run(config, out, data=data, resume=resume, strategy=workers.strategy, callbacks=callbacks)
 
 
 def _tell(callbacks, stage, done, total):
