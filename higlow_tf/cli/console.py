@@ -171,9 +171,9 @@ def _plain_progress():
 
     def progress(stage, done, total):
         nonlocal last
-        pace = paces.setdefault(stage, _Pace(done))
+        rate = paces.setdefault(stage, _Pace(done)).rate(done)
         if time.monotonic() - last > _PLAIN_SECONDS:
-            last, rate = time.monotonic(), pace.rate(done)
+            last = time.monotonic()
             pace_text = f", {rate_text(rate)}/s, {time_text((total - done) / rate)} left" if rate else ""
             say(f"{stage}: {done} of {total}{pace_text}")
 
@@ -184,12 +184,17 @@ class _Pace:
     """How fast a stage goes since its first call, before which an earlier command may have done much."""
 
     def __init__(self, done):
-        self._started, self._first = time.monotonic(), done
+        self._begin(done)
 
     def rate(self, done):
-        """Done in a second; 0 if that cannot be told yet."""
-        seconds = time.monotonic() - self._started
+        """Done in a second; 0 if that cannot be told yet. A stage that begins again is timed anew."""
+        if done < self._last:
+            self._begin(done)
+        self._last, seconds = done, time.monotonic() - self._started
         return (done - self._first) / seconds if seconds > 0.0 else 0.0
+
+    def _begin(self, done):
+        self._started, self._first, self._last = time.monotonic(), done, done
 
 
 def print_table(headers, rows, title=None):

@@ -32,6 +32,16 @@ def test_a_first_line_has_no_rate_yet(clock, capsys):
     assert capsys.readouterr().out == "rows: 5000 of 10000\n"
 
 
+def test_a_stage_that_begins_again_is_timed_anew(clock, capsys):
+    with console.progress_bar() as progress:
+        for done in (0, 10, 0):
+            clock[0] += 15.0
+            progress("maps", done, 10)
+        clock[0] += 30.0
+        progress("maps", 3, 10)
+    assert capsys.readouterr().out.splitlines()[-1] == "maps: 3 of 10, 0.1/s, 1:10 left"
+
+
 def test_a_bar_tells_the_rate(clock, capsys, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "120")
