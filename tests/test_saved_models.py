@@ -42,6 +42,8 @@ def served_answers(path, parameters, reference, examples):
     stride = reference["sample_stride"]
     grid = tf.constant(theta_grid_over_prior(parameters, reference["points_per_axis"])[None], tf.float32)
     posterior = signatures["posterior"](hi_map=maps[:1], theta_grid=grid)
+    variance = np.diagonal(posterior["posterior_covariance"][0])
+    np.testing.assert_allclose(np.sqrt(variance), posterior["posterior_sd"][0], rtol=1e-5)
     return {
         "log_prob": signatures["log_prob"](hi_map=maps, theta=theta)["log_prob"],
         "sample_log10_mean": log10_maps.mean(axis=(1, 2)),

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from higlow_tf.batch.job_folder import FILES, JobFolder, found_parts
+from higlow_tf.batch.job_folder import FILES, JobFolder, check_is_folder_path, found_parts
 from higlow_tf.batch.part_writer import TIMING
 from higlow_tf.batch.pipeline import records_of
 from higlow_tf.batch.ray_session import ray_session
@@ -53,6 +53,7 @@ def run_batch(
         InputError: If the folder holds another job or is in use, the model cannot be loaded, a part cannot be read or written,
             or there is no cluster at the address.
     """
+    check_is_folder_path(out)
     parts = plan.parts(model, settings)
     with owned_folder(out, "batch", names=FILES, overwrite=overwrite, resume=True) as owned:
         folder = JobFolder(owned, out, model, settings, parts)
@@ -74,6 +75,7 @@ def run_batch(
 
 def estimate_batch(model, settings, plan, out, *, address=None, num_actors=None, debug=False):
     """Times a few rows and writes nothing: `Estimate` of what `run_batch` with the same arguments has left to do."""
+    check_is_folder_path(out)
     parts = plan.parts(model, settings)
     tally = Tally(plan, parts, found_parts(resolved(out), parts), skip_bad=False)
     with ray_session(address, num_actors, debug=debug) as actors:

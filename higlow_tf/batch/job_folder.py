@@ -1,6 +1,7 @@
 """The folder of a job: which parts are there, and whether they belong to this job."""
 
 import json
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -10,12 +11,14 @@ from higlow_tf.errors import InputError
 from higlow_tf.files import remove_parts, whole_path, write_json
 from higlow_tf.text_files import read_json
 
-__all__ = ["FILES", "JobFolder", "found_parts"]
+__all__ = ["FILES", "JobFolder", "check_is_folder_path", "found_parts"]
 
 PARTS, JOB_FILE, SUMMARY_FILE, GRID_FILE = "parts", "job.json", "summary.json", "theta_grid.npy"
 FILES = (JOB_FILE, SUMMARY_FILE, GRID_FILE)
 """What lies in the folder of a job beside its parts."""
 _FORMAT_VERSION = 1
+# As a path, s3://bucket has lost a slash.
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
 class JobFolder:
@@ -118,6 +121,19 @@ class JobFolder:
                 f"{self._path}: expected no parts but those of these files as they are now (a file that is missing, has changed "
                 f"or has other parameters is another), another folder, or --overwrite. Received: {others[0]}."
             )
+
+
+def check_is_folder_path(path):
+    """Refuses an address: a job needs renames and locks, and would make a folder of that name on this machine.
+
+    Raises:
+        InputError: If it is one.
+    """
+    if _ADDRESS.match(str(path)):
+        raise InputError(
+            f"{path}: expected a folder of a file system that this machine has mounted. Received: an address; only maps are "
+            "read from addresses."
+        )
 
 
 def found_parts(folder, parts):

@@ -135,7 +135,7 @@ class PartWriter:
     def _maps(self, location):
         """The opened file; the last few are kept."""
         if location.path not in self._open:
-            self._open[location.path] = open_maps(location.path, location.size, self._model.map_shape)
+            self._open[location.path] = open_maps(location, self._model.map_shape)
         self._open.move_to_end(location.path)
         if len(self._open) > _MAX_OPEN_FILES:
             self._open.popitem(last=False)

@@ -107,7 +107,7 @@ def plan_maps(model, patterns, *, params=None, needs_theta=True, skip_bad=False,
     locations, opened, skipped = find_files(patterns), [], {}
     for number, location in enumerate(locations):
         try:
-            opened.append((location, open_maps(location.path, location.size, model.map_shape)))
+            opened.append((location, open_maps(location, model.map_shape)))
         except InputError as error:
             if not skip_bad:
                 raise InputError(f"{error} (--skip-bad leaves such files out)") from None

@@ -44,11 +44,14 @@ def ray_session(address=None, num_actors=None, *, debug=False):
         is_ours = not ray.is_initialized()
         if is_ours:
             _start(address, num_actors, debug)
+        # What Ray says on stdout of actors that were ended, it says whatever it was told at its start.
+        ray._private.worker._worker_logs_enabled = debug
         try:
             yield num_actors or max(1, int(ray.cluster_resources().get("CPU", 1)))
         finally:
             if is_ours:
                 ray.shutdown()
+            ray._private.worker._worker_logs_enabled = True
 
 
 def _start(address, num_actors, debug):
@@ -69,8 +72,11 @@ def _start(address, num_actors, debug):
         raise KeyboardInterrupt from None
     except Exception as error:  # Ray raises plain exceptions, too
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
-        where = f"a Ray cluster at {address!r}" if address else "to start Ray on this machine"
-        raise InputError(f"--address: expected {where}. Received: {reason}") from None
+        if address:
+            # Ray shows its token to a cluster of this name only where it is told to, and does not say so when it is refused.
+            hint = "if it asks for a token, set RAY_AUTH_MODE=token"
+            raise InputError(f"--address: expected a Ray cluster at {address!r} ({hint}). Received: {reason}") from None
+        raise InputError(f"Ray: expected to start on this machine. Received: {reason}") from None
     finally:
         logging.disable(disabled)
         if threading.current_thread() is threading.main_thread():

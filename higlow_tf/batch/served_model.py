@@ -31,8 +31,6 @@ class ServedModel:
         parameters: `ParameterSpace`: columns of theta, and their prior.
         map_shape: (H, W), or (H, W, C).
         tempering: Factor of the log-likelihood in its posterior.
-        widening: Added in quadrature to the sd of each parameter, as a tuple.
-        num_symmetries: Copies of a map over which its posterior averages the log-likelihood.
         has_own_grid: Whether its posterior has a grid of its own, for requests without points.
     """
 
@@ -42,8 +40,6 @@ class ServedModel:
     parameters: ParameterSpace
     map_shape: tuple
     tempering: float
-    widening: tuple
-    num_symmetries: int
     has_own_grid: bool
 
 
@@ -73,16 +69,14 @@ def read_served_model(path):
             raise InputError(
                 f"{card_path}: expected format version {_CARD_FORMAT_VERSION} or older. Received: {version!r}."
             )
-        calibration, size, channels = card["calibration"], int(card["map_size"]), int(card["num_channels"])
+        size, channels = int(card["map_size"]), int(card["num_channels"])
         return ServedModel(
             path=str(path),
             name=str(card["name"]),
             content_hash=_hash_of_files(path),
             parameters=parameters_of_card(card["parameters"]),
             map_shape=(size, size) if channels == 1 else (size, size, channels),
-            tempering=float(calibration["tempering"]),
-            widening=tuple(float(value) for value in calibration["widening"]),
-            num_symmetries=int(calibration["num_symmetries"]),
+            tempering=float(card["calibration"]["tempering"]),
             has_own_grid=len(card["parameters"]) <= _MOST_PARAMETERS_OF_OWN_GRID
             and _NEW_OUTPUT in card["signatures"]["posterior"]["outputs"],
         )

@@ -88,7 +88,7 @@ def _of_posterior(model, settings, answer):
     num_rows, names = len(mean), model.parameters.names
     columns = {f"{name}_mean": pa.array(mean[:, i], pa.float32()) for i, name in enumerate(names)}
     columns |= {f"{name}_sd": pa.array(sd[:, i], pa.float32()) for i, name in enumerate(names)}
-    columns["covariance"] = _covariance(model, settings, answer)
+    columns["covariance"] = _covariance(answer)
     columns["tempering"] = pa.array(np.full(num_rows, model.tempering), pa.float64())
     typicality = answer.get("typicality")
     # NaN is the served model's word for a map that it cannot compare.
@@ -107,22 +107,12 @@ def _of_sample(model, settings, answer):
 _ANSWERS = {"log_prob": _of_log_prob, "posterior": _of_posterior, "sample": _of_sample}
 
 
-def _covariance(model, settings, answer):
-    """`[N, P, P]` from the likelihoods on the grid, where these are all that the posterior is made of.
-
-    Null otherwise: a model answers the likelihood of the map itself, and its posterior may average over symmetric copies; and
-    what it makes of its own grid is its own affair.
-    """
-    num_rows, num_parameters = answer["posterior_mean"].shape
-    shape = (num_parameters, num_parameters)
-    grid = settings.theta_grid(model).astype(np.float64)
-    if model.num_symmetries > 1 or not len(grid):
-        return pa.nulls(num_rows, pa.fixed_shape_tensor(pa.float64(), shape))
-    log_mass = model.tempering * answer["log_prob"].astype(np.float64)
-    mass = np.exp(log_mass - log_mass.max(axis=1, keepdims=True))
-    mass /= mass.sum(axis=1, keepdims=True)
-    offset = grid - (mass @ grid)[:, None]
-    covariance = np.einsum("ng,ngp,ngq->npq", mass, offset, offset) + np.diag(np.square(model.widening))
+def _covariance(answer):
+    """`[N, P, P]`; null where a model was exported before it had this output."""
+    shape = (answer["posterior_mean"].shape[1],) * 2
+    covariance = answer.get("posterior_covariance")
+    if covariance is None:
+        return pa.nulls(len(answer["posterior_mean"]), pa.fixed_shape_tensor(pa.float32(), shape))
     return _tensor_column(covariance)
 
 

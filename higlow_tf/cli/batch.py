@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from higlow_tf.cli.console import SETTINGS, progress_bar, say, time_text
+from higlow_tf.cli.console import SETTINGS, progress_bar, rate_text, say, time_text
 from higlow_tf.cli.options import Overwrite, ParamsFile, Seed, Task
 from higlow_tf.errors import InputError
 
@@ -94,7 +94,7 @@ def _say_estimate(estimate):
     done = estimate.rows - estimate.rows_left
     there = f", {done} are there" if done else ""
     say(
-        f"Estimate: {estimate.rows_left} rows left{there}; {estimate.rows_per_actor_second:.3g} rows a second on each of "
+        f"Estimate: {estimate.rows_left} rows left{there}; {rate_text(estimate.rows_per_actor_second)} rows a second on each of "
         f"{estimate.num_actors} cores: {time_text(estimate.seconds)}, {estimate.core_seconds / 3600:.3g} core hours"
     )
 
@@ -105,7 +105,7 @@ def _say_summary(summary):
     if summary.rows_now:
         say(
             f"This call: {summary.rows_now} rows in {time_text(summary.elapsed_seconds)}, "
-            f"{summary.rows_per_second:.4g} rows a second"
+            f"{rate_text(summary.rows_per_second)} rows a second"
         )
     else:
         say("This call: nothing was left to do")

@@ -26,6 +26,7 @@ __all__ = [
     "print_table",
     "progress_bar",
     "quiet_libraries",
+    "rate_text",
     "say",
     "time_text",
 ]
@@ -138,36 +139,65 @@ def time_text(seconds):
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
 
 
+def rate_text(rate):
+    """A number a second with three digits or, if it is large, whole: "0.0123", "45.6", "7,190"."""
+    return f"{rate:,.0f}" if rate >= 1000 else f"{rate:.3g}"
+
+
 @contextlib.contextmanager
 def progress_bar():
-    """Yields `progress(stage, done, total)`: one bar for each stage on a terminal, and a line now and then elsewhere."""
+    """Yields `progress(stage, done, total)`: one bar for each stage on a terminal, and a line now and then elsewhere.
+
+    Both tell how many are done in a second, and the time left.
+    """
     if not sys.stdout.isatty():
         yield _plain_progress()
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    rate = TextColumn("{task.fields[rate]}")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
     with Progress(*columns) as bars:
-        tasks = {}
+        tasks, paces = {}, {}
 
         def progress(stage, done, total):
             if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total)
-            bars.update(tasks[stage], completed=done, total=total)
+                tasks[stage], paces[stage] = bars.add_task(stage, total=total, rate=""), _Pace(done)
+            rate = paces[stage].rate(done)
+            bars.update(tasks[stage], completed=done, total=total, rate=f"{rate_text(rate)}/s" if rate else "")
 
         yield progress
 
 
 def _plain_progress():
-    last = time.monotonic()
+    last, paces = time.monotonic(), {}
 
     def progress(stage, done, total):
         nonlocal last
+        rate = paces.setdefault(stage, _Pace(done)).rate(done)
         if time.monotonic() - last > _PLAIN_SECONDS:
             last = time.monotonic()
-            say(f"{stage}: {done} of {total}")
+            pace_text = f", {rate_text(rate)}/s, {time_text((total - done) / rate)} left" if rate else ""
+            say(f"{stage}: {done} of {total}{pace_text}")
 
     return progress
+
+
+class _Pace:
+    """How fast a stage goes since its first call, before which an earlier command may have done much."""
+
+    def __init__(self, done):
+        self._begin(done)
+
+    def rate(self, done):
+        """Done in a second; 0 if that cannot be told yet. A stage that begins again is timed anew."""
+        if done < self._last:
+            self._begin(done)
+        self._last, seconds = done, time.monotonic() - self._started
+        return (done - self._first) / seconds if seconds > 0.0 else 0.0
+
+    def _begin(self, done):
+        self._started, self._first, self._last = time.monotonic(), done, done
 
 
 def print_table(headers, rows, title=None):

@@ -1,5 +1,6 @@
 """Maps, parameters and what they are, in one HDF5 file."""
 
+import contextlib
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from higlow_tf.data.checks import number_distinct_rows
-from higlow_tf.data.hdf5_datasets import READ_ERRORS, dataset, read_array, refusal
+from higlow_tf.data.hdf5_datasets import READ_ERRORS, check_whole, dataset, read_array, refusal
 from higlow_tf.data.tables import ParameterTable, names_without_header
 from higlow_tf.errors import InputError
 
-__all__ = ["HDF5_SUFFIXES", "HDF5Content", "read_hdf5"]
+__all__ = ["HDF5_SUFFIXES", "HDF5Content", "read_hdf5", "read_hdf5_layout"]
 
 HDF5_SUFFIXES = (".h5", ".hdf5")
 _FORMAT_VERSION = 1
@@ -57,22 +58,50 @@ def read_hdf5(path):
     Raises:
         InputError: If the file is missing or damaged, has a newer format, or does not hold what is described above.
     """
-    import h5py
-
     path = Path(path)
     if path.exists() and not path.is_file():  # a pipe may never end
         raise InputError(f"{refusal(path)} something else than a file.")
+    num_bytes = path.stat().st_size if path.exists() else None
+    with _opened(path, path, num_bytes) as file:
+        attributes = _attributes(file, path)
+        maps = read_array(_maps(file, path, num_bytes), path, on_disk=True)
+        return HDF5Content(maps, *_table(file, path, len(maps), num_bytes), attributes)
+
+
+def read_hdf5_layout(source, path, num_bytes):
+    """What `read_hdf5` checks, without reading the maps.
+
+    Args:
+        source: The file: its path, or a binary file that can seek.
+        path: Its name, for the error and the table.
+        num_bytes: Its size.
+
+    Returns:
+        The pair of the shape of the maps, and the `ParameterTable` with one row a map, or None.
+
+    Raises:
+        InputError: As `read_hdf5`; a damaged piece inside shows only when it is read.
+    """
+    with _opened(source, path, num_bytes) as file:
+        _attributes(file, path)
+        maps = _maps(file, path, num_bytes)
+        check_whole(maps, path, num_bytes)
+        return maps.shape, _table(file, path, len(maps), num_bytes)[0]
+
+
+@contextlib.contextmanager
+def _opened(source, path, num_bytes):
+    """The file in h5py; what it says of a file that it cannot read becomes one sentence."""
+    import h5py
+
     try:
-        with h5py.File(path, "r") as file:
-            attributes = _attributes(file, path)
-            maps = _maps(file, path)
-            return HDF5Content(maps, *_table(file, path, len(maps)), attributes)
+        with h5py.File(source, "r") as file:
+            yield file
     except InputError:
         raise
     except READ_ERRORS as error:
         reason = str(error).splitlines()[0] if str(error) else "damaged data"
-        reason = "an empty file" if path.is_file() and not path.stat().st_size else reason
-        raise InputError(f"{refusal(path)} {reason}.") from None
+        raise InputError(f"{refusal(path)} {'an empty file' if num_bytes == 0 else reason}.") from None
 
 
 def _attributes(file, path):
@@ -96,17 +125,17 @@ def _is_finite_number(value):
     return isinstance(value, (int, float, np.integer, np.floating)) and math.isfinite(value)
 
 
-def _maps(file, path):
-    maps = dataset(file, "maps", path)
+def _maps(file, path, num_bytes):
+    maps = dataset(file, "maps", path, num_bytes)
     if maps is None:
         raise InputError(f"{path} must hold the dataset 'maps'. Received: {', '.join(file) or 'no dataset'}.")
     if maps.dtype.kind != "f":
         raise InputError(f"{path} must hold floating-point maps. Received: dtype {maps.dtype}.")
-    return read_array(maps, path, on_disk=True)
+    return maps
 
 
-def _table(file, path, num_maps):
-    theta = dataset(file, "theta", path)
+def _table(file, path, num_maps, num_bytes):
+    theta = dataset(file, "theta", path, num_bytes)
     if theta is None:
         return None, None
     if theta.ndim != 2 or not len(theta) or num_maps % len(theta) or theta.dtype.kind not in "iuf":
@@ -120,7 +149,7 @@ def _table(file, path, num_maps):
     names = names_without_header(names, path)
     if len(set(names)) != theta.shape[1]:
         raise InputError(f"{path} must name each of the {theta.shape[1]} columns of theta once. Received: {names}.")
-    simulation = dataset(file, "simulation", path)
+    simulation = dataset(file, "simulation", path, num_bytes)
     if simulation is not None and (simulation.shape != (num_maps,) or simulation.dtype.kind not in "iu"):
         raise InputError(
             f"{path} must hold simulation as integers [{num_maps}]. "

@@ -1,13 +1,12 @@
 """Arrays of an HDF5 file that are really in it: no links to other files, no larger than the file can hold."""
 
 import math
-import os
 
 import numpy as np
 
 from higlow_tf.errors import InputError
 
-__all__ = ["READ_ERRORS", "dataset", "read_array", "refusal"]
+__all__ = ["READ_ERRORS", "check_whole", "dataset", "read_array", "refusal"]
 
 # What h5py lets through for a damaged file; it depends on which byte is wrong.
 READ_ERRORS = (OSError, RuntimeError, KeyError, TypeError, ValueError, OverflowError, MemoryError)
@@ -21,8 +20,14 @@ def refusal(path):
     return f"{path} must be a readable, whole HDF5 file of maps. Received:"
 
 
-def dataset(file, name, path):
+def dataset(file, name, path, num_bytes):
     """A dataset of an open file, or None if there is none of this name.
+
+    Args:
+        file: The file, open in h5py.
+        name: Of the dataset.
+        path: Name of the file, for the error.
+        num_bytes: Its size.
 
     Raises:
         InputError: If it is no array of plain numbers, lies in another file, or is larger than the file can hold.
@@ -40,17 +45,17 @@ def dataset(file, name, path):
     if not (isinstance(found, h5py.Dataset) and found.ndim):
         raise InputError(f"{path} must hold {name!r} as an array. Received: a group or a single value.")
     # A link inside the file may lead on to another one, and so may the array itself.
-    if found.file.id != file.id or not os.path.samefile(found.file.filename, path):
+    if found.file.id != file.id or found.file.filename != file.filename:
         raise InputError(f"{path} must hold {name!r} itself. Received: a link to another file.")
     if found.is_virtual or found.external:
         raise InputError(f"{path} must hold {name!r} itself. Received: an array whose numbers are in other files.")
     if found.dtype.kind not in "iuf":
         raise InputError(f"{path} must hold {name!r} as numbers. Received: dtype {found.dtype}.")
-    declared, size = math.prod(found.shape) * found.dtype.itemsize, path.stat().st_size
-    if declared > _MAX_EXPANSION * size + _ALWAYS_ALLOWED_BYTES:
+    declared = math.prod(found.shape) * found.dtype.itemsize
+    if declared > _MAX_EXPANSION * num_bytes + _ALWAYS_ALLOWED_BYTES:
         raise InputError(
             f"{path} must hold {name!r} whole, at most {_MAX_EXPANSION} times as large as the file. "
-            f"Received: {declared / 2**30:.3g} GiB in a file of {size} bytes."
+            f"Received: {declared / 2**30:.3g} GiB in a file of {num_bytes} bytes."
         )
     return found
 
@@ -70,7 +75,13 @@ def read_array(found, path, on_disk=False):
     is_plain = found.id.get_type() == h5py.h5t.py_create(found.dtype)
     if not on_disk or offset is None or not found.size or not is_plain:
         return found[()]
-    missing = offset + found.size * found.dtype.itemsize - path.stat().st_size
+    check_whole(found, path, path.stat().st_size)
+    return np.memmap(path, found.dtype, "r", offset=offset, shape=found.shape)
+
+
+def check_whole(found, path, num_bytes):
+    """Refuses a dataset whose numbers lie beyond the end of its file; where they are in pieces, only reading tells."""
+    offset = found.id.get_offset()
+    missing = 0 if offset is None else offset + found.size * found.dtype.itemsize - num_bytes
     if missing > 0:
         raise InputError(f"{refusal(path)} a truncated file, {missing} bytes of {found.name!r} are missing.")
-    return np.memmap(path, found.dtype, "r", offset=offset, shape=found.shape)

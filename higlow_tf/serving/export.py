@@ -28,9 +28,9 @@ _DOCUMENTATION = {
     "posterior": (
         "theta_grid: points of equal prior mass; one without points is replaced by the model's own (equally spaced, edges of "
         "the prior included, the last parameter varies fastest: 17 points for one parameter, 9 x 9 for two, 9 x 9 x 9 for three; "
-        "with more it is an error), and mean and sd are then those of a spline through it; log_prob raw, mean and sd with the "
-        "calibration applied; inside_prior: whether all points of the row lie in the prior; typicality: p-value of the map at "
-        "its posterior mean, small if it is unlike the training maps, NaN if the model cannot tell; "
+        "with more it is an error), and mean, sd and covariance are then those of a spline through it; log_prob raw, mean, sd "
+        "and covariance with the calibration applied; inside_prior: whether all points of the row lie in the prior; typicality: "
+        "p-value of the map at its posterior mean, small if it is unlike the training maps, NaN if the model cannot tell; "
         f"at most {MAX_GRID_POINTS} points, and {MAX_EVALUATIONS} points times nuisance draws in all rows together"
     ),
 }
@@ -58,12 +58,13 @@ def export_model(
         log_prob:  hi_map [B, H, W, C], theta [B, P] -> log_prob [B], inside_prior bool [B]
         sample:    theta [B, P], seed int64 [B, 2], temperature [B] -> hi_map [B, H, W, C], inside_prior bool [B]
         posterior: hi_map [B, H, W, C], theta_grid [B, G, P]
-                   -> log_prob [B, G], posterior_mean [B, P], posterior_sd [B, P], inside_prior bool [B], typicality [B]
+                   -> log_prob [B, G], posterior_mean [B, P], posterior_sd [B, P], posterior_covariance [B, P, P],
+                      inside_prior bool [B], typicality [B]
         `inside_prior` says whether theta, or every point of the row's grid, lies in the prior.
         `typicality` is the p-value of the map at its posterior mean (`TypicalityReference`): small for a map that is unlike the
         training maps; NaN if the model's attribute `typicality` is None.
         A theta_grid without points, [B, 0, P], is replaced by the model's own: equally spaced points of the prior, edges
-        included, 17 for one parameter, 9 x 9 for two, 9 x 9 x 9 for three. Mean and sd are then those of a spline through the
+        included, 17 for one parameter, 9 x 9 for two, 9 x 9 x 9 for three. The moments are then those of a spline through the
         log-likelihoods. With more parameters it is an error.
         Theta are the parameters of interest. Nuisance parameters are integrated over in `log_prob` and `posterior`, as in
         `infer`, and drawn by the row's seed in `sample`, as in `model.sample({...})`.
@@ -77,8 +78,8 @@ def export_model(
         model: `ConditionalGlow` or `HIFlow`.
         out_dir: Folder of the served model; its name is the model's.
         calibration: "stored" for the model's own, a `Calibration`, or its configuration. With its tempering t, the posterior is
-            proportional to exp(t * mean of log_prob over `num_symmetries` symmetric copies of the map). Its sd becomes
-            sqrt(sd**2 + widening**2). None for the raw posterior of the map alone.
+            proportional to exp(t * mean of log_prob over `num_symmetries` symmetric copies of the map). The variance of each
+            parameter becomes sd**2 + widening**2. None for the raw posterior of the map alone.
         nuisance: Names of the parameters that are not asked for; None for the model's own. With () the model is served at all
             its parameters, and a calibration of marginal posteriors is refused.
         metrics: For the card: name -> `Metric`, or dict with value, error, floor and n_simulations.

@@ -1,4 +1,4 @@
-"""Mean and standard deviation of a served posterior: over the points of a request, or over the model's own grid."""
+"""Mean, standard deviation and covariance of a served posterior: over the points of a request, or over the model's own grid."""
 
 import numpy as np
 import tensorflow as tf
@@ -43,7 +43,8 @@ def moments(log_likelihood, theta_grid, tempering, widening):
 
     Math:
         weight = softmax(tempering * log_likelihood) over the points
-        mean = sum(weight * theta);  sd**2 = sum(weight * (theta - mean)**2) + widening**2
+        mean = sum(weight * theta)
+        covariance = sum(weight * outer(theta - mean, theta - mean)) + diag(widening**2);  sd = sqrt(diag(covariance))
 
     Args:
         log_likelihood: `[B, G]` nats.
@@ -52,14 +53,20 @@ def moments(log_likelihood, theta_grid, tempering, widening):
         widening: One number a parameter `[P]`, or one for all; in the units of theta.
 
     Returns:
-        The pair (mean, sd), `[B, P]` each; NaN in a row where a log-likelihood is NaN, never a flat guess.
+        The triple (mean, sd, covariance), `[B, P]`, `[B, P]` and `[B, P, P]`; NaN in a row where a log-likelihood is NaN, never a
+        flat guess.
     """
     # The maximum is taken off first: a log_prob of 1e4 has a float32 spacing of 1e-3, and a product would round once more.
     relative = log_likelihood - tf.reduce_max(log_likelihood, axis=1, keepdims=True)
     weights = tf.nn.softmax(tempering * relative, axis=1)[..., None]
     mean = tf.reduce_sum(weights * theta_grid, axis=1)
-    variance = tf.reduce_sum(weights * (theta_grid - mean[:, None]) ** 2, axis=1)
-    return mean, tf.sqrt(variance + tf.constant(widening, variance.dtype) ** 2)
+    offset = theta_grid - mean[:, None]
+    covariance = tf.linalg.matmul(weights * offset, offset, transpose_a=True)
+    # Of a product in floating point neither side is the mirror image of the other.
+    covariance = 0.5 * (covariance + tf.linalg.matrix_transpose(covariance))
+    added = tf.broadcast_to(tf.constant(widening, covariance.dtype) ** 2, theta_grid.shape[-1:])
+    covariance += tf.linalg.diag(added)
+    return mean, tf.sqrt(tf.linalg.diag_part(covariance)), covariance
 
 
 def own_moments(parameters, log_likelihood, tempering, widening):
@@ -74,7 +81,7 @@ def own_moments(parameters, log_likelihood, tempering, widening):
         tempering, widening: As above.
 
     Returns:
-        The pair (mean, sd), float32 `[B, P]` each.
+        The triple (mean, sd, covariance), float32 `[B, P]`, `[B, P]` and `[B, P, P]`.
     """
     num_parameters = len(parameters)
     num_nodes, num_cells = OWN_GRID[num_parameters], _CELLS[num_parameters]

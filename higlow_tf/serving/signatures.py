@@ -29,8 +29,8 @@ def make_signatures(
     A request whose shapes are not the model's is an `InvalidArgumentError`, also where the graph runs without Python.
 
     Theta are the parameters of interest. The likelihood is that of `ServedLikelihood`, integrated over the nuisance parameters.
-    Maps have a nuisance of their own each, drawn from its prior. Mean and sd of `posterior` are those of `moments` for the points
-    of a request, and of `own_moments` for the model's own grid.
+    Maps have a nuisance of their own each, drawn from its prior. Mean, sd and covariance of `posterior` are those of `moments`
+    for the points of a request, and of `own_moments` for the model's own grid.
 
     Args:
         flow: `ConditionalGlow` or `HIFlow` in float32.
@@ -78,11 +78,12 @@ def make_signatures(
             return own_moments(parameters, averaged, tempering, widening)
 
         has_own_grid = len(parameters) in OWN_GRID
-        mean, sd = tf.cond(has_points, of_points, of_own_grid) if has_own_grid else of_points()
+        mean, sd, covariance = tf.cond(has_points, of_points, of_own_grid) if has_own_grid else of_points()
         return {
             "log_prob": plain,
             "posterior_mean": mean,
             "posterior_sd": sd,
+            "posterior_covariance": covariance,
             "inside_prior": tf.reduce_all(is_inside_prior(parameters, theta_grid), axis=1),
             "typicality": typicality_p_value(flow, typicality, maps, mean, likelihood.most_probable(maps, mean)),
         }

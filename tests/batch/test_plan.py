@@ -1,14 +1,18 @@
 """Files, theta and parts: what is read is right, and what is wrong is one sentence before anything is computed."""
 
 import os
+import pickle
+from dataclasses import replace
 
 import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import fs
 
 from higlow_tf.batch import TaskSettings, plan_maps, plan_samples, read_served_model
+from higlow_tf.batch.locations import find_files
 from higlow_tf.batch.map_sources import open_maps
 from higlow_tf.errors import InputError
 
@@ -55,11 +59,23 @@ WRITERS = {
 }
 
 
+def located(path):
+    (location,) = find_files([path])
+    return location
+
+
+def far_away(path):
+    """The same file on a filesystem that is not this machine's, as an actor on another machine gets it."""
+    there = fs.SubTreeFileSystem(str(path.parent), fs.LocalFileSystem())
+    return pickle.loads(pickle.dumps(replace(located(path), filesystem=there, inner_path=path.name)))
+
+
+@pytest.mark.parametrize("place", [located, far_away])
 @pytest.mark.parametrize("name", WRITERS)
-def test_any_range_of_any_kind_of_file_is_read(name, files, tmp_path):
+def test_any_range_of_any_kind_of_file_is_read(name, place, files, tmp_path):
     path = tmp_path / name
     WRITERS[name](path, files.maps, files.theta)
-    maps = open_maps(str(path), path.stat().st_size, SHAPE)
+    maps = open_maps(place(path), SHAPE)
     assert maps.num_maps == 31
     for start, stop in ((0, 31), (0, 1), (3, 11), (30, 31)):
         found = maps.read(start, stop)
@@ -69,13 +85,28 @@ def test_any_range_of_any_kind_of_file_is_read(name, files, tmp_path):
         np.testing.assert_array_equal(maps.table.columns(("Omega_m", "sigma_8")), files.theta)
 
 
+@pytest.mark.parametrize("place", [located, far_away])
 @pytest.mark.parametrize("name", WRITERS)
-def test_a_truncated_file_is_refused_before_anything_is_read(name, files, tmp_path):
+def test_a_truncated_file_is_refused_before_anything_is_read(name, place, files, tmp_path):
     path = tmp_path / name
     WRITERS[name](path, files.maps, files.theta)
     os.truncate(path, path.stat().st_size - 40)
     with pytest.raises(InputError, match=rf"{name}.*Received: "):
-        open_maps(str(path), path.stat().st_size, SHAPE)
+        open_maps(place(path), SHAPE)
+
+
+def test_a_piece_that_only_reading_shows_to_be_damaged_is_one_sentence(files, tmp_path):
+    path = tmp_path / "d.hdf5"
+    as_compressed_hdf5(path, files.maps, files.theta)
+    with h5py.File(path) as file:
+        piece = file["maps"].id.get_chunk_info(3)
+    with path.open("r+b") as file:
+        file.seek(piece.byte_offset)
+        file.write(b"\0" * piece.size)
+    for place in (located, far_away):
+        maps = open_maps(place(path), SHAPE)
+        with pytest.raises(InputError, match=r"d\.hdf5: expected a whole file of maps\. Received: "):
+            maps.read(0, 31)
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -83,7 +114,7 @@ def test_maps_of_another_shape_are_refused(name, files, tmp_path):
     path = tmp_path / name
     WRITERS[name](path, files.maps[:, :4, :4], files.theta)
     with pytest.raises(InputError, match=rf"{name}: expected .*Received: "):
-        open_maps(str(path), path.stat().st_size, SHAPE)
+        open_maps(located(path), SHAPE)
 
 
 def test_addresses_are_read_as_paths_are(served, files):
@@ -91,8 +122,27 @@ def test_addresses_are_read_as_paths_are(served, files):
     assert [source.num_rows for source in plan.sources] == [20, 11]
     location = plan.sources[1].location
     assert location.path == f"file://{files.folder}/b.npy"
-    found = open_maps(location.path, location.size, SHAPE).read(2, 5)
+    found = open_maps(location, SHAPE).read(2, 5)
     np.testing.assert_array_equal(found, files.maps[22:25])
+
+
+def test_names_in_addresses_are_what_they_are(files):
+    for name in ("c 1%.npy", "c[2].npy"):
+        np.save(files.folder / name, files.maps)
+    found = find_files([f"file://{files.folder}/c*.npy", f"file://{files.folder}/c%201%25.npy"])
+    assert [location.path for location in found] == [
+        f"file://{files.folder}/{name}" for name in ("c 1%.npy", "c[2].npy")
+    ]
+    assert [open_maps(location, SHAPE).num_maps for location in found] == [31, 31]
+    assert find_files([f"file://{files.folder.parent}/m*/c[[]*.npy"]) == found[1:]
+
+
+def test_passwords_of_addresses_are_told_to_nobody():
+    with pytest.raises(InputError, match="Received: ") as caught:
+        find_files(["hdfs://me:secret@nowhere:1/maps_*.npy?token=hidden"])
+    assert "'hdfs://nowhere:1/maps_*.npy'" in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert "hidden" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +236,7 @@ def test_a_grid_that_is_too_large_is_refused(served):
 def test_a_model_is_known_by_its_card(served, tmp_path):
     model = read_served_model(served.path)
     assert model.parameters == served.model.parameters
-    assert (model.map_shape, model.tempering, model.num_symmetries) == ((8, 8), 0.05, 1)
+    assert (model.map_shape, model.tempering) == ((8, 8), 0.05)
     with pytest.raises(InputError, match=r"did you mean .*tiny/1\?"):
         read_served_model(served.path.parent)
     (tmp_path / "saved_model.pb").write_bytes(b"")

@@ -3,6 +3,7 @@
 import json
 import signal
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -159,6 +160,14 @@ def test_files_that_have_changed_are_not_mixed_with_earlier_rows(served, files, 
     changed = plan_maps(served.served, [files.glob], params=files.params)
     with pytest.raises(InputError, match=r"as they are now .*Received: log_prob_a\.npy_00000000-00000008"):
         run_batch(served.served, SETTINGS, changed, out)
+
+
+@pytest.mark.parametrize("out", ["s3://bucket/out", Path("s3://bucket/out")])
+def test_an_address_is_no_folder(served, plan, out):
+    for call in (run_batch, estimate_batch):
+        with pytest.raises(InputError, match=r"^s3:.*expected a folder .*Received: an address"):
+            call(served.served, SETTINGS, plan, out)
+    assert not Path("s3:").exists()
 
 
 def test_a_part_of_somebody_else_is_not_replaced(served, plan, tmp_path):

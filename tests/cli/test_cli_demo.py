@@ -1,12 +1,20 @@
 """The demo and the benchmark, at the smallest size."""
 
+import contextlib
+import io
 import json
+import shlex
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from higlow_tf.cli.demo import DemoSize, run_demo
 
 pytestmark = pytest.mark.slow
+
+DOCS = Path(__file__).parents[2] / "docs"
+MAPS_OF_THE_DEMO = 600
 
 
 class Smallest(DemoSize):
@@ -20,10 +28,17 @@ class Smallest(DemoSize):
     epochs = 1
 
 
-def test_demo_ends_with_a_report(tmp_path, capsys):
-    out = tmp_path / "demo"
-    run_demo(Smallest, out, minutes=5.0, seed=0)
-    page = (out / "report.html").read_text()
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """The folder of a demo in that of a clone, and what it has said."""
+    out = tmp_path_factory.mktemp("clone") / "higlow_demo"
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        run_demo(Smallest, out, minutes=5.0, seed=0)
+    return SimpleNamespace(path=out, said=said.getvalue())
+
+
+def test_demo_ends_with_a_report(demo):
+    page = (demo.path / "report.html").read_text()
     titles = (
         ">Simulated and generated maps</h2>",
         "Power spectrum",
@@ -38,8 +53,35 @@ def test_demo_ends_with_a_report(tmp_path, capsys):
     )
     positions = [page.index(title) for title in titles]
     assert positions == sorted(positions)
-    assert (out / "saved_model" / "1" / "saved_model.pb").is_file()
-    assert str(out.resolve() / "report.html") in capsys.readouterr().out.splitlines()[-1]
+    assert (demo.path / "saved_model" / "1" / "saved_model.pb").is_file()
+    assert str(demo.path.resolve() / "report.html") in demo.said.splitlines()[-1]
+
+
+# Ray warns of its own settings; its threads and sockets are closed when it ends, not when a test does.
+@pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning:ray",
+    "ignore::FutureWarning:ray",
+    "ignore::UserWarning:ray",
+    "ignore::ResourceWarning",
+    "ignore::pytest.PytestUnraisableExceptionWarning",
+)
+def test_the_batch_jobs_of_the_docs_run_on_the_maps_of_the_demo(demo, higlow, monkeypatch):
+    pytest.importorskip("ray", reason='the extra "batch" is missing')
+    import pyarrow.parquet as pq
+
+    monkeypatch.chdir(demo.path.parent)
+    lines = [line.strip() for line in (DOCS / "batch.md").read_text().splitlines()]
+    commands = [shlex.split(line)[1:] for line in lines if line.startswith("higlow batch higlow_demo/")]
+    assert [words[words.index("--task") + 1] for words in commands] == ["log_prob", "posterior", "sample", "log_prob"]
+    for words in commands:
+        result = higlow(*words)
+        assert result.exit_code == 0, result.stderr
+        assert "Estimate: 600 rows left" in result.stdout
+        rows = pq.read_table(Path(words[words.index("--out") + 1]) / "parts")
+        assert len(rows) == MAPS_OF_THE_DEMO
+        assert rows["inside_prior"].to_pylist() == [True] * MAPS_OF_THE_DEMO
+        if "covariance" in rows.column_names:
+            assert rows["covariance"].null_count == 0
 
 
 def test_benchmark_measures_each_task_alone(higlow, tmp_path, capfd):

@@ -73,6 +73,7 @@ def test_names_dtypes_and_shapes_are_the_specified_ones(served):
                 "log_prob": ("float32", [None, None]),
                 "posterior_mean": theta,
                 "posterior_sd": theta,
+                "posterior_covariance": ("float32", [None, 2, 2]),
                 "inside_prior": is_inside,
                 "typicality": rows,
             },
@@ -140,9 +141,16 @@ def test_posterior_is_the_models_on_the_grid_of_each_map(served):
     relative = served.calibration["tempering"] * (expected - expected.max(axis=1, keepdims=True))
     weights = (np.exp(relative) / np.exp(relative).sum(axis=1, keepdims=True))[..., None]
     mean = np.sum(weights * grid, axis=1)
-    variance = np.sum(weights * (grid - mean[:, None]) ** 2, axis=1) + np.square(served.calibration["widening"])
+    offset = grid - mean[:, None]
+    covariance = np.swapaxes(weights * offset, 1, 2) @ offset + np.diag(np.square(served.calibration["widening"]))
     np.testing.assert_allclose(found["posterior_mean"], mean, rtol=MOMENT_TOLERANCE)
-    np.testing.assert_allclose(found["posterior_sd"], np.sqrt(variance), rtol=MOMENT_TOLERANCE)
+    sd = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
+    np.testing.assert_allclose(found["posterior_sd"], sd, rtol=MOMENT_TOLERANCE)
+    # Correlations: a covariance near zero has no digits to compare.
+    scale = sd[:, :, None] * sd[:, None]
+    np.testing.assert_allclose(found["posterior_covariance"] / scale, covariance / scale, atol=MOMENT_TOLERANCE)
+    found_covariance = found["posterior_covariance"].numpy()
+    np.testing.assert_array_equal(found_covariance, np.swapaxes(found_covariance, 1, 2))
 
 
 def test_posterior_means_are_those_of_infer(served):

@@ -110,6 +110,7 @@ def test_no_maps_give_no_rows(toy_signatures):
         "log_prob": (0, 5),
         "posterior_mean": (0, 2),
         "posterior_sd": (0, 2),
+        "posterior_covariance": (0, 2, 2),
         "inside_prior": (0,),
         "typicality": (0,),
     }
