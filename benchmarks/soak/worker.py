@@ -3,6 +3,7 @@
 Arguments: the part, the folder of the soak, the seed, the core to stay on. Reads the jobs, a list in JSON, from its input.
 """
 
+import gc
 import json
 import os
 import sys
@@ -10,6 +11,9 @@ import time
 import warnings
 
 __all__ = ["main"]
+
+# What commands leave behind fills the memory, and takes seconds to collect.
+_COLLECT_EVERY = 20
 
 
 def main(part, out, seed, core):
@@ -28,7 +32,9 @@ def main(part, out, seed, core):
     quiet_libraries()
     load_tensorflow()
     workspace, module = Workspace(out), load_part(part)
-    for job in jobs:
+    for number, job in enumerate(jobs):
+        if number % _COLLECT_EVERY == 0:
+            gc.collect()
         started = time.monotonic()
         row = {"part": part, **job, **module.run(workspace, job, int(seed))}
         rows.write(json.dumps({**row, "seconds": round(time.monotonic() - started, 2)}) + "\n")
