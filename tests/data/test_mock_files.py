@@ -6,6 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from higlow_tf.data import load_cmd
 from higlow_tf.data.mock import VARIANTS, simulate, write_mock
 from higlow_tf.data.mock.parameter_sets import set_parameters, simulation_seeds
 from higlow_tf.data.parameters import CAMELS_PARAMETERS
-from higlow_tf.errors import InputError
+from higlow_tf.errors import InputError, InputWarning
 
 SMALL = {"simulations": 4, "map_size": 8, "mesh_size": 16, "processes": 1}
 UNIFORM = VARIANTS["uniform-background"]
@@ -158,15 +159,39 @@ def test_damaged_settings_are_named(tmp_path):
         write_mock(tmp_path, **SMALL, resume=True)
 
 
-def test_maps_that_begin_otherwise_are_not_continued(tmp_path):
-    """As after a copy whose parts changed places: the maps would be those of no parameters."""
+def interrupted_after(done_simulations, folder):
+    """A call that is interrupted, and the maps that it left."""
 
     def interrupt(stage, done, total):
-        raise KeyboardInterrupt
+        if done == done_simulations:
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_mock(tmp_path, **SMALL, seed=1, progress=interrupt)
-    partial = next(tmp_path.glob(".*.partial.npy"))
+        write_mock(folder, **SMALL, seed=1, progress=interrupt)
+    return next(folder.glob(".*.partial.npy"))
+
+
+@pytest.mark.parametrize("damage", [lambda b: b + b, lambda b: b[:-10] + b"\x01" + b[-9:], lambda b: b[:-10]])
+def test_maps_that_were_damaged_are_made_again(finished, tmp_path, damage):
+    partial = interrupted_after(2, tmp_path)
+    whole = partial.read_bytes()
+    partial.write_bytes(damage(whole))
+    seen = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", InputWarning)
+        write_mock(tmp_path, **SMALL, seed=1, resume=True, progress=lambda stage, *counts: seen.append(counts[0]))
+    # What was only added to is cut off, and nothing is lost.
+    is_longer = len(damage(whole)) > len(whole)
+    assert [str(w.message).partition("has not ")[2] for w in caught] == (
+        [] if is_longer else ["the maps that were written, from simulation 1 on. They are made again."]
+    )
+    assert seen[0] == (2 if is_longer else 1)
+    assert contents(tmp_path) == contents(finished[0].parent)
+
+
+def test_maps_that_begin_otherwise_are_not_continued(tmp_path):
+    """As after a copy whose parts changed places: the maps would be those of no parameters."""
+    partial = interrupted_after(1, tmp_path)
     content = partial.read_bytes()
     partial.write_bytes(content[1000:] + content[:1000])
     with pytest.raises(InputError, match=r"partial.npy: expected the beginning of maps of these settings.*Received"):
