@@ -142,8 +142,8 @@ def _prepared(config, train, record, checkpoint, strategy):
         )
         average = WeightAverage(training.average_momentum)
         average.set_model(model)
-    if checkpoint is not None:
-        checkpoint.assign(model, average)
+        if checkpoint is not None:
+            checkpoint.assign(model, average)
     return model, average
 
 

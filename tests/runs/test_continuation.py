@@ -3,7 +3,9 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
+import tensorflow as tf
 import yaml
 from toy_run import SMALL, StopIn
 
@@ -78,3 +80,13 @@ def test_an_empty_folder_of_checkpoints_does_not_stand_in_the_way(run, files):
     (run / "checkpoints").mkdir()
     train(**SMALL, **files, out=run, overwrite=True)
     assert RunDirectory(run).checkpoints.exist()
+
+
+def test_a_run_on_two_devices_is_continued(files, tmp_path, two_replicas):
+    with pytest.raises(KeyboardInterrupt):
+        train(**SMALL, **files, out=tmp_path / "run", strategy=two_replicas, callbacks=[StopIn(1)])
+    train(out=tmp_path / "run", resume=True, strategy=two_replicas)
+    losses = RunDirectory(tmp_path / "run").read_history()["val_loss"]
+    train(**SMALL, **files, out=tmp_path / "alone", strategy=tf.distribute.get_strategy())
+    # Float32 sums in another order.
+    np.testing.assert_allclose(losses, RunDirectory(tmp_path / "alone").read_history()["val_loss"], atol=1e-5)
