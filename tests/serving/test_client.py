@@ -142,6 +142,7 @@ def test_an_only_output_comes_without_its_name(server):
         ([(503, {"error": "later"}), (429, b"busy")], 3),
         ([(None, None)], 2),
         ([(502, b""), (None, None), (503, b"x")], 4),
+        ([(500, b"Internal Server Error")], 2),  # of a proxy whose replica has died
     ],
 )
 def test_a_busy_or_absent_server_is_asked_again(server, no_waiting, failures, num_asked):
@@ -157,7 +158,7 @@ def test_a_busy_or_absent_server_is_asked_again(server, no_waiting, failures, nu
         ((400, {"error": "Expected theta of shape [B, 2]."}), "INVALID_ARGUMENT", r"shape \[B, 2\]. \(HTTP 400\)"),
         ((404, {"error": "no model"}), "NOT_FOUND", "no model"),
         ((408, b"Request timed out"), "DEADLINE_EXCEEDED", "Request timed out"),
-        ((500, b""), "INTERNAL", "Internal Server Error"),
+        ((500, {"error": "The model failed"}), "INTERNAL", "The model failed"),
         ((200, b"<html>"), "INTERNAL", "expected JSON"),
     ],
 )

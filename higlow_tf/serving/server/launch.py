@@ -56,12 +56,22 @@ class RunningServer:
 
     def __init__(self, serve, models):
         self._serve = serve
+        self._unhealthy_since = None
         self.models = models
 
     def check(self):
-        """Raises `RuntimeError` if the server is no longer healthy; replicas that fail are started again by Ray."""
+        """Raises `RuntimeError` if the server is gone, or has been unhealthy for long.
+
+        Unhealthy is a server in which a replica has died, until Ray has started another one. The others answer meanwhile.
+        """
         application = self._serve.status().applications.get(_NAME)
-        if application is None or application.status in ("DEPLOY_FAILED", "UNHEALTHY"):
+        status = getattr(application, "status", None)
+        if status != "UNHEALTHY":
+            self._unhealthy_since = None
+        elif self._unhealthy_since is None:
+            self._unhealthy_since = time.monotonic()
+        is_lost = status == "UNHEALTHY" and time.monotonic() - self._unhealthy_since > _START_SECONDS
+        if is_lost or status in (None, "DEPLOY_FAILED"):
             raise RuntimeError(f"The server is not healthy: {getattr(application, 'message', '') or 'no application'}")
 
     def wait(self, seconds):
@@ -152,7 +162,8 @@ def _start_serve(serve, models, options):
     from ray.serve.config import gRPCOptions
     from ray.serve.schema import LoggingConfig
 
-    from higlow_tf.serving.server.app import SERVICERS, ServedModels
+    from higlow_tf.serving.server.app import ServedModels
+    from higlow_tf.serving.server.rpc_services import SERVICERS
 
     quiet = LoggingConfig(log_level="WARNING", enable_access_log=False)
     doors = {
