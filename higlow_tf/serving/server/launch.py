@@ -10,6 +10,7 @@ import threading
 import time
 
 from higlow_tf.errors import InputError
+from higlow_tf.ray_start import start_ray
 from higlow_tf.serving.server.options import ServerOptions
 from higlow_tf.serving.server.version_folders import check_model_folders
 
@@ -105,7 +106,7 @@ def running_server(folders, options=None):
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     started = False
     try:
-        _start_ray(ray, options)
+        _start_ray(options)
         _start_serve(serve, models, options)
         started = True
         yield RunningServer(serve, models)
@@ -142,10 +143,10 @@ def _set_environment(options):
         os.environ.setdefault(name, str(value))
 
 
-def _start_ray(ray, options):
+def _start_ray(options):
     is_main = threading.current_thread() is threading.main_thread()
     on_sigterm = signal.getsignal(signal.SIGTERM)
-    ray.init(
+    start_ray(
         address="local",
         num_cpus=options.max_replicas + 1,
         include_dashboard=False,
