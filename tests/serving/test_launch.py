@@ -15,12 +15,13 @@ def clock(monkeypatch):
     return now
 
 
-def server_of(statuses):
+def server_of(statuses, num_running=0):
     """A server whose application has one status after the other; None is no application."""
+    deployment = SimpleNamespace(replica_states={"RUNNING": num_running, "STARTING": 1})
 
     def status():
         found = next(statuses)
-        application = SimpleNamespace(status=found, message=f"it is {found}")
+        application = SimpleNamespace(status=found, message=f"it is {found}", deployments={"Models": deployment})
         return SimpleNamespace(applications={} if found is None else {"higlow": application})
 
     return RunningServer(SimpleNamespace(status=status), {})
@@ -33,7 +34,14 @@ def test_a_replica_that_died_may_take_a_while_to_come_back(clock):
         clock.seconds += 400.0
 
 
-def test_a_server_that_stays_unhealthy_is_given_up(clock):
+def test_a_server_goes_on_with_the_replicas_that_it_has(clock):
+    server = server_of(iter(["UNHEALTHY"] * 9), num_running=1)
+    for _ in range(9):
+        server.check()
+        clock.seconds += 400.0
+
+
+def test_a_server_that_stays_without_a_replica_is_given_up(clock):
     server = server_of(iter(["UNHEALTHY"] * 3))
     server.check()
     clock.seconds = 599.0

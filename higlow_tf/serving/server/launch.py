@@ -57,21 +57,21 @@ class RunningServer:
 
     def __init__(self, serve, models):
         self._serve = serve
-        self._unhealthy_since = None
+        self._alone_since = None
         self.models = models
 
     def check(self):
-        """Raises `RuntimeError` if the server is gone, or has been unhealthy for long.
+        """Raises `RuntimeError` if the server is gone, or has had no replica for long.
 
-        Unhealthy is a server in which a replica has died, until Ray has started another one. The others answer meanwhile.
+        A server in which a replica has died is unhealthy until Ray has started another one. The others answer meanwhile.
         """
         application = self._serve.status().applications.get(_NAME)
         status = getattr(application, "status", None)
-        if status != "UNHEALTHY":
-            self._unhealthy_since = None
-        elif self._unhealthy_since is None:
-            self._unhealthy_since = time.monotonic()
-        is_lost = status == "UNHEALTHY" and time.monotonic() - self._unhealthy_since > _START_SECONDS
+        if status != "UNHEALTHY" or _has_replica(application):
+            self._alone_since = None
+        elif self._alone_since is None:
+            self._alone_since = time.monotonic()
+        is_lost = self._alone_since is not None and time.monotonic() - self._alone_since > _START_SECONDS
         if is_lost or status in (None, "DEPLOY_FAILED"):
             raise RuntimeError(f"The server is not healthy: {getattr(application, 'message', '') or 'no application'}")
 
@@ -112,6 +112,10 @@ def running_server(folders, options=None):
         yield RunningServer(serve, models)
     finally:
         _stop(ray, serve, started)
+
+
+def _has_replica(application):
+    return any(deployment.replica_states.get("RUNNING", 0) for deployment in application.deployments.values())
 
 
 def _check_ports(options):
