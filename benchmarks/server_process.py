@@ -11,9 +11,10 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-__all__ = ["ServerProcess", "ask_http"]
+__all__ = ["PROGRAM", "ServerProcess", "ask_http", "free_ports"]
 
-_PROGRAM = "from higlow_tf.cli.app import main; main()"
+# The command `higlow` of this checkout, for `python -c`.
+PROGRAM = "from higlow_tf.cli.app import main; main()"
 _READY, _START_SECONDS, _STOP_SECONDS = "Ready.", 900, 120
 
 
@@ -21,9 +22,9 @@ class ServerProcess:
     """A server of some models; `rest` and `grpc` are its addresses."""
 
     def __init__(self, folders, log, *options):
-        rest_port, grpc_port = _free_ports(2)
+        rest_port, grpc_port = free_ports(2)
         self.rest, self.grpc = f"http://127.0.0.1:{rest_port}", f"127.0.0.1:{grpc_port}"
-        command = [sys.executable, "-c", _PROGRAM, "serve", *map(str, folders)]
+        command = [sys.executable, "-c", PROGRAM, "serve", *map(str, folders)]
         command += ["--port", str(rest_port), "--grpc-port", str(grpc_port), *options]
         self.log = Path(log)
         environment = os.environ | {"PYTHONUNBUFFERED": "1"}
@@ -67,7 +68,8 @@ def ask_http(url, content=None, timeout=300):
             return error.code, json.loads(error.read())
 
 
-def _free_ports(number):
+def free_ports(number):
+    """So many ports that nobody uses now."""
     sockets = [socket.socket() for _ in range(number)]
     try:
         for each in sockets:

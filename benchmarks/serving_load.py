@@ -1,17 +1,19 @@
 """Many clients ask one server for minutes: every answer is compared, and time and memory are measured.
 
-    python benchmarks/serving_load.py saved_models/compact_mock --clients 8 --minutes 10 [--replicas 1] [--out load.json]
+    python -m benchmarks.serving_load saved_models/compact_mock --clients 8 --minutes 5 [--replicas 1] [--out load.json]
 
 Clients draw from a list of requests of all signatures, of one to eight rows, half of them over REST and half over gRPC. What
-the SavedModel answers in this process is what they must receive. Then the same requests are made in this process without a
-server, one after the other and joined to batches: throughput beside that is the cost of the server. Latencies are those of the
-clients, waiting included. Exits with 1 if an answer was wrong or a request failed.
+the SavedModel answers in this process is what they must receive. The load comes in rounds. Before and after each round every
+request is made in this process, without a server, one after the other: the time that the requests of the round would have
+taken so, over the time that they took, is the server's throughput beside bare calls. Latencies are those of the clients,
+waiting included. Memory is that of all processes of the server; "after warm-up" is the end of the first round.
+
+Exits with 1 if an answer was wrong, a request failed, memory grew by more than 5 % after warm-up, or throughput was below 0.7
+of bare calls.
 """
 
 import argparse
 import json
-import os
-import random
 import sys
 import tempfile
 import threading
@@ -21,176 +23,136 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from server_process import ServerProcess
 
-from higlow_tf.serving import Client
+from benchmarks.client_load import ClientLoad
+from benchmarks.server_process import ServerProcess
+from benchmarks.serving_requests import call, make_requests, memory_mb_of_tree
 from higlow_tf.serving.client.card import Card
 
 __all__ = ["main"]
 
-NUM_REQUESTS, MOST_ROWS, NUM_POINTS, BATCH_ROWS = 60, 8, 8, 64
-# A float32 sum over some thousand pixels, in another order in a batch of another size.
-TOLERANCE = 1e-4
-SAMPLE_SECONDS = 5.0
+SAMPLE_SECONDS = 2.0
+MOST_GROWTH, LEAST_THROUGHPUT = 0.05, 0.7
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", type=Path, help="folder NAME of an exported model, with NAME/1")
-    parser.add_argument("--clients", type=int, default=8)
-    parser.add_argument("--minutes", type=float, default=2.0)
-    parser.add_argument("--replicas", type=int, default=1)
-    parser.add_argument(
-        "--threads", type=int, default=1, help="threads of a replica, and of the calls without a server"
-    )
-    parser.add_argument("--out", type=Path, help="JSON file of the numbers")
-    arguments = parser.parse_args()
+    arguments = _arguments()
     tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
     tf.config.threading.set_inter_op_parallelism_threads(arguments.threads)
     loaded = tf.saved_model.load(str(arguments.model / "1"))
     card = Card.read(arguments.model / "1" / "assets.extra" / "model_card.json")
-    requests = make_requests(loaded.signatures, card)
+    requests = make_requests(loaded.signatures, card.parameters)
     options = ("--replicas", str(arguments.replicas), "--threads", str(arguments.threads))
     with tempfile.TemporaryDirectory() as folder:
         with ServerProcess([arguments.model], Path(folder) / "log", *options) as server:
-            load = Load(server, arguments.model.resolve().name, requests)
-            load.run(arguments.clients, 60.0 * arguments.minutes)
-    result = load.numbers() | without_server(loaded.signatures, requests)
-    result["rows_beside_single_calls"] = result["rows_per_s"] / result["single_calls_rows_per_s"]
-    result["rows_beside_joined_calls"] = result["rows_per_s"] / result["joined_calls_rows_per_s"]
-    text = json.dumps(vars(arguments) | result, indent=1, default=str)
+            rounds = [Round(loaded.signatures, requests, server, arguments) for _ in range(arguments.rounds)]
+    result = vars(arguments) | _numbers(rounds, requests)
+    text = json.dumps(result, indent=1, default=str)
     print(text)
     if arguments.out is not None:
         arguments.out.write_text(text + "\n", encoding="utf-8")
-    sys.exit(1 if result["wrong"] or result["errors"] else 0)
+    sys.exit(0 if _is_good(result) else 1)
 
 
-def make_requests(signatures, card, seed=0):
-    """Pairs of (signature, inputs, expected outputs)."""
-    rng = np.random.default_rng(seed)
-    theta = card.parameters.sample_uniform(NUM_REQUESTS * MOST_ROWS, seed).astype(np.float32)
-    requests = []
-    for index in range(NUM_REQUESTS):
-        rows = int(rng.integers(1, MOST_ROWS + 1))
-        at = theta[index * MOST_ROWS :][:rows]
-        seeds = np.stack([np.full(rows, index), np.arange(rows)], axis=1).astype(np.int64)
-        sample = {"theta": at, "seed": seeds, "temperature": np.ones(rows, np.float32)}
-        maps = call(signatures["sample"], sample)["hi_map"]
-        signature, inputs = (
-            ("sample", sample),
-            ("log_prob", {"hi_map": maps, "theta": at}),
-            ("posterior", {"hi_map": maps[:1], "theta_grid": theta[None, index : index + NUM_POINTS]}),
-        )[index % 3]
-        requests.append((signature, inputs, call(signatures[signature], inputs)))
-    return requests
+def _arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", type=Path, help="folder NAME of an exported model, with NAME/1")
+    parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--minutes", type=float, default=5.0, help="of load, all rounds together")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--replicas", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1, help="of a replica, and of the calls without a server")
+    parser.add_argument("--out", type=Path, help="JSON file of the numbers")
+    return parser.parse_args()
 
 
-def call(function, inputs):
-    outputs = function(**{name: tf.constant(value) for name, value in inputs.items()})
-    return {name: value.numpy() for name, value in outputs.items()}
+class Round:
+    """One round of load, between two passes of the same requests without a server."""
 
-
-def rows_of(inputs):
-    return len(next(iter(inputs.values())))
-
-
-class Load:
-    """Clients in threads, and what they saw."""
-
-    def __init__(self, server, model, requests):
-        self.server, self.model, self.requests = server, model, requests
-        self.latencies, self.rows, self.wrong, self.errors = [], 0, 0, Counter()
-        self.memory_mb, self.seconds, self._lock = [], 0.0, threading.Lock()
-
-    def run(self, num_clients, seconds):
+    def __init__(self, signatures, requests, server, arguments):
+        before = _bare_seconds(signatures, requests)
+        self.load = ClientLoad(server, arguments.model.resolve().name, requests, arguments.clients)
+        memory = _MemorySamples(server.process.pid)
         began = time.monotonic()
-        end = began + seconds
-        threads = [threading.Thread(target=self._ask, args=(number, end)) for number in range(num_clients)]
-        for thread in threads:
-            thread.start()
-        while any(thread.is_alive() for thread in threads):
-            self.memory_mb.append(round(memory_of_tree(self.server.process.pid)))
-            time.sleep(SAMPLE_SECONDS)
-        self.seconds = time.monotonic() - began
-
-    def _ask(self, number, end):
-        order, protocol = random.Random(number), ("rest", "grpc")[number % 2]
-        with Client(getattr(self.server, protocol), self.model, num_retries=0, num_connections=1) as client:
-            transport, names = client._transport, {name: list(of["outputs"]) for name, of in client.signatures.items()}
-            while time.monotonic() < end:
-                signature, inputs, expected = order.choice(self.requests)
-                began = time.monotonic()
-                try:
-                    answer = transport.predict(signature, inputs, names[signature])
-                except Exception as error:
-                    with self._lock:
-                        self.errors[f"{type(error).__name__}: {error}"[:200]] += 1
-                    continue
-                latency = time.monotonic() - began
-                with self._lock:
-                    self.latencies.append((protocol, signature, latency))
-                    self.rows += rows_of(inputs)
-                    self.wrong += not is_equal(answer, expected)
-
-    def numbers(self):
-        milliseconds = {}
-        for key in sorted({(protocol, signature) for protocol, signature, _ in self.latencies}):
-            times = 1e3 * np.array([latency for *of, latency in self.latencies if tuple(of) == key])
-            milliseconds[" ".join(key)] = {"p50": round(np.median(times)), "p99": round(np.percentile(times, 99))}
-        return {
-            "requests": len(self.latencies),
-            "wrong": self.wrong,
-            "errors": dict(self.errors),
-            "seconds": round(self.seconds, 1),
-            "rows_per_s": self.rows / self.seconds,
-            "latency_ms": milliseconds,
-            "memory_mb_first_and_last": [self.memory_mb[0], self.memory_mb[-1]],
-            "memory_mb_most": max(self.memory_mb),
-        }
+        with memory, self.load:
+            time.sleep(60.0 * arguments.minutes / arguments.rounds)
+        self.seconds, self.memory_mb = time.monotonic() - began, memory.memory_mb
+        bare = (before + _bare_seconds(signatures, requests)) / 2
+        self.throughput = sum(bare[one.index] for one in self.load.asked if one.is_right is not None) / self.seconds
 
 
-def is_equal(answer, expected):
-    return set(answer) == set(expected) and all(
-        np.shape(answer[name]) == value.shape
-        and np.allclose(
-            answer[name] / np.maximum(1, np.abs(value)), value / np.maximum(1, np.abs(value)), atol=TOLERANCE
-        )
-        for name, value in ((name, value.astype(np.float64)) for name, value in expected.items())
-    )
+class _MemorySamples:
+    """Memory of a process and all that it started, as long as the block runs."""
+
+    def __init__(self, pid):
+        self.memory_mb, self._is_over = [], threading.Event()
+        self._thread = threading.Thread(target=self._sample, args=(pid,))
+
+    def __enter__(self):
+        self._thread.start()
+
+    def __exit__(self, *_):
+        self._is_over.set()
+        self._thread.join()
+
+    def _sample(self, pid):
+        while not self._is_over.wait(SAMPLE_SECONDS):
+            self.memory_mb.append(memory_mb_of_tree(pid))
 
 
-def without_server(signatures, requests):
-    """Rows a second of the same requests in this process: one after the other, and joined to batches of one signature."""
-    rows = sum(rows_of(inputs) for _, inputs, _ in requests)
-    began = time.monotonic()
+def _bare_seconds(signatures, requests):
+    """Time of each request in this process, `[R]`."""
+    seconds = []
     for signature, inputs, _ in requests:
+        began = time.monotonic()
         call(signatures[signature], inputs)
-    single = time.monotonic() - began
-    began = time.monotonic()
-    for signature in sorted({signature for signature, *_ in requests}):
-        of_signature = [inputs for name, inputs, _ in requests if name == signature]
-        joined = {name: np.concatenate([inputs[name] for inputs in of_signature]) for name in of_signature[0]}
-        for start in range(0, rows_of(joined), BATCH_ROWS):
-            call(signatures[signature], {name: value[start : start + BATCH_ROWS] for name, value in joined.items()})
-    together = time.monotonic() - began
-    return {"single_calls_rows_per_s": rows / single, "joined_calls_rows_per_s": rows / together}
+        seconds.append(time.monotonic() - began)
+    return np.array(seconds)
 
 
-def memory_of_tree(pid):
-    """Resident memory of a process and all that it started, MB."""
-    parents, sizes = {}, {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue  # it has ended
-            parents[int(entry.name)], sizes[int(entry.name)] = int(fields[1]), int(fields[21])
-    tree, size = {pid}, -1
-    while len(tree) != size:
-        size = len(tree)
-        tree |= {child for child, parent in parents.items() if parent in tree}
-    return sum(sizes.get(member, 0) for member in tree) * os.sysconf("SC_PAGE_SIZE") / 1e6
+def _numbers(rounds, requests):
+    asked = [one for each in rounds for one in each.load.asked]
+    seconds = sum(each.seconds for each in rounds)
+    after_warm_up = float(np.median(rounds[0].memory_mb[-3:]))
+    last = float(np.median(rounds[-1].memory_mb[-3:]))
+    return {
+        "requests": len(asked),
+        "wrong": sum(len(each.load.wrong()) for each in rounds),
+        "errors": dict(Counter(one.error for each in rounds for one in each.load.failed())),
+        "seconds": round(seconds, 1),
+        "rows_per_s": round(sum(each.load.rows() for each in rounds) / seconds, 1),
+        "throughput_beside_bare_calls": [round(each.throughput, 3) for each in rounds],
+        "median_throughput_beside_bare_calls": round(float(np.median([each.throughput for each in rounds])), 3),
+        "latency_ms": _latencies(asked, requests),
+        "memory_mb_after_warm_up": round(after_warm_up),
+        "memory_mb_at_the_end": round(last),
+        "memory_growth": round(last / after_warm_up - 1.0, 4),
+        "memory_mb_most": round(max(max(each.memory_mb) for each in rounds)),
+    }
+
+
+def _latencies(asked, requests):
+    """Median and 99th percentile for each protocol and signature, ms."""
+    milliseconds = {}
+    for one in asked:
+        milliseconds.setdefault(f"{one.protocol} {requests[one.index][0]}", []).append(1e3 * (one.ended - one.began))
+    return {
+        key: {
+            "requests": len(times),
+            "p50": round(float(np.median(times))),
+            "p99": round(float(np.percentile(times, 99))),
+        }
+        for key, times in sorted(milliseconds.items())
+    }
+
+
+def _is_good(result):
+    return (
+        not result["wrong"]
+        and not result["errors"]
+        and result["memory_growth"] <= MOST_GROWTH
+        and result["median_throughput_beside_bare_calls"] >= LEAST_THROUGHPUT
+    )
 
 
 if __name__ == "__main__":

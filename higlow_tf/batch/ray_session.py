@@ -8,13 +8,11 @@ import sys
 import threading
 
 from higlow_tf.errors import InputError
+from higlow_tf.ray_start import start_ray
 
 __all__ = ["ray_session"]
 
 _OBJECT_STORE_BYTES = 128 * 2**20
-# Ray waits half a minute for its own processes, which a busy machine may need for their imports alone.
-_ATTEMPTS = 3
-_SLOW_START = "timed out during startup"
 
 
 @contextlib.contextmanager
@@ -55,18 +53,14 @@ def ray_session(address=None, num_actors=None, *, debug=False):
 
 
 def _start(address, num_actors, debug):
-    import ray
     from ray.data import DataContext
 
     before = signal.getsignal(signal.SIGTERM)
     cores = num_actors or len(os.sched_getaffinity(0))
     own = {"num_cpus": cores, "include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
     options = {"log_to_driver": debug, "logging_level": logging.INFO if debug else logging.CRITICAL}
-    disabled = logging.root.manager.disable
     try:
-        # A second attempt would announce itself, whatever level it is told.
-        logging.disable(disabled if debug else logging.CRITICAL)
-        _patiently(lambda: ray.init(address=address or "local", **options, **({} if address else own)))
+        start_ray(quiet=not debug, address=address or "local", **options, **({} if address else own))
     except SystemExit:
         # SIGTERM while Ray's handler stood in the place of the caller's.
         raise KeyboardInterrupt from None
@@ -78,7 +72,6 @@ def _start(address, num_actors, debug):
             raise InputError(f"--address: expected a Ray cluster at {address!r} ({hint}). Received: {reason}") from None
         raise InputError(f"Ray: expected to start on this machine. Received: {reason}") from None
     finally:
-        logging.disable(disabled)
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, before)
     context = DataContext.get_current()
@@ -86,18 +79,6 @@ def _start(address, num_actors, debug):
     if not debug:
         for name in ("ray", "ray.data"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
-
-
-def _patiently(init):
-    import ray
-
-    for attempt in range(_ATTEMPTS):
-        try:
-            return init()
-        except Exception as error:
-            if _SLOW_START not in str(error) or attempt + 1 == _ATTEMPTS:
-                raise
-            ray.shutdown()
 
 
 @contextlib.contextmanager

@@ -38,7 +38,10 @@ def client(
     seed: Seed = 0,
     temperature: Annotated[float, typer.Option(min=0.0, help="Factor of the latents' standard deviation.")] = 1.0,
     card: Annotated[
-        Path | None, typer.Option(metavar="model_card.json", help="Model card: names and prior of the parameters.")
+        Path | None,
+        typer.Option(
+            metavar="model_card.json", help="Model card: names and prior of the parameters; its warnings are shown."
+        ),
     ] = None,
     version: Annotated[int | None, typer.Option(min=0, help="Version of the model. [default: the newest]")] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Rows of a request.")] = 64,
@@ -59,14 +62,17 @@ def client(
     from higlow_tf.serving import Client
 
     how = {"version": version, "card": card, "batch_size": batch_size, "timeout_s": timeout, "num_retries": retries}
-    with Client(address, model, **how) as asked, progress_bar() as progress:
-        if task is Task.SAMPLE:
-            rows = _rows(asked, omega_m, sigma_8, theta, params).repeat(count, axis=0)
-            lines = _sample(asked, rows, out, seed, temperature, progress)
-        elif task is Task.LOG_PROB:
-            lines = _log_prob(asked, maps, params, out, overwrite, progress)
-        else:
-            lines = _posterior(asked, maps, out, overwrite, progress)
+    with Client(address, model, **how) as asked:
+        for sentence in asked.card_sentences():
+            say(sentence)
+        with progress_bar() as progress:
+            if task is Task.SAMPLE:
+                rows = _rows(asked, omega_m, sigma_8, theta, params).repeat(count, axis=0)
+                lines = _sample(asked, rows, out, seed, temperature, progress)
+            elif task is Task.LOG_PROB:
+                lines = _log_prob(asked, maps, params, out, overwrite, progress)
+            else:
+                lines = _posterior(asked, maps, out, overwrite, progress)
     for line in lines:
         say(line)
 

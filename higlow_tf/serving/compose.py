@@ -39,13 +39,14 @@ model_config_list {{
 """
 
 _BATCHING = """\
-# Requests of one signature are joined; rows do not depend on each other.
-max_batch_size { value: 64 }
+# Requests of one signature are joined; rows do not depend on each other. A request has at most so many rows ...
+max_batch_size { value: 4096 }
+# ... and a call of the model so many: larger requests are split, and joined again.
+enable_large_batch_splitting { value: true }
+max_execution_batch_size { value: 64 }
 batch_timeout_micros { value: 1000 }
 max_enqueued_batches { value: 1000 }
 num_batch_threads { value: 2 }
-# Larger requests are split, and joined again.
-enable_large_batch_splitting { value: true }
 # Never true: a theta_grid that is filled up has points that nobody asked for.
 pad_variable_length_inputs: false
 """

@@ -1,7 +1,8 @@
 """A client of TensorFlow's C API without TensorFlow's Python package: sends requests to a SavedModel, one after the other.
 
 Arguments: the library, the SavedModel. Reads requests.json in the working folder, a list of {"inputs": {tensor: file of an
-array}, "output": tensor}, and writes outputs.npz: of each request, by its number, the array or TensorFlow's message.
+array}, "outputs": {name: tensor}}. Writes outputs.npz, the arrays NUMBER/NAME of each request that was answered, and
+messages.json, a list of TensorFlow's messages of those that were not, and null.
 """
 
 import ctypes
@@ -92,9 +93,9 @@ class Client:
         num_bytes = math.prod(shape) * np.dtype(dtype).itemsize
         return np.frombuffer(ctypes.string_at(data, num_bytes), dtype=dtype).reshape(shape)
 
-    def run(self, session, inputs, tensors, output):
-        """One output as an array."""
-        results = (ctypes.c_void_p * 1)()
+    def run(self, session, inputs, tensors, outputs):
+        """The outputs as arrays."""
+        results = (ctypes.c_void_p * len(outputs))()
         self.call(
             "TF_SessionRun",
             ctypes.c_void_p(session),
@@ -102,16 +103,16 @@ class Client:
             (Output * len(inputs))(*inputs),
             (ctypes.c_void_p * len(tensors))(*tensors),
             len(inputs),
-            (Output * 1)(output),
+            (Output * len(outputs))(*outputs),
             results,
-            1,
+            len(outputs),
             None,
             0,
             None,
             ctypes.c_void_p(self.status),
         )
         self.check()
-        return self.array(results[0])
+        return [self.array(result) for result in results]
 
 
 def main(library, directory):
@@ -120,16 +121,21 @@ def main(library, directory):
     session, graph = client.load(directory)
     with open("requests.json", encoding="utf-8") as file:
         requests = json.load(file)
-    outputs = {}
+    arrays, messages = {}, []
     for number, request in enumerate(requests):
         inputs = [client.output(graph, name) for name in request["inputs"]]
         tensors = [client.tensor(np.load(path)) for path in request["inputs"].values()]
+        outputs = [client.output(graph, name) for name in request["outputs"].values()]
         try:
-            answer = client.run(session, inputs, tensors, client.output(graph, request["output"]))
+            answers = client.run(session, inputs, tensors, outputs)
         except Refusal as refusal:
-            answer = np.array(str(refusal))
-        outputs[str(number)] = answer
-    np.savez("outputs.npz", **outputs)
+            messages.append(str(refusal))
+        else:
+            messages.append(None)
+            arrays |= {f"{number}/{name}": answer for name, answer in zip(request["outputs"], answers, strict=True)}
+    np.savez("outputs.npz", **arrays)
+    with open("messages.json", "w", encoding="utf-8") as file:
+        json.dump(messages, file)
 
 
 if __name__ == "__main__":

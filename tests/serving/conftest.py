@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from benchmarks.tiny_model import tiny_model
 from higlow_tf.inference import TypicalityReference, typicality_features
-from higlow_tf.models import ConditionalGlow
 from higlow_tf.serving import export_model
 
 CALIBRATION = {"tempering": 0.02, "widening": [0.05, 0.0], "num_symmetries": 2}
@@ -43,15 +43,8 @@ def typicality_reference(model):
 def served(tmp_path_factory):
     """A model with random weights, its export, the loaded signatures, and inputs of ten rows."""
     rng = np.random.default_rng(0)
-    model = ConditionalGlow.from_preset("tiny")
-    for variable in model.trainable_variables:
-        variable.assign(variable.numpy() + 0.03 * rng.standard_normal(variable.shape))
-    model.map_shift.assign([6.8])
-    model.map_log_scale.assign([np.log(0.45)])
-    model.log10_lowest.assign([5.9])
-    model.log10_highest.assign([7.7])
+    model = tiny_model(rng)
     model.split = SPLIT
-    model.compile(jit_compile=False)  # compiling took two thirds of the time of this folder's tests
     model.typicality = typicality_reference(model).to_config()  # as runs store it
     path = export_model(
         model,

@@ -4,11 +4,11 @@ import contextlib
 import json
 import threading
 import warnings
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import h5py
 import numpy as np
 import pytest
+from made_up_server import MadeUpServer
 
 from higlow_tf.errors import InputError, InputWarning
 from higlow_tf.inference import infer
@@ -16,89 +16,6 @@ from higlow_tf.serving import Client, ServedPosterior, ServerError
 from higlow_tf.serving.client.card import Card
 from higlow_tf.serving.client.files import named_parameters, write_log_prob, write_served_samples
 from higlow_tf.serving.client.retry import with_retries
-
-F, B = "DT_FLOAT", "DT_BOOL"
-SIGNATURES = {
-    "sample": (
-        {"theta": (F, -1, 2), "seed": ("DT_INT64", -1, 2), "temperature": (F, -1)},
-        {"hi_map": (F, -1, 4, 4), "inside_prior": (B, -1)},
-    ),
-    "log_prob": ({"hi_map": (F, -1, 4, 4), "theta": (F, -1, 2)}, {"log_prob": (F, -1)}),
-    "posterior": (
-        {"hi_map": (F, -1, 4, 4), "theta_grid": (F, -1, -1, 2)},
-        {"posterior_mean": (F, -1, 2), "posterior_sd": (F, -1, 2), "log_prob": (F, -1, -1), "typicality": (F, -1)},
-    ),
-}
-
-
-def described():
-    def tensors(specs):
-        return {
-            name: {"dtype": dtype, "tensor_shape": {"dim": [{"size": str(size)} for size in shape]}}
-            for name, (dtype, *shape) in specs.items()
-        }
-
-    definitions = {name: {"inputs": tensors(i), "outputs": tensors(o)} for name, (i, o) in SIGNATURES.items()}
-    return {"metadata": {"signature_def": {"signature_def": definitions}}}
-
-
-def answers(request):
-    """What a made-up model says: maps are the number of their row, a density is the sum of theta."""
-    inputs = {name: np.array(value) for name, value in request["inputs"].items()}
-    if request["signature_name"] == "sample":
-        rows, inside = inputs["seed"][:, 1], inputs["theta"][:, 0] < 0.5
-        return {
-            "hi_map": np.broadcast_to(rows[:, None, None], (len(rows), 4, 4)).tolist(),
-            "inside_prior": inside.tolist(),
-        }
-    if request["signature_name"] == "log_prob":
-        return inputs["theta"].sum(axis=1).tolist()
-    first = inputs["hi_map"][:, 0, 0]
-    of_points = inputs["theta_grid"].sum(axis=-1)
-    return {
-        "posterior_mean": inputs["theta_grid"].mean(axis=1).tolist(),
-        "posterior_sd": inputs["theta_grid"].std(axis=1).tolist(),
-        "log_prob": of_points.tolist(),
-        "typicality": first.tolist(),
-    }
-
-
-class MadeUpServer(ThreadingHTTPServer):
-    """Says the next of `failures` first, (status, body or None for a broken connection); then answers."""
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.failures, self.bodies = [], []
-        self.url = f"http://127.0.0.1:{self.server_address[1]}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        self.reply(200, described())
-
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.bodies.append(body)
-        if not self.server.failures:
-            self.reply(200, {"outputs": answers(body)})
-            return
-        status, content = self.server.failures.pop(0)
-        if status is None:
-            self.close_connection = True
-        else:
-            self.reply(status, content)
-
-    def reply(self, status, content):
-        body = content if isinstance(content, bytes) else json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
 
 
 @pytest.fixture
@@ -142,6 +59,7 @@ def test_an_only_output_comes_without_its_name(server):
         ([(503, {"error": "later"}), (429, b"busy")], 3),
         ([(None, None)], 2),
         ([(502, b""), (None, None), (503, b"x")], 4),
+        ([(500, b"Internal Server Error")], 2),  # of a proxy whose replica has died
     ],
 )
 def test_a_busy_or_absent_server_is_asked_again(server, no_waiting, failures, num_asked):
@@ -157,7 +75,7 @@ def test_a_busy_or_absent_server_is_asked_again(server, no_waiting, failures, nu
         ((400, {"error": "Expected theta of shape [B, 2]."}), "INVALID_ARGUMENT", r"shape \[B, 2\]. \(HTTP 400\)"),
         ((404, {"error": "no model"}), "NOT_FOUND", "no model"),
         ((408, b"Request timed out"), "DEADLINE_EXCEEDED", "Request timed out"),
-        ((500, b""), "INTERNAL", "Internal Server Error"),
+        ((500, {"error": "The model failed"}), "INTERNAL", "The model failed"),
         ((200, b"<html>"), "INTERNAL", "expected JSON"),
     ],
 )
@@ -317,3 +235,21 @@ def test_files_that_are_no_card_are_refused(tmp_path):
     (tmp_path / "card.json").write_text('{"parameters": [{"name": "a"}]}')
     with pytest.raises(InputError, match="expected a model card with parameters and calibration"):
         Card.read(tmp_path / "card.json")
+    parameter = {"name": "a", "label": "a", "low": 0.0, "high": 1.0, "prior": "uniform"}
+    calibration = {"tempering": 1.0, "widening": [0.0], "num_symmetries": 1}
+    card = {"parameters": [parameter], "calibration": calibration, "data": 1, "split": 2}
+    (tmp_path / "card.json").write_text(json.dumps(card))
+    with pytest.raises(InputError, match="expected a model card with parameters and calibration"):
+        Card.read(tmp_path / "card.json")
+
+
+def test_a_card_says_what_the_model_must_not_be_used_for(served, server):
+    card = served.path / "assets.extra" / "model_card.json"
+    with client_of(server, card=card) as client:
+        first, second, *limits = client.card_sentences()
+    assert first.startswith("tiny: Conditional Glow")
+    assert second == "Trained on 20 maps; suite: mock, redshift: 6.0, box: 25.0 Mpc/h."
+    assert limits[0].startswith("Not for: Parameters outside the prior (Omega_m in [0.1, 0.5], sigma_8 in [0.6, 1])")
+    assert len(limits) == 7
+    with client_of(server) as client:
+        assert client.card_sentences() == ()

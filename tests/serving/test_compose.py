@@ -1,11 +1,15 @@
 """What `higlow export --compose` writes: files that TensorFlow Serving's own messages and YAML can read."""
 
+import re
+
 import pytest
 import yaml
 from google.protobuf import text_format
 
 from higlow_tf.errors import InputError
 from higlow_tf.serving.compose import SERVING_IMAGE, write_compose_files
+from higlow_tf.serving.server.limits import Limits
+from higlow_tf.serving.server.options import ServerOptions
 
 
 def test_compose_serves_the_folder_on_both_ports(tmp_path):
@@ -31,6 +35,15 @@ def test_no_request_is_filled_up(tmp_path):
     """Points that are added to a grid would change its posterior."""
     *_, batching = write_compose_files(tmp_path / "mine")
     assert "pad_variable_length_inputs: false" in batching.read_text()
+
+
+def test_large_requests_are_split_and_not_refused(tmp_path):
+    """Without a size of its own, a call may be as large as a request: TensorFlow Serving refuses what is larger than a batch."""
+    *_, batching = write_compose_files(tmp_path / "mine")
+    sizes = dict(re.findall(r"^(\w+) { value: (\w+) }$", batching.read_text(), re.MULTILINE))
+    assert sizes["enable_large_batch_splitting"] == "true"
+    assert int(sizes["max_batch_size"]) == Limits().max_rows
+    assert int(sizes["max_execution_batch_size"]) == ServerOptions().max_batch
 
 
 def test_files_are_replaced_only_when_told_to_and_all_or_none(tmp_path):

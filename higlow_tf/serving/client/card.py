@@ -18,11 +18,14 @@ class Card:
         content: All of it.
         parameters: `ParameterSpace` of theta.
         calibration: `Calibration` of the posteriors.
+        sentences: What a user should read first: what the model is, what it was trained on, what it must not be used for; as
+            far as the card says it.
     """
 
     content: dict
     parameters: object
     calibration: object
+    sentences: tuple
 
     @classmethod
     def read(cls, file):
@@ -39,11 +42,12 @@ class Card:
         try:
             parameters = parameters_of_card(content["parameters"])
             calibration = Calibration.from_config(content["calibration"])
-        except (KeyError, TypeError) as error:
+            sentences = tuple(_sentences(content))
+        except (AttributeError, KeyError, TypeError) as error:
             raise InputError(
                 f"{file}: expected a model card with parameters and calibration. Received: {error}."
             ) from error
-        return cls(content, parameters, calibration)
+        return cls(content, parameters, calibration, sentences)
 
     def centres(self):
         """Centres of equal cells of the prior, for requests that cannot leave the grid to the model: `[G, P]`.
@@ -60,3 +64,16 @@ class Card:
                 "Received: none."
             )
         return theta_grid_over_prior(self.parameters, points)
+
+
+def _sentences(content):
+    if "summary" in content:
+        yield f"{content['name']}: {content['summary']}"
+    data, split = content.get("data"), content.get("split")
+    if data and split:
+        yield (
+            f"Trained on {split['num_maps']['train']} maps; suite: {data['suite']}, redshift: {data['redshift']}, "
+            f"box: {data['box_size_mpc_h']} Mpc/h."
+        )
+    for limit in content.get("must_not_be_used_for", ()):
+        yield f"Not for: {limit}"

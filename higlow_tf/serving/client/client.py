@@ -85,6 +85,10 @@ class Client:
         """The content of the model card that was given, or None."""
         return None if self._card is None else self._card.content
 
+    def card_sentences(self):
+        """What the model card says of the model and of what it must not be used for: sentences, none without a card."""
+        return () if self._card is None else self._card.sentences
+
     @property
     def parameters(self):
         """`ParameterSpace` of theta, from the card; None without one."""

@@ -10,6 +10,8 @@ from higlow_tf.serving.client.errors import ServerError
 __all__ = ["GrpcTransport"]
 
 _MAX_MESSAGE_BYTES = 2**31 - 1
+# What Ray says if a replica ends while it works on a request.
+_LOST_REPLICA = "The actor died"
 
 
 class GrpcTransport:
@@ -99,6 +101,8 @@ class GrpcTransport:
             code, details = error.code().name, " ".join((error.details() or "").split())
             if code == "RESOURCE_EXHAUSTED" and "larger than max" in details:
                 code = "INVALID_ARGUMENT"  # gRPC's code of a message that is too large, which it will be again
+            if code == "INTERNAL" and details.startswith(_LOST_REPLICA):
+                code = "UNAVAILABLE"  # the next request goes to another replica
             if code == "UNAVAILABLE":
                 raise ServerError(f"{self.address}: expected a server. Received: {details}.", code) from error
             raise ServerError(f"{self.address}: {details} (gRPC {code})", code) from error

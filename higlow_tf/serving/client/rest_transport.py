@@ -102,7 +102,10 @@ class RestTransport:
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise ServerError(f"{self.address}: expected a server. Received: {reason}.", "UNAVAILABLE") from error
         if status != 200:
-            raise ServerError(f"{self.address}: {_sentence(status, answer)}", _CODES.get(status, "INTERNAL"))
+            sentence, is_of_model_server = _sentence(status, answer)
+            # A 500 without its reason is of a proxy that has lost the process behind it: another one may answer.
+            code = _CODES.get(status, "INTERNAL" if is_of_model_server else "UNAVAILABLE")
+            raise ServerError(f"{self.address}: {sentence}", code)
         try:
             return json.loads(answer)
         except ValueError as error:
@@ -140,9 +143,10 @@ def _specs(tensors):
 
 
 def _sentence(status, answer):
-    """The sentence of {"error": sentence}; other servers (proxies) say other things."""
+    """The sentence of {"error": sentence}, and whether it is one: other servers (proxies) say other things."""
     try:
-        sentence = json.loads(answer)["error"]
+        sentence, is_of_model_server = json.loads(answer)["error"], True
     except (ValueError, KeyError, TypeError):
         sentence = answer[:200].decode("utf-8", "replace").strip() or http.client.responses.get(status, "no reason")
-    return f"{' '.join(str(sentence).split())} (HTTP {status})"
+        is_of_model_server = False
+    return f"{' '.join(str(sentence).split())} (HTTP {status})", is_of_model_server

@@ -8,8 +8,8 @@ from higlow_tf.serving.client.errors import ServerError
 __all__ = ["RETRIED", "with_retries"]
 
 RETRIED = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED"})
-"""Codes of a server that is not there yet, is restarting, or has too much to do. Everything else would fail again: a request that
-does not fit, a model that does not exist, a time that has run out."""
+"""Codes of a server that is not there yet, is restarting, has lost the replica that was asked, or has too much to do. Everything
+else would fail again: a request that does not fit, a model that does not exist, a time that has run out."""
 
 
 def with_retries(call, num_retries, first_wait_s=0.5, sleep=time.sleep):

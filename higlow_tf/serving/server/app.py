@@ -7,18 +7,12 @@ from ray import serve
 from starlette.requests import Request
 from starlette.responses import Response
 
-__all__ = ["SERVICERS", "ServedModels"]
-
-# Functions of TensorFlow Serving's stubs that tell Ray's gRPC proxy which methods there are.
-SERVICERS = (
-    "tensorflow_serving.apis.prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server",
-    "tensorflow_serving.apis.model_service_pb2_grpc.add_ModelServiceServicer_to_server",
-)
+__all__ = ["ServedModels"]
 
 
 @serve.deployment
 class ServedModels:
-    """One replica. Ray calls the method with the name of the RPC.
+    """One replica. Ray calls the method with the name of the RPC, with the bytes of its message.
 
     Args:
         folders: Name of each model -> its folder.

@@ -10,6 +10,7 @@ import threading
 import time
 
 from higlow_tf.errors import InputError
+from higlow_tf.ray_start import start_ray
 from higlow_tf.serving.server.options import ServerOptions
 from higlow_tf.serving.server.version_folders import check_model_folders
 
@@ -56,12 +57,22 @@ class RunningServer:
 
     def __init__(self, serve, models):
         self._serve = serve
+        self._alone_since = None
         self.models = models
 
     def check(self):
-        """Raises `RuntimeError` if the server is no longer healthy; replicas that fail are started again by Ray."""
+        """Raises `RuntimeError` if the server is gone, or has had no replica for long.
+
+        A server in which a replica has died is unhealthy until Ray has started another one. The others answer meanwhile.
+        """
         application = self._serve.status().applications.get(_NAME)
-        if application is None or application.status in ("DEPLOY_FAILED", "UNHEALTHY"):
+        status = getattr(application, "status", None)
+        if status != "UNHEALTHY" or _has_replica(application):
+            self._alone_since = None
+        elif self._alone_since is None:
+            self._alone_since = time.monotonic()
+        is_lost = self._alone_since is not None and time.monotonic() - self._alone_since > _START_SECONDS
+        if is_lost or status in (None, "DEPLOY_FAILED"):
             raise RuntimeError(f"The server is not healthy: {getattr(application, 'message', '') or 'no application'}")
 
     def wait(self, seconds):
@@ -95,12 +106,16 @@ def running_server(folders, options=None):
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     started = False
     try:
-        _start_ray(ray, options)
+        _start_ray(options)
         _start_serve(serve, models, options)
         started = True
         yield RunningServer(serve, models)
     finally:
         _stop(ray, serve, started)
+
+
+def _has_replica(application):
+    return any(deployment.replica_states.get("RUNNING", 0) for deployment in application.deployments.values())
 
 
 def _check_ports(options):
@@ -132,10 +147,10 @@ def _set_environment(options):
         os.environ.setdefault(name, str(value))
 
 
-def _start_ray(ray, options):
+def _start_ray(options):
     is_main = threading.current_thread() is threading.main_thread()
     on_sigterm = signal.getsignal(signal.SIGTERM)
-    ray.init(
+    start_ray(
         address="local",
         num_cpus=options.max_replicas + 1,
         include_dashboard=False,
@@ -152,7 +167,8 @@ def _start_serve(serve, models, options):
     from ray.serve.config import gRPCOptions
     from ray.serve.schema import LoggingConfig
 
-    from higlow_tf.serving.server.app import SERVICERS, ServedModels
+    from higlow_tf.serving.server.app import ServedModels
+    from higlow_tf.serving.server.rpc_services import SERVICERS
 
     quiet = LoggingConfig(log_level="WARNING", enable_access_log=False)
     doors = {

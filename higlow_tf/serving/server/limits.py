@@ -7,6 +7,9 @@ from higlow_tf.serving.server.refusals import Code, Refusal
 
 __all__ = ["Limits"]
 
+# More than any tensor of a model has; a sentence about a shape stays short.
+_MOST_AXES = 16
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -29,6 +32,10 @@ class Limits:
 
     def check_shape(self, name, shape, item_size):
         """Refuses a tensor that is too large, before it takes memory: a shape alone may declare any size."""
+        if len(shape) > _MOST_AXES:
+            raise Refusal(
+                Code.INVALID_ARGUMENT, f"Expected {name} of at most {_MOST_AXES} axes. Received: {len(shape)}."
+            )
         if any(size < 0 for size in shape):
             raise Refusal(
                 Code.INVALID_ARGUMENT, f"Expected sizes of {name} that are not negative. Received: {list(shape)}."

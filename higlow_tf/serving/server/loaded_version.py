@@ -51,7 +51,7 @@ class LoadedVersion:
         """
         if signature not in self._functions:
             names = ", ".join(sorted(self._functions))
-            raise Refusal(Code.INVALID_ARGUMENT, f"Expected a signature among {names}. Received: {signature!r}.")
+            raise Refusal(Code.INVALID_ARGUMENT, f"Expected a signature among {names}. Received: {signature!r:.80}.")
         return self._input_specs[signature]
 
     def call(self, signature, inputs):

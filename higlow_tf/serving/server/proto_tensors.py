@@ -42,7 +42,7 @@ def _array(name, tensor, dtype, limits):
         found = tf.as_dtype(tensor.dtype)
     except TypeError:
         raise _wrong(f"Expected {name} of {dtype.name}. Received: type number {tensor.dtype}.") from None
-    if found.as_numpy_dtype != dtype.type:
+    if found != tf.as_dtype(dtype):
         raise _wrong(f"Expected {name} of {dtype.name}. Received: {found.name}.")
     if tensor.tensor_shape.unknown_rank:
         raise _wrong(f"Expected {name} with a shape. Received: one of unknown rank.")

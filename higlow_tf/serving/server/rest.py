@@ -63,7 +63,9 @@ async def _result(server, method, path, read_body):
     if verb == "/metadata":
         return _metadata(model.name, loaded)
     if verb != ":predict":
-        raise Refusal(Code.UNIMPLEMENTED, f"Expected :predict; the models have no other signatures. Received: {verb}.")
+        raise Refusal(
+            Code.INVALID_ARGUMENT, f"Expected :predict; the models have no other signatures. Received: {verb:.80}."
+        )
     request = await asyncio.to_thread(read_json_request, await read_body())
     outputs = await server.predict(loaded, request.signature, request.tensors)
     return await asyncio.to_thread(json_answer, outputs, request.is_row_form)

@@ -3,6 +3,8 @@
 import asyncio
 
 import grpc
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, predict_pb2
 
 from higlow_tf.serving.server.loaded_version import DEFAULT_SIGNATURE
@@ -18,22 +20,30 @@ async def answer_rpc(server, method, request, context):
     Args:
         server: `ModelServer`.
         method: Its name.
-        request: Its message.
+        request: Its message as bytes.
         context: gRPC's context; of a request without a result it gets the status code and the sentence.
 
     Returns:
         The message of the answer; an empty one in the place of a result.
     """
-    answer, message = _METHODS[method]
+    answer, message, response = _METHODS[method]
     try:
-        return await answer(server, request)
+        return await answer(server, await asyncio.to_thread(_read, message, request))
     except Refusal as refusal:
         found = refusal
     except Exception as error:
         found = refusal_of(error)
     context.set_code(grpc.StatusCode[found.code.name])
     context.set_details(found.sentence)
-    return message()
+    return response()
+
+
+def _read(message, content):
+    try:
+        return message.FromString(content)
+    except DecodeError:
+        found = f"{len(content)} bytes that are none"
+        raise Refusal(Code.INVALID_ARGUMENT, f"Expected a message {message.__name__}. Received: {found}.") from None
 
 
 async def _predict(server, request):
@@ -66,7 +76,9 @@ async def _status(server, request):
 
 
 async def _other(server, request):
-    raise Refusal(Code.UNIMPLEMENTED, "Expected Predict, GetModelMetadata or GetModelStatus. Received: another method.")
+    raise Refusal(
+        Code.INVALID_ARGUMENT, "Expected Predict, GetModelMetadata or GetModelStatus. Received: another method."
+    )
 
 
 def _version(server, spec):
@@ -75,8 +87,17 @@ def _version(server, spec):
 
 
 _METHODS = {
-    "Predict": (_predict, predict_pb2.PredictResponse),
-    "GetModelMetadata": (_metadata, get_model_metadata_pb2.GetModelMetadataResponse),
-    "GetModelStatus": (_status, get_model_status_pb2.GetModelStatusResponse),
-    "other": (_other, predict_pb2.PredictResponse),
+    "Predict": (_predict, predict_pb2.PredictRequest, predict_pb2.PredictResponse),
+    "GetModelMetadata": (
+        _metadata,
+        get_model_metadata_pb2.GetModelMetadataRequest,
+        get_model_metadata_pb2.GetModelMetadataResponse,
+    ),
+    "GetModelStatus": (
+        _status,
+        get_model_status_pb2.GetModelStatusRequest,
+        get_model_status_pb2.GetModelStatusResponse,
+    ),
+    # The others have a message of their own each, and no answer: nobody reads it.
+    "other": (_other, Empty, Empty),
 }
