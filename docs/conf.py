@@ -6,11 +6,18 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE / "_extensions"), str(HERE.parent)]
 
-from docstrings import SECTIONS  # noqa: E402
+from docstrings import SECTIONS
 
 project = "higlow_tf"
 author = "the higlow_tf authors"
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton", "generated_pages", "docstrings"]
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "generated_pages",
+    "docstrings",
+]
 exclude_patterns = ["_build", "_extensions"]
 
 html_theme = "furo"
@@ -33,7 +40,8 @@ autodoc_member_order = "bysource"
 autodoc_default_options = {
     "members": True,
     # What comes from Keras, TensorFlow and pydantic is documented there.
-    "inherited-members": "Model,Trainer,TensorFlowTrainer,Layer,Operation,KerasSaveable,Bijector,Module,BaseModel,Callback,StrEnum,Exception,object",
+    "inherited-members": "Model,Trainer,TensorFlowTrainer,Layer,Operation,KerasSaveable,Bijector,Module,BaseModel,Callback,"
+    "StrEnum,Exception,object",
 }
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False

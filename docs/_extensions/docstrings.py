@@ -16,12 +16,13 @@ _CODE = re.compile(r"(`+[^`]+`+)")
 _MARKUP = re.compile(r"[*|]|(?<=\w)_(?=\W|$)")
 # Several spaces inside a line, not after the end of a sentence, align it with its neighbours.
 _ALIGNED = re.compile(r"\S(?<![.:?!]) {2,}\S|^\S+: {2,}\S")
-_LABEL = re.compile(rf"({'|'.join(SECTIONS)}|Args|Returns|Raises|Warns|Yields|Attributes|References|Example|Call arguments):( |$)")
+_OF_GOOGLE = ("Args", "Returns", "Raises", "Warns", "Yields", "Attributes", "References", "Example", "Call arguments")
+_LABEL = re.compile(rf"({'|'.join((*SECTIONS, *_OF_GOOGLE))}):( |$)")
 _FORMULAS = ("Definition", "Math")
 
 
 def as_restructured_text(lines):
-    """The lines of a docstring: what is aligned or a formula is literal, "Units: text" has a bold label, and nothing is markup."""
+    """The lines of a docstring: what is aligned or a formula is literal, and a label like "Units: text" is bold."""
     found, section = [], None
     for paragraph in _paragraphs(lines):
         first = paragraph[0]
@@ -69,7 +70,9 @@ def _part(paragraph, section):
     if is_formula or any(_ALIGNED.search(line.strip()) for line in paragraph):
         return [f"{indent}::", "", *("    " + line for line in paragraph)]
     if section == "References":
-        return [indent + ("- " if line.lstrip().startswith("[") else "  ") + _escaped(line.strip()) for line in paragraph]
+        return [
+            indent + ("- " if line.lstrip().startswith("[") else "  ") + _escaped(line.strip()) for line in paragraph
+        ]
     return [_escaped(line) for line in paragraph]
 
 

@@ -7,6 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+import higlow_tf
 from higlow_tf.cli.app import app
 from higlow_tf.models.presets import POSTERIOR_RECIPE, RECIPES
 from higlow_tf.runs.config import TrainingConfig
@@ -38,6 +39,12 @@ def examples(name):
 def test_help_names_every_command():
     text = help_of()
     assert all(name in text for name in COMMANDS)
+
+
+def test_the_version_is_that_of_the_package():
+    result = CliRunner().invoke(app, ["--version"])
+    assert result.exit_code == 0
+    assert result.stdout == f"higlow_tf {higlow_tf.__version__}\n"
 
 
 @pytest.mark.parametrize("name", COMMANDS)
