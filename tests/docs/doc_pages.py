@@ -4,7 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
-__all__ = ["DOCS", "PAGES", "ROOT", "anchors", "commands", "links", "python_blocks", "shell_lines"]
+__all__ = ["DOCS", "PAGES", "ROOT", "anchors", "commands", "links", "steps"]
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -22,6 +22,7 @@ _MADE_FROM = {
     "generated/architecture.svg": "docs/_extensions/architecture.py",
 }
 _FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_BLOCK = re.compile(r"^```(?P<kind>\w*)[^\n]*\n(?P<body>.*?)^```$|^ {4,}(?P<line>\S[^\n]*)$", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -54,21 +55,19 @@ def anchors(page):
     return {re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
 
 
-def shell_lines(page):
-    """The lines of a page that are indented as code outside of fences, and those of fences for a shell."""
-    text = page.read_text(encoding="utf-8")
-    fenced = "\n".join(body for kind, body in _FENCE.findall(text) if kind in ("bash", "console", "sh"))
-    indented = re.findall(r"^ {4,}(\S.*)$", _FENCE.sub("", text), re.MULTILINE)
-    return [*indented, *fenced.splitlines()]
+def steps(page):
+    """What one does on a page, in its order: pairs ("python", block), and ("shell", line) for indented lines."""
+    found = []
+    for block in _BLOCK.finditer(page.read_text(encoding="utf-8")):
+        if block["line"] is not None:
+            found.append(("shell", block["line"]))
+        elif block["kind"] == "python":
+            found.append(("python", block["body"]))
+    return found
 
 
 def commands(page):
-    """The calls of `higlow` on a page, in their order, as lists of words without the name of the program."""
-    lines = [line for line in shell_lines(page) if line.startswith("higlow ")]
+    """The calls of `higlow` on a page as lists of words without the name of the program: whole lines, and those in a text."""
+    lines = [line for kind, line in steps(page) if kind == "shell" and line.startswith("higlow ")]
     inline = re.findall(r"`(higlow [a-z][^`]*)`", _FENCE.sub("", page.read_text(encoding="utf-8")))
     return [shlex.split(line, comments=True)[1:] for line in lines], [shlex.split(line)[1:] for line in inline]
-
-
-def python_blocks(page):
-    """The Python of a page, block by block."""
-    return [body for kind, body in _FENCE.findall(page.read_text(encoding="utf-8")) if kind == "python"]
