@@ -29,8 +29,6 @@ html_copy_source = False
 myst_heading_anchors = 4
 # Notebooks are run by `make test-all`, not here.
 nb_execution_mode = "off"
-# The lines of a shell are copied without the prompt that none of them has; comments stay.
-copybutton_exclude = ".linenos, .gp"
 
 # Docstrings name code by single backquotes, and types in words.
 default_role = "literal"

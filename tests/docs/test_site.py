@@ -9,7 +9,8 @@ from urllib.parse import unquote
 import pytest
 from doc_pages import DOCS, ROOT
 
-pytest.importorskip("myst_nb", reason="myst_nb is not installed (pip install '.[docs]')")
+for name in ("furo", "myst_nb", "ray", "sphinx_copybutton"):
+    pytest.importorskip(name, reason=f"{name} is not installed (pip install '.[docs]')")
 
 pytestmark = pytest.mark.slow
 COMMANDS = (
