@@ -20,15 +20,8 @@ __all__ = ["no_compilation"]
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.filterwarnings(
-        "ignore::higlow_tf.errors.InputWarning"
-    ),  # there are few simulations, and few maps of each
-]
-PAGES = [
-    ROOT / "README.md",
-    DOCS / "quickstart.md",
-    *sorted((DOCS / "howto").glob("*.md")),
-    DOCS / "concepts" / "floors.md",
+    # There are few simulations, and few maps of each.
+    pytest.mark.filterwarnings("ignore::higlow_tf.errors.InputWarning"),
 ]
 # Chains and services, which have tests of their own.
 OTHERWISE_TESTED = {"demo", "reproduce-paper", "benchmark", "serve", "client", "batch"}
@@ -43,7 +36,7 @@ SMALLER = (
     (r"--map-size \d+", "--map-size 16"),
     (r"model.num_levels=\d", "model.num_levels=2"),
     (r"--count \d+", "--count 2"),
-    (r"--simulations \d+ --size \d+", "--simulations 12 --size 16"),
+    (r"--simulations \d+( --size \d+)?", "--simulations 12 --size 16"),
     (r"^(train (?!.*--(parameters|resume|from)).*)", r"\1 --nuisance none"),
     (r"^(evaluate .*)", r"\1 --posterior-maps 0 --cosmologies 0"),
     (r"^(calibrate [^-]*)(.*?)( --maps-per-simulation \d+)?$", r"\1\2 --maps-per-simulation 1 --symmetries 1"),
@@ -51,14 +44,34 @@ SMALLER = (
 )
 SMALLER_PYTHON = (
     (r'"compact"', '"tiny"'),
-    (r"max_minutes=\d+", "epochs=1"),
-    (r"resume=True, epochs=1", "resume=True, epochs=9"),
+    (r"resume=True, max_minutes=\d+", "resume=True, epochs=9"),
+    (r"max_minutes=\d+", 'epochs=1, nuisance="none"'),
     (r"epochs=20", "epochs=1"),
     (r"count=64", "count=2"),
     (r"\[:10\]", "[:2]"),
 )
 # The chain of the README stands there twice: once for the shell, once for Python.
 README_IN_PYTHON = ((r'"(runs|saved_models)/first', r'"\1/in_python'), (r'"report"', '"report_in_python"'))
+
+
+def what_to_do(page):
+    """Blocks of Python, and words of commands without the name of the program; not what is tested otherwise."""
+    found = []
+    for kind, text in steps(page):
+        if kind == "python":
+            found.append((kind, text))
+        elif text.startswith("higlow ") and text.split()[1] not in OTHERWISE_TESTED:
+            found.append((kind, shlex.split(text, comments=True)[1:]))
+    return found
+
+
+MANUAL = (
+    ROOT / "README.md",
+    DOCS / "quickstart.md",
+    *sorted((DOCS / "howto").glob("*.md")),
+    DOCS / "concepts" / "floors.md",
+)
+PAGES = [page for page in MANUAL if what_to_do(page)]
 
 
 def higlow(arguments):
@@ -109,15 +122,12 @@ def test_a_page_can_be_followed(page, prepared, tmp_path, monkeypatch):
     workspace(page, prepared, tmp_path)
     monkeypatch.chdir(tmp_path)
     names, num_resumed = {"hg": hg}, 0
-    for kind, text in steps(page):
+    for kind, content in what_to_do(page):
         if kind == "python":
             changes = SMALLER_PYTHON + (README_IN_PYTHON if page.name == "README.md" else ())
-            exec(compile(smaller(text, changes), str(page), "exec"), names)
+            exec(compile(smaller(content, changes), str(page), "exec"), names)
             continue
-        words = shlex.split(text, comments=True)
-        if words[:1] != ["higlow"] or words[1] in OTHERWISE_TESTED or words[1].startswith("--"):
-            continue
-        arguments = shlex.split(smaller(shlex.join(words[1:]), SMALLER))
+        arguments = shlex.split(smaller(shlex.join(content), SMALLER))
         if "--resume" in arguments:
             num_resumed += 1
             arguments = [
