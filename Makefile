@@ -1,4 +1,4 @@
-# Everything from a bare clone and a Python 3.11:  make demo | serve-demo | test | check | test-all | test-oldest
+# Everything from a bare clone and a Python 3.11:  make demo | serve-demo | docs | test | check | test-all | test-oldest
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,14 +8,15 @@ PIP := -m pip --disable-pip-version-check --no-input
 PYTEST := -m pytest -n 2 --dist loadfile
 QUICK := not slow and not gpu and not peer and not notebook and not benchmark
 
-.PHONY: help install demo serve-demo test test-all test-oldest check format clean
+.PHONY: help install demo serve-demo docs test test-all test-oldest check format clean
 
 help:
 	@echo "make demo         train on mock maps and write higlow_demo/report.html (about 9 minutes on two cores, installation included)"
 	@echo "make serve-demo   serve the model of saved_models/, ask it over REST and gRPC, and write serve_demo.png"
+	@echo "make docs         the documentation as a site, docs/_build/html/index.html; a warning is an error"
 	@echo "make test         the quick tests"
 	@echo "make check        lint, format and the quick tests: what CI runs"
-	@echo "make test-all     also the slow tests, the notebooks and those beside PyTorch"
+	@echo "make test-all     also the slow tests, the notebooks, the site and those beside PyTorch"
 	@echo "make test-oldest  the quick tests with the oldest releases that are supported, in $(OLDEST)"
 	@echo "make format       sort imports and format"
 
@@ -35,10 +36,15 @@ $(VENV)/.serve: $(VENV)/.core
 	$(BIN)/python $(PIP) install --quiet --editable '.[serve]'
 	touch $@
 
+# Sphinx and its theme.
+$(VENV)/.docs: $(VENV)/.core
+	$(BIN)/python $(PIP) install --quiet --editable '.[docs]'
+	touch $@
+
 # Benchmarks are compared with the release that they were measured with, where it can be had. Notebooks need a kernel.
 $(VENV)/.peers: $(VENV)/.installed
 	$(BIN)/python $(PIP) install --quiet torch==2.13.0 || $(BIN)/python $(PIP) install --quiet torch
-	$(BIN)/python $(PIP) install --quiet --editable '.[notebooks]'
+	$(BIN)/python $(PIP) install --quiet --editable '.[notebooks,docs]'
 	touch $@
 
 # The lower bounds of pyproject.toml, all at once.
@@ -55,6 +61,10 @@ demo: $(VENV)/.core
 
 serve-demo: $(VENV)/.serve
 	$(BIN)/python benchmarks/serve_demo.py --out serve_demo.png
+
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx -E -W --keep-going -q -b html docs docs/_build/html
+	@echo "Open docs/_build/html/index.html"
 
 test: $(VENV)/.installed
 	$(BIN)/python $(PYTEST) -m '$(QUICK)'
@@ -75,4 +85,4 @@ format: $(VENV)/.installed
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(OLDEST) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST) build dist docs/_build docs/generated *.egg-info .pytest_cache .ruff_cache .hypothesis

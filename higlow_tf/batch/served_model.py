@@ -58,7 +58,7 @@ def read_served_model(path):
     path = Path(path).resolve()
     if not (path / _GRAPH_FILE).is_file():
         inner = sorted(graph.parent.name for graph in path.glob(f"*/{_GRAPH_FILE}"))
-        hint = f" (did you mean {path / inner[-1]}?)" if inner else ""
+        hint = f" (did you mean '{path / inner[-1]}'?)" if inner else ""
         raise InputError(f"{path}: expected a folder of higlow export with {_GRAPH_FILE}{hint}. Received: none.")
     card_path = path / _CARD_FILE
     expected = "the model card of higlow export"

@@ -11,7 +11,7 @@ from higlow_tf.cli.batch import batch
 from higlow_tf.cli.benchmark import benchmark
 from higlow_tf.cli.calibrate import calibrate
 from higlow_tf.cli.client import client
-from higlow_tf.cli.console import SETTINGS, guarded, quiet_libraries
+from higlow_tf.cli.console import SETTINGS, guarded, quiet_libraries, say
 from higlow_tf.cli.demo import demo
 from higlow_tf.cli.evaluate import evaluate
 from higlow_tf.cli.export import export
@@ -39,9 +39,20 @@ for command in (
     app.command(command.__name__.replace("_", "-"))(guarded(command))
 
 
+def _say_version(is_asked):
+    if is_asked:
+        from higlow_tf.versions import version
+
+        say(f"higlow_tf {version()}")
+        raise typer.Exit
+
+
 @app.callback()
 def global_options(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and the warnings of libraries.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version, and stop.")
+    ] = False,
 ):
     """Conditional Glow for maps of neutral hydrogen: train, sample, infer, calibrate, export. Begin with: higlow demo."""
     SETTINGS.debug = debug

@@ -15,15 +15,19 @@ __all__ = ["audit"]
 def audit(
     run: Run,
     maps: Annotated[list[Path] | None, typer.Option(help="Maps that might test the run; several are channels.")] = None,
-    params: Annotated[Path | None, typer.Option(help="Their table of parameters; not for .h5 that holds them.")] = None,
+    params: Annotated[
+        Path | None, typer.Option(help="Their table of parameters, if you have it; not for .h5 that holds them.")
+    ] = None,
 ):
     """Say what a run was trained on, and whether a file may test it. A file is known by its content.
 
-    Example: higlow audit RUN --maps MAPS.npy --params PARAMS.txt
+    Without --params only the pixels of the maps are compared. With it, other maps of the same simulations are noticed, too.
+
+    Example: higlow audit RUN --maps NEW.npy
     """
     maps = maps or []
-    if params is None and any(file.suffix == ".npy" for file in maps) or params is not None and not maps:
-        raise InputError("Expected --maps and --params together. Received: one of them.")
+    if params is not None and not maps:
+        raise InputError("--params: expected with --maps. Received: alone.")
     load_tensorflow()
     from higlow_tf.runs import audit_run
 
@@ -32,7 +36,7 @@ def audit(
     print_table(("", ""), found.facts)
     print_table((f"split by simulation, seed {found.split_seed}", "simulations", "maps"), found.counts)
     if not maps:
-        say("Give --maps and --params to learn whether a file may be used to test it.")
+        say("Give --maps to learn whether a file may be used to test it.")
     else:
         say(found.findings)
         say(found.verdict, fg="green" if found.is_usable else "red")

@@ -29,15 +29,17 @@ def batch(
     seed: Seed = 0,
     temperature: Annotated[float, typer.Option(min=0.0, help="sample: factor of the latents' sd.")] = 1.0,
     points: Annotated[
-        int | None, typer.Option(min=2, help="posterior: points of the grid an axis. [default: the model's own grid]")
+        int | None,
+        typer.Option(min=2, help="posterior: points of the grid an axis.", show_default="the model's own grid"),
     ] = None,
     grid: Annotated[bool, typer.Option("--grid", help="posterior: also the log-likelihood at every point.")] = False,
     address: Annotated[
-        str | None, typer.Option(help="Ray cluster: auto, or HOST:PORT. [default: this machine alone]")
+        str | None, typer.Option(help="Ray cluster: auto, or HOST:PORT.", show_default="this machine alone")
     ] = None,
-    actors: Annotated[int | None, typer.Option(min=1, help="Copies of the model. [default: one a core]")] = None,
+    actors: Annotated[int | None, typer.Option(min=1, help="Copies of the model.", show_default="one a core")] = None,
     part_rows: Annotated[
-        int | None, typer.Option(min=1, help="Rows of a part. [default: 512 log_prob, 32 posterior, 256 sample]")
+        int | None,
+        typer.Option(min=1, help="Rows of a part.", show_default="512 log_prob, 32 posterior, 256 sample"),
     ] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out what cannot be read, and say so.")] = False,
     estimate: Annotated[bool, typer.Option("--estimate", help="Say what it would cost, and stop.")] = False,

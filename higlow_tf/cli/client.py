@@ -33,7 +33,10 @@ def client(
     params: ParamsFile = None,
     omega_m: Annotated[float | None, typer.Option("--omega-m", help="Omega_m of all samples.")] = None,
     sigma_8: Annotated[float | None, typer.Option("--sigma-8", help="sigma_8 of all samples.")] = None,
-    theta: Annotated[str | None, typer.Option(help="All parameters of all samples, with commas: 0.3,0.8.")] = None,
+    theta: Annotated[
+        str | None,
+        typer.Option(help="All parameters of all samples, with commas: 0.3,0.8; in the order of the model card."),
+    ] = None,
     count: Annotated[int, typer.Option(min=1, help="Samples at each parameter point.")] = 1,
     seed: Seed = 0,
     temperature: Annotated[float, typer.Option(min=0.0, help="Factor of the latents' standard deviation.")] = 1.0,
@@ -43,7 +46,7 @@ def client(
             metavar="model_card.json", help="Model card: names and prior of the parameters; its warnings are shown."
         ),
     ] = None,
-    version: Annotated[int | None, typer.Option(min=0, help="Version of the model. [default: the newest]")] = None,
+    version: Annotated[int | None, typer.Option(min=0, help="Version of the model.", show_default="the newest")] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Rows of a request.")] = 64,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds after which a request is given up.")] = 600.0,
     retries: Annotated[int, typer.Option(min=0, help="How often a busy or absent server is asked again.")] = 5,

@@ -25,4 +25,6 @@ ParamsFile = Annotated[
     Path | None, typer.Option("--params", help="Parameters: a table, one row a simulation; not for .h5 with them.")
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is already there.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace what higlow wrote there before, and nothing else.")
+]

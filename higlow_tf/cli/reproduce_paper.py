@@ -46,22 +46,32 @@ def reproduce_paper(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for everything; a later call continues in it.")],
     maps: Annotated[
         Path | None,
-        typer.Option(help="Images_HI_{suite}_z=5.99.npy, or any other maps. [default: mock maps are simulated]"),
+        typer.Option(help="Images_HI_{suite}_z=5.99.npy, or any other maps.", show_default="mock maps are simulated"),
     ] = None,
     params: Annotated[Path | None, typer.Option(help="Parameters of these maps.")] = None,
     map_size: Annotated[
-        int | None, typer.Option(help="Regrid the maps to this number of pixels a side; the paper has 64.")
+        int | None,
+        typer.Option(
+            help="Regrid the maps to this number of pixels a side; the paper has 64.", show_default="as in the file"
+        ),
     ] = None,
     run: Annotated[
         Path | None, typer.Option(metavar="RUN", help="A trained run, which is copied; otherwise one is trained.")
     ] = None,
     preset: Annotated[
         str | None,
-        typer.Option(help="Architecture to train; paper is that of the paper, for a GPU. [default: compact]"),
+        typer.Option(
+            help="Architecture to train; paper is that of the paper, for a GPU and hours.",
+            show_default=PaperSize.preset,
+        ),
     ] = None,
-    max_minutes: Annotated[float | None, typer.Option(min=0.1, help="Wall time of the training. [default: 25]")] = None,
+    max_minutes: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Wall time of the training, minutes.", show_default=f"{PaperSize.max_minutes:g}"),
+    ] = None,
     simulations: Annotated[
-        int | None, typer.Option(min=40, help="Mock simulations, if there are no maps. [default: 300]")
+        int | None,
+        typer.Option(min=40, help="Mock simulations, if there are no maps.", show_default=f"{PaperSize.simulations}"),
     ] = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
@@ -70,7 +80,7 @@ def reproduce_paper(
 
     The figures: generated beside simulated maps and their P(k), at all cosmologies and at single ones; posteriors; predicted
     against true parameters. The page says where the method differs from the paper's. After Ctrl-C the same command
-    continues.
+    continues. On two CPU cores: 10 to 20 minutes for the mock maps, --max-minutes for the training, and 10 for posteriors.
 
     Example: higlow reproduce-paper --maps Images_HI_IllustrisTNG_z=5.99.npy --params CAMELs_params.csv --out paper
     """

@@ -21,7 +21,8 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of REST.")] = 8501,
     grpc_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of gRPC, at all addresses.")] = 8500,
     metrics_port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Port of Ray's metrics for Prometheus. [default: any free one]")
+        int | None,
+        typer.Option(min=1, max=65535, help="Port of Ray's metrics for Prometheus.", show_default="any free one"),
     ] = None,
     host: Annotated[str, typer.Option(help="Address of REST; 0.0.0.0 for all.")] = "127.0.0.1",
     replicas: Annotated[
@@ -29,7 +30,7 @@ def serve(
     ] = "1",
     max_batch: Annotated[int, typer.Option(min=1, help="Most rows of waiting requests that are joined.")] = 64,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads of a replica. [default: the cores, shared evenly]")
+        int | None, typer.Option(min=1, help="Threads of a replica.", show_default="the cores, shared evenly")
     ] = None,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds after which a request is given up.")] = 600.0,
     max_request_mib: Annotated[int, typer.Option(min=1, max=1024, help="Largest request in MiB.")] = 128,

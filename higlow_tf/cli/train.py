@@ -52,26 +52,47 @@ def train(
     parameters: Annotated[
         str | None,
         typer.Option(
-            help="Columns to condition on, with commas; all; or an Info_*.txt file. [default: Omega_m,sigma_8]"
+            help="Columns to condition on, with commas; all; or an Info_*.txt file.", show_default="Omega_m, sigma_8"
         ),
     ] = None,
     nuisance: Annotated[
         str | None,
         typer.Option(
             help="Columns that vary but are not asked for: with commas; all (others); known (others with a known prior, "
-            "at most four; the default); an Info_*.txt file; none."
+            "at most four); an Info_*.txt file; none.",
+            show_default="known",
         ),
     ] = None,
-    map_size: Annotated[int | None, typer.Option(help="Regrid the maps to this number of pixels a side.")] = None,
-    slab_thickness: Annotated[
-        float | None, typer.Option(help="Depth of the maps that 3D grids are projected to, in Mpc/h. [default: 5]")
+    map_size: Annotated[
+        int | None,
+        typer.Option(help="Regrid the maps to this number of pixels a side.", show_default="as in the file"),
     ] = None,
-    box_size: Annotated[float | None, typer.Option(help="Side of the maps in Mpc/h. [default: 25]")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Largest number of epochs.")] = None,
-    max_minutes: Annotated[float | None, typer.Option(help="Wall time of the run, compilation included.")] = None,
-    split_seed: Annotated[int | None, typer.Option(help="Seed of the split by simulation.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Maps a step, over all GPUs.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
+    slab_thickness: Annotated[
+        float | None,
+        typer.Option(help="Depth of the maps that 3D grids are projected to, in Mpc/h.", show_default="5"),
+    ] = None,
+    box_size: Annotated[
+        float | None,
+        typer.Option(help="Side of the maps in Mpc/h.", show_default="what the files say, otherwise 25"),
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Largest number of epochs.", show_default="200")] = None,
+    max_minutes: Annotated[
+        float | None,
+        typer.Option(help="Wall time of the run in minutes, compilation included.", show_default="no limit"),
+    ] = None,
+    split_seed: Annotated[int | None, typer.Option(help="Seed of the split by simulation.", show_default="0")] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            help="Maps a step, over all GPUs.", show_default="8 compact and tiny, 64 others, 4 --stage posterior"
+        ),
+    ] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(
+            help="Highest learning rate.", show_default="0.004 compact and tiny, 0.001 others, 0.0008 --stage posterior"
+        ),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY.PATH=VALUE", help="Any other value of the configuration; may be repeated."),
@@ -87,7 +108,9 @@ def train(
 ):
     """Train a model, on all GPUs if there are any. After Ctrl-C, --resume continues the run.
 
-    Several machines train together if each calls this under TF_CONFIG, or as a task of srun: see training/slurm.sh.
+    25 minutes on two CPU cores are enough for the preset compact and 15 maps of each of 300 simulations. The first step compiles,
+    which takes half a minute. Several machines train together if each calls this under TF_CONFIG, or as a task of srun: see
+    training/slurm.sh.
 
     Example: higlow train --preset compact --maps MAPS.npy --params PARAMS.txt --max-minutes 25 --out runs/first
 
@@ -126,9 +149,21 @@ def train(
             config = resumed_config(out, **options)
         else:
             config = new_config(config_file, start_from=start_from, **options)
+        if workers.is_chief:
+            _say_length(config.training)
         train_with_progress(config, out, resume=resume, overwrite=overwrite, workers=workers)
     if workers.is_chief:
         _say_next(config, out)
+
+
+def _say_length(training):
+    minutes = (
+        "no limit of time (--max-minutes)" if training.max_minutes is None else f"{training.max_minutes:g} minutes"
+    )
+    say(
+        f"Trains for {training.epochs} epochs at most and {minutes}; stops after {training.early_stopping_epochs} epochs "
+        "without a better validation loss, or by Ctrl-C."
+    )
 
 
 def _say_next(config, out):

@@ -21,7 +21,7 @@ from higlow_tf.data.parameter_choice import condition_space
 from higlow_tf.data.tables import read_parameter_table
 from higlow_tf.errors import InputError, InputWarning
 
-__all__ = ["load_cmd"]
+__all__ = ["load_cmd", "parameters_of_maps"]
 
 # Five slabs along each of three axes.
 _MAPS_PER_SIMULATION = 15
@@ -96,10 +96,7 @@ def load_cmd(
         box_size_mpc_h=box,
         redshift=redshift,
     )
-    if params_file is None:
-        table, simulation = _own_parameters(found)
-    else:
-        table, simulation = _parameters_of_table(found, read_parameter_table(params_file), params_file, table_name)
+    table, simulation = parameters_of_maps(found, params_file)
     space = condition_space(parameters, nuisance, table)
     columns = {name: table.column(name) for name in table.names}
     return HIMapDataset(
@@ -118,6 +115,24 @@ def load_cmd(
         native_size=found.native_size,
         slab_thickness_mpc_h=found.slab_thickness_mpc_h,
     )
+
+
+def parameters_of_maps(found, params_file=None):
+    """The parameters of each map of files that were read, and the simulation of each.
+
+    Args:
+        found: `MapFiles`.
+        params_file: The table; None for an HDF5 file with parameters.
+
+    Returns:
+        The pair (`ParameterTable` with a row a map, int `[N]`).
+
+    Raises:
+        InputError: As in `load_cmd`.
+    """
+    if params_file is None:
+        return _own_parameters(found)
+    return _parameters_of_table(found, read_parameter_table(params_file), params_file, parse_table_name(params_file))
 
 
 def _own_parameters(found):

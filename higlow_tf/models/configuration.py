@@ -80,5 +80,5 @@ class ConfiguredModel(LikelihoodModel):
         for key in overrides:
             if key not in [*known, "name"]:
                 nearest = difflib.get_close_matches(key, known, n=1)
-                hint = f" (did you mean {nearest[0]}?)" if nearest else ""
+                hint = f" (did you mean {nearest[0]!r}?)" if nearest else ""
                 raise InputError(f"Expected overrides among {', '.join(known)}{hint}. Received: {key}.")

@@ -101,7 +101,15 @@ def check_drawable(model, method, path, overwrite=False):
     return check_new(path, overwrite)
 
 
-def write_posterior_figure(posterior, path, overwrite=False):
-    """Writes a picture of the first posteriors, three at most, of two parameters on a grid."""
+def write_posterior_figure(posterior, path, overwrite=False, *, truth=None):
+    """Writes a picture of the first posteriors, three at most, of two parameters on a grid.
+
+    Args:
+        posterior: `Posterior`.
+        path: The file; its suffix says which kind: .png, .pdf, .svg.
+        overwrite: Whether to replace a file.
+        truth: True parameters `[N, 2]`, which are marked by stars; None where they are not known.
+    """
     rows = range(min(len(posterior), _NUM_IN_A_FILE))
-    save_picture(draw_posteriors(posterior, rows, num_columns=_NUM_IN_A_FILE, panel_in=(4.6, 4.4)), path, overwrite)
+    figure = draw_posteriors(posterior, rows, truth, num_columns=_NUM_IN_A_FILE, panel_in=(4.6, 4.4))
+    save_picture(figure, path, overwrite)

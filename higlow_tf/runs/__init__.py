@@ -4,7 +4,7 @@ from higlow_tf.runs.audit import Audit, audit_run
 from higlow_tf.runs.config import RunConfig, read_run_config
 from higlow_tf.runs.directory import RunDirectory
 from higlow_tf.runs.options import OPTIONS, new_config, resumed_config
-from higlow_tf.runs.reading import load_data_like, load_maps_like
+from higlow_tf.runs.reading import load_data_like, load_maps_like, true_parameters
 from higlow_tf.runs.run import Run, open_run, store_calibration
 from higlow_tf.runs.split_record import maps_for_testing, seen_maps, subset_of
 from higlow_tf.runs.trainer import run_nuisance, train_run
@@ -32,4 +32,5 @@ __all__ = [
     "subset_of",
     "train",
     "train_run",
+    "true_parameters",
 ]

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from higlow_tf.data.map_hash import map_hash
 from higlow_tf.errors import InputError
 from higlow_tf.models.saving import check_format_version
 from higlow_tf.models.split_file import SPLIT_FILE, read_split_file
-from higlow_tf.runs.reading import load_data_like
+from higlow_tf.runs.reading import load_data_like, load_maps_like
 from higlow_tf.runs.split_record import seen_maps
 
 __all__ = ["Audit", "audit_run"]
@@ -42,7 +43,8 @@ def audit_run(run, maps=None, params=None):
     Args:
         run: Folder of the run or the model.
         maps: Path of maps that might test it, or several for the channels; None for only the facts.
-        params: Path of their table; None for an HDF5 file that holds parameters.
+        params: Path of their table; None for an HDF5 file that holds parameters, or if they are not known. Then only the pixels
+            are compared, and other maps of a simulation that was trained on are not noticed.
 
     Returns:
         `Audit`.
@@ -106,13 +108,14 @@ def _zeros_text(record):
 
 def _judge(record, maps, params):
     """Findings and verdict."""
-    data = load_data_like(record, maps, params)
-    hashes = data.map_hashes()
-    known = {name: set(of_subset) for name, of_subset in record["map_hashes"].items()}
-    found = {name: sum(map_hash in of_subset for map_hash in hashes) for name, of_subset in known.items()}
-    num_seen = int(seen_maps(record, data).sum())
-    counts = ", ".join(f"{number} {name}" for name, number in found.items() if number) or "none"
     files = ", ".join(map(str, maps if isinstance(maps, (list, tuple)) else [maps]))
+    if params is None:
+        alone = load_maps_like(record, maps, floor=False)
+        if alone.content is None or alone.content.table is None:
+            return _judge_pixels(record, alone.maps, files)
+    data = load_data_like(record, maps, params)
+    found, counts = _known_maps(record, data.map_hashes())
+    num_seen = int(seen_maps(record, data).sum())
     findings = f"{files}: {data.num_maps} maps of {data.num_simulations} simulations; known to the run: {counts}."
     if data.content_hash() == record["content_hash"]:
         number = len(record["simulations"]["test"])
@@ -127,3 +130,26 @@ def _judge(record, maps, params):
     if found["test"]:
         return findings, "Yes: these are test maps of the run, which it has not learned from."
     return findings, "Yes: the run has seen none of these maps. All of them may test it."
+
+
+def _judge_pixels(record, maps, files):
+    """Findings and verdict of maps whose parameters are not known."""
+    found, counts = _known_maps(record, [map_hash(hi_map) for hi_map in maps])
+    findings = f"{files}: {len(maps)} maps, without parameters; known to the run: {counts}."
+    if found["train"] or found["validation"]:
+        text = "No: the run has learned from maps of this file, which is known by their pixels."
+        return (
+            findings,
+            f"{text} Give --params if it is the file that was trained on: its test simulations may test the run.",
+        )
+    if found["test"]:
+        return findings, "Yes: these are test maps of the run, which it has not learned from."
+    text = "Yes, by their pixels: the run has seen none of these maps."
+    return findings, f"{text} Whether they are other maps of its simulations only their parameters tell (--params)."
+
+
+def _known_maps(record, hashes):
+    """How many of some maps each subset of the run has, and the same in words."""
+    known = {name: set(of_subset) for name, of_subset in record["map_hashes"].items()}
+    found = {name: sum(of_map in of_subset for of_map in hashes) for name, of_subset in known.items()}
+    return found, ", ".join(f"{number} {name}" for name, number in found.items() if number) or "none"

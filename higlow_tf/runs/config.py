@@ -132,7 +132,9 @@ def parse_run_config(content, path):
         if first["type"] == "extra_forbidden":
             known = _keys_beside(first["loc"])
             nearest = difflib.get_close_matches(str(first["loc"][-1]), known, n=1, cutoff=0.0)
-            raise InputError(f"{path}: expected a known key (did you mean {nearest[0]}?). Received: {where}.") from None
+            raise InputError(
+                f"{path}: expected a known key (did you mean {nearest[0]!r}?). Received: {where}."
+            ) from None
         raise InputError(f"{path}: {where}: {first['msg']}. Received: {reprlib.repr(first['input'])}.") from None
 
 

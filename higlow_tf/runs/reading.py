@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 
 from higlow_tf.data import HIMapDataset, ParameterSpace, ParameterSpec, load_cmd, load_maps_only
+from higlow_tf.data.cmd import parameters_of_maps
 from higlow_tf.data.tables import MissingColumnError
 from higlow_tf.errors import InputError, InputWarning
 from higlow_tf.runs.split_record import floored
 
-__all__ = ["load_data_like", "load_maps_like"]
+__all__ = ["load_data_like", "load_maps_like", "true_parameters"]
 
 # File names give the redshift with two decimals, rounded or cut.
 _REDSHIFT_TOLERANCE = 0.0101
@@ -53,20 +54,56 @@ def load_data_like(record, maps, params=None, *, parameters=None, nuisance=()):
     return data
 
 
-def load_maps_like(record, maps):
-    """Reads maps without parameters the way the maps of a run were read, with its floor for zeros; see `load_data_like`.
+def load_maps_like(record, maps, *, floor=True):
+    """Reads maps without parameters the way the maps of a run were read; see `load_data_like`.
+
+    Args:
+        record: Content of split.json, or None.
+        maps: Path of the maps, or several for the channels.
+        floor: Whether the floor for zeros of the run is applied, so that its model can take the maps.
 
     Returns:
-        `MapFiles`, ready for the model of the run.
+        `MapFiles`.
     """
     found = load_maps_only(maps, **_reading(record))
     _check_same_kind(record, found)
-    if not record or record["zero_floor"] is None:
+    if not floor or not record or record["zero_floor"] is None:
         return found
     # A floor is applied to datasets: here with the number of each map in place of parameters.
     index = np.arange(len(found.maps))[:, None]
     numbered = HIMapDataset.from_arrays(found.maps, index, parameters=[ParameterSpec("index", "i", 0, len(index))])
     return replace(found, maps=floored(record, numbered).maps)
+
+
+def true_parameters(files, params, names, rows, combine):
+    """The true parameters of posteriors, if the files or a table tell them.
+
+    Args:
+        files: `MapFiles`.
+        params: Path of the table, or None: only an HDF5 file may then hold the parameters.
+        names: Names of the P parameters.
+        rows: Slice of the maps that the posteriors are of.
+        combine: As in `higlow_tf.inference.infer`: None, "independent", or the group of each map.
+
+    Returns:
+        One row a posterior, `[G, P]`; None if nothing tells them.
+
+    Raises:
+        InputError: If the table does not fit the maps, lacks a parameter, or gives the maps of one posterior different ones.
+    """
+    table = None if files.content is None else files.content.table
+    if params is None and (table is None or not set(names) <= set(table.names)):
+        return None
+    theta = parameters_of_maps(files, params)[0].columns(names)[rows]
+    if combine is None:
+        return theta
+    groups = np.zeros(len(theta), int) if isinstance(combine, str) else np.asarray(combine)
+    _, first, group_of_map = np.unique(groups, return_index=True, return_inverse=True)
+    if not np.array_equal(theta, theta[first][group_of_map]):
+        raise InputError(
+            f"{params or files.source[0]}: expected equal parameters for the maps of one posterior. Received: different ones."
+        )
+    return theta[first]
 
 
 def _reading(record):

@@ -237,7 +237,7 @@ def test_a_model_is_known_by_its_card(served, tmp_path):
     model = read_served_model(served.path)
     assert model.parameters == served.model.parameters
     assert (model.map_shape, model.tempering) == ((8, 8), 0.05)
-    with pytest.raises(InputError, match=r"did you mean .*tiny/1\?"):
+    with pytest.raises(InputError, match=r"did you mean '.*tiny/1'\?"):
         read_served_model(served.path.parent)
     (tmp_path / "saved_model.pb").write_bytes(b"")
     with pytest.raises(InputError, match=r"model_card\.json: expected the model card"):

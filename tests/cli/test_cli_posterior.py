@@ -9,6 +9,7 @@ from higlow_tf.data.lognormal import write_lognormal
 from higlow_tf.data.map_hash import map_hash
 from higlow_tf.inference import Calibration, load_posterior
 from higlow_tf.models import ConditionalGlow, load_model
+from higlow_tf.reports import posterior_pictures
 
 SMALL = ("--epochs", "1", "--batch-size", "16")
 
@@ -159,6 +160,15 @@ def test_infer_applies_the_calibration_and_goes_on_after_an_interruption(higlow,
         is_seen = content in hashes["train"] | hashes["validation"]
         assert (f"Warning: map {row}: one of the model's" in result.stderr) is is_seen
     assert any(content in hashes["train"] for content in of_maps)
+
+    # The same figure with the true parameters of the table.
+    marked, drawn = tmp_path / "marked.pdf", []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(posterior_pictures, "plot_posterior", lambda *args, truth, **options: drawn.append(truth))
+        options = ("--overwrite", "--figure", marked, "--params", files[1])
+        assert higlow(*arguments, *options).exit_code == 0
+    assert marked.read_bytes().startswith(b"%PDF")
+    np.testing.assert_array_equal(drawn, np.loadtxt(files[1])[[0, 0, 1]])
 
     raw = tmp_path / "raw.h5"
     assert "raw, not calibrated" in higlow(*arguments[:-1], raw, "--raw").stdout

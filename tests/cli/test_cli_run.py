@@ -145,6 +145,7 @@ def test_training_maps_in_another_file_are_refused_and_audited(higlow, run, suit
         np.savetxt(tmp_path / "params.txt", theta[simulation : simulation + 1])
         data = ("--maps", tmp_path / "maps.npy", "--params", tmp_path / "params.txt")
         assert verdict in higlow("audit", run, *data).stdout
+        assert verdict in higlow("audit", run, *data[:2]).stdout
         if name == "train":
             result = higlow("evaluate", run, *data, "--out", tmp_path / "evaluation")
             assert result.exit_code == 2
@@ -153,7 +154,10 @@ def test_training_maps_in_another_file_are_refused_and_audited(higlow, run, suit
     assert "Yes, in part" in higlow("audit", run, "--maps", suite.maps, "--params", suite.params).stdout
     np.save(tmp_path / "maps.npy", 2 * maps)
     new = higlow("audit", run, "--maps", tmp_path / "maps.npy", "--params", suite.params)
-    assert "the run has seen none of these maps" in new.stdout
+    assert "Yes: the run has seen none of these maps" in new.stdout
+    new = higlow("audit", run, "--maps", tmp_path / "maps.npy")
+    assert "48 maps, without parameters; known to the run: none." in new.stdout
+    assert "Yes, by their pixels: the run has seen none of these maps" in new.stdout
 
 
 def test_maps_of_another_size_are_refused(higlow, run, suite, tmp_path):

@@ -75,7 +75,9 @@ def test_a_killed_call_is_resumed_to_the_same_bytes(finished, tmp_path):
     assert process.returncode == -signal.SIGKILL
     partial = next(tmp_path.glob(".*.partial.npy"))
     assert not list(tmp_path.glob("Maps*")), "nothing unfinished has the name of the maps"
-    with pytest.raises(InputError, match="resume to continue the interrupted call.*overwrite.*Received: neither"):
+    with pytest.raises(
+        InputError, match="--resume to continue the call that was interrupted.*--overwrite.*Received: neither"
+    ):
         write_mock(tmp_path, **SMALL, seed=1)
     with pytest.raises(InputError, match=r"partial.json: expected seed of the interrupted call, 1. Received: 2"):
         write_mock(tmp_path, **SMALL, seed=2, resume=True)

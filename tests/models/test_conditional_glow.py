@@ -99,7 +99,7 @@ def test_presets_have_the_stated_number_of_weights():
     ("arguments", "message"),
     [
         ({"name": "compcat"}, "did you mean 'compact'"),
-        ({"name": "tiny", "paddding": "zero"}, "did you mean padding"),
+        ({"name": "tiny", "paddding": "zero"}, "did you mean 'padding'"),
         ({"name": "tiny", "map_size": 18}, "4 divides.*Received: 18"),
         ({"name": "tiny", "padding": "mirror"}, "Received: 'mirror'"),
         ({"name": "tiny", "injector": "full"}, "Received: 'full'"),

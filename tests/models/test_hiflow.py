@@ -38,7 +38,7 @@ def test_presets_have_the_stated_number_of_weights():
     [
         ({"name": "hiflow46"}, "did you mean 'hiflow64'"),
         ({"name": "tiny"}, "hiflow16, hiflow32, hiflow64.*Received: 'tiny'"),
-        ({"name": "hiflow16", "widht": 4}, "did you mean width"),
+        ({"name": "hiflow16", "widht": 4}, "did you mean 'width'"),
         ({"name": "hiflow16", "ordering": "spiral"}, "Received: 'spiral'"),
         ({"name": "hiflow16", "num_blocks": 0}, "num_blocks of at least 1. Received: 0"),
     ],

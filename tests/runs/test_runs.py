@@ -235,8 +235,8 @@ def test_what_cannot_be_loaded_is_one_sentence(make_model, tmp_path):
 def test_configuration_mistakes_are_one_sentence(files, tmp_path):
     path = tmp_path / "config.yaml"
     for text, message in [
-        (f"data: {{maps: {files['maps']}, parms: x}}", "did you mean params.*Received: data.parms"),
-        ("data: {maps: a, params: b}\ntraining: {epoch: 3}", "did you mean epochs"),
+        (f"data: {{maps: {files['maps']}, parms: x}}", "did you mean 'params'.*Received: data.parms"),
+        ("data: {maps: a, params: b}\ntraining: {epoch: 3}", "did you mean 'epochs'"),
         ("data: {maps: a, params: b}\ntraining: {epochs: -3}", "training.epochs.*Received: -3"),
         ("- a list", "expected a mapping"),
         ("a: [", "expected YAML"),

@@ -128,7 +128,7 @@ def _start(partial, paths, resume, overwrite):
     check_new_suite(paths, overwrite)
     if partial.exists() and not overwrite:
         raise InputError(
-            f"Expected resume to continue the interrupted call for {partial.maps_path}, or overwrite to begin anew. "
+            f"{partial.maps_path}: expected --resume to continue the call that was interrupted, or --overwrite to begin again. "
             "Received: neither."
         )
     partial.begin()
