@@ -1,5 +1,6 @@
 """A figure of a page, with its words."""
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,12 +48,14 @@ def add_pictures(page, section, pictures, folder=None):
         png_file = None
         if folder is not None:
             png_file = Path(folder) / f"{picture.name}.png"
-            with whole_path(png_file.with_suffix(".pdf"), overwrite=True) as part:
-                picture.figure.savefig(part, format="pdf", facecolor="white")
+            save_picture(picture.figure, png_file.with_suffix(".pdf"), overwrite=True)
         page.figure(picture.figure, picture.caption, picture.alt, png_file=png_file)
 
 
 def save_picture(figure, path, overwrite=False):
     """Writes a figure as a file, whole or not at all; its suffix says the format."""
+    # Drawn in memory: where a disk is full, what writes PDF loses the operating system's error.
+    content = io.BytesIO()
+    figure.savefig(content, format=Path(path).suffix[1:], dpi=_DOTS_PER_INCH, facecolor="white")
     with whole_path(path, overwrite) as part:
-        figure.savefig(part, dpi=_DOTS_PER_INCH, facecolor="white")
+        part.write_bytes(content.getvalue())
