@@ -140,6 +140,8 @@ def _prepared(config, train, record, checkpoint, strategy):
             num_candidates=training.num_candidates,
             seed=training.seed,
         )
+        # Here, and not in the first step: there TensorFlow makes no variables for several devices.
+        model.optimizer.build(model.trainable_variables)
         average = WeightAverage(training.average_momentum)
         average.set_model(model)
         if checkpoint is not None:
