@@ -43,13 +43,13 @@ def ray_session(address=None, num_actors=None, *, debug=False):
         if is_ours:
             _start(address, num_actors, debug)
         # What Ray says on stdout of actors that were ended, it says whatever it was told at its start.
-        ray._private.worker._worker_logs_enabled = debug
+        was_enabled, ray._private.worker._worker_logs_enabled = ray._private.worker._worker_logs_enabled, debug
         try:
             yield num_actors or max(1, int(ray.cluster_resources().get("CPU", 1)))
         finally:
             if is_ours:
                 ray.shutdown()
-            ray._private.worker._worker_logs_enabled = True
+            ray._private.worker._worker_logs_enabled = was_enabled
 
 
 def _start(address, num_actors, debug):

@@ -59,13 +59,12 @@ class Checkpoint:
         """Sets a compiled model and its average to this checkpoint, or leaves them as they are.
 
         Args:
-            model: The compiled model.
+            model: The compiled model; its optimizer is built.
             average: `WeightAverage` of this model.
 
         Raises:
             InputError: If the checkpoint is that of another model.
         """
-        model.optimizer.build(model.trainable_variables)
         variables = [*model.weights, *model.optimizer.variables]
         values = [*self.weights, *self.optimizer]
         found, expected = ([a.shape for a in [*values, *self.average]], _shapes([*variables, *average.get_state()]))

@@ -11,13 +11,12 @@ from higlow_tf.runs.cluster import place_in_cluster
 
 __all__ = ["Workers"]
 
-# How TensorFlow's collectives end when one of them is gone.
+# How TensorFlow's collectives end when one of them is gone. An `InternalError` may be anything else, which comes again.
 _LOST = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
     tf.errors.CancelledError,
     tf.errors.DeadlineExceededError,
-    tf.errors.InternalError,
 )
 
 
@@ -66,7 +65,7 @@ class Workers:
         """
         if not self.are_several:
             return
-        own = float(int(hashlib.sha256(text.encode()).hexdigest()[:12], 16))  # exact in float64
+        own = float(int(hashlib.sha256(text.encode()).hexdigest()[:10], 16))
         numbers = self._of_all(own)
         others = [index for index, number in enumerate(numbers) if number != numbers[0]]
         if others:
@@ -87,16 +86,17 @@ class Workers:
         except _LOST as error:
             if not self.are_several:
                 raise
+            reason = (error.message or type(error).__name__).splitlines()[0][:200]
             raise LostWorkerError(
                 f"Worker {self.index} of {len(self.addresses)}: another worker is gone or cannot be reached. Start all of them "
-                f"again with --resume to continue {out} from its last checkpoint."
+                f"again with --resume to continue {out} from its last checkpoint. TensorFlow says: {reason}"
             ) from error
 
     def _of_all(self, value):
-        """The numbers of all, in their order."""
+        """The numbers of all, in their order: each worker adds its own once a replica, exactly if it is an integer of 40 bits."""
         replicas = self.strategy.num_replicas_in_sync // len(self.addresses)
-        own = tf.one_hot(self.index, len(self.addresses), value / replicas, dtype=tf.float64)
-        return [float(number) for number in self._sum(own)]
+        own = tf.one_hot(self.index, len(self.addresses), value, dtype=tf.float64)
+        return [float(number) / replicas for number in self._sum(own)]
 
     @functools.cached_property
     def _sum(self):
