@@ -2,6 +2,8 @@
 
 import json
 import os
+import signal
+import threading
 
 import tensorflow as tf
 
@@ -45,13 +47,18 @@ def join_workers():
     if cluster is None:
         gpus = tf.config.list_logical_devices("GPU")
         return tf.distribute.MirroredStrategy() if len(gpus) > 1 else tf.distribute.get_strategy()
+    on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
-        return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=cluster[0])
+        strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=cluster[0])
     except RuntimeError as error:
         raise InputError(
             "Training with other workers: expected a process in which TensorFlow has done nothing yet; give "
             f"strategy=, made first of all. Received: {str(error).splitlines()[0]}"
         ) from error
+    # TensorFlow now takes SIGTERM for a notice that somebody may ask for, and the process would go on.
+    if threading.current_thread() is threading.main_thread() and on_sigterm is not None:
+        signal.signal(signal.SIGTERM, on_sigterm)
+    return strategy
 
 
 def _tf_config_resolver():

@@ -20,9 +20,9 @@ from higlow_tf.runs.cluster import cluster_of_environment
 from higlow_tf.runs.history_file import read_history
 from higlow_tf.runs.workers import Workers
 
-# Float32 sums in another order, through twenty steps.
+# Float32 sums in another order, through 120 steps.
 TOLERANCE = 1e-5
-EPOCHS = 12
+EPOCHS = 40
 PROGRAM = "from higlow_tf.cli.app import main; main()"
 TWO = {"worker": ["a:2222", "b:2222"]}
 
