@@ -23,6 +23,7 @@ exclude_patterns = ["_build", "_extensions"]
 html_theme = "furo"
 html_title = "higlow_tf"
 html_show_sphinx = False
+html_show_copyright = False
 html_copy_source = False
 
 # Headings of every level can be linked to by their text, as on GitHub.
