@@ -14,7 +14,7 @@ from benchmarks.soak.program import call
 __all__ = ["main"]
 
 _SECONDS_TO_WAIT = 240.0
-_ROOMS = ("runs", "models", "evaluation", "reports", "inference", "data.mock", "reports.calibration_page")
+_ROOMS = ("runs", "models", "evaluation", "reports", "inference", "data.mock.writer", "reports.calibration_page")
 
 
 def main(owner, *arguments):
