@@ -36,7 +36,7 @@ def serve(
     max_request_mib: Annotated[int, typer.Option(min=1, max=1024, help="Largest request in MiB.")] = 128,
     max_rows: Annotated[int, typer.Option(min=1, help="Most rows of a request.")] = 4096,
 ):
-    """Serve exported models over REST and gRPC, as TensorFlow Serving does. Needs: pip install "higlow_tf[serve]".
+    """Serve exported models over REST and gRPC, as TensorFlow Serving does. Needs the extra "serve" of the package.
 
     A newer version folder is picked up while the server runs. Ctrl-C and SIGTERM answer what has begun, and stop.
 

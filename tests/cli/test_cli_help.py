@@ -50,6 +50,7 @@ def test_the_version_is_that_of_the_package():
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_word_of_a_help_text_is_swallowed(name):
     shown = words(help_of(name))
+    assert words(GROUP.commands[name].callback.__doc__) in shown
     for parameter in GROUP.commands[name].params:
         assert words(parameter.help) in shown, parameter.name
         if isinstance(parameter.show_default, str):
