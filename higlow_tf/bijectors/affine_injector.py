@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from higlow_tf.bijectors.one_pass import OnePassBijector
 from higlow_tf.layout import SPATIAL_AXES
+from higlow_tf.pixel_sums import add_to_pixels, multiply_pixels
 
 __all__ = ["AffineInjector"]
 
@@ -52,11 +53,11 @@ class AffineInjector(OnePassBijector):
 
     def forward_and_log_det(self, x, conditional_input=None):
         shift, log_scale = self._shift_and_log_scale_fn(conditional_input)
-        return x * tf.exp(log_scale) + shift, _sum_over_event(log_scale, x)
+        return add_to_pixels(multiply_pixels(x, tf.exp(log_scale)), shift), _sum_over_event(log_scale, x)
 
     def inverse_and_log_det(self, y, conditional_input=None):
         shift, log_scale = self._shift_and_log_scale_fn(conditional_input)
-        return (y - shift) * tf.exp(-log_scale), -_sum_over_event(log_scale, y)
+        return multiply_pixels(add_to_pixels(y, -shift), tf.exp(-log_scale)), -_sum_over_event(log_scale, y)
 
 
 def _sum_over_event(log_scale, x):

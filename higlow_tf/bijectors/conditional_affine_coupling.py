@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from higlow_tf.bijectors.one_pass import OnePassBijector
 from higlow_tf.layout import CHANNEL_AXIS, SPATIAL_AXES
+from higlow_tf.pixel_sums import sum_over_pixels
 
 __all__ = ["ConditionalAffineCoupling"]
 
@@ -53,15 +54,20 @@ class ConditionalAffineCoupling(OnePassBijector):
     def forward_and_log_det(self, x, conditional_input=None):
         a, b, shift, log_scale = self._halves(x, conditional_input)
         y = tf.concat([a, b * tf.exp(log_scale) + shift], axis=CHANNEL_AXIS)
-        return y, tf.reduce_sum(log_scale, axis=(CHANNEL_AXIS, *SPATIAL_AXES))
+        return y, _sum_over_event(log_scale)
 
     def inverse_and_log_det(self, y, conditional_input=None):
         a, b, shift, log_scale = self._halves(y, conditional_input)
         x = tf.concat([a, (b - shift) * tf.exp(-log_scale)], axis=CHANNEL_AXIS)
-        return x, -tf.reduce_sum(log_scale, axis=(CHANNEL_AXIS, *SPATIAL_AXES))
+        return x, -_sum_over_event(log_scale)
 
     def _halves(self, x, conditional_input):
         if x.shape[CHANNEL_AXIS] % 2:
             raise ValueError(f"Expected an even number of channels. Received: {x.shape[CHANNEL_AXIS]} channels.")
         a, b = tf.split(x, 2, axis=CHANNEL_AXIS)
         return a, b, *self._shift_and_log_scale_fn(a, conditional_input)
+
+
+def _sum_over_event(log_scale):
+    """`[C / 2, H, W, N] -> [N]`."""
+    return tf.reduce_sum(sum_over_pixels(log_scale), axis=(CHANNEL_AXIS, *SPATIAL_AXES))

@@ -1,11 +1,13 @@
 """K steps of one level as one rolled loop."""
 
+import contextlib
 import os
 
 import tensorflow as tf
 
 from higlow_tf.bijectors.one_pass import OnePassBijector
-from higlow_tf.layout import batch_size
+from higlow_tf.kept_activations import keeping, reusing
+from higlow_tf.layout import CHANNEL_AXIS, batch_size
 
 __all__ = ["RepeatedSteps"]
 
@@ -27,9 +29,8 @@ class RepeatedSteps(OnePassBijector):
     where     step_k = make_step(*k-th slices of stacked_weights_fn(conditional_input, direction))
 
     This is one `while_loop`, so that the graph does not grow with K. Its gradient is written here: it stores the input of
-    every step in one dense tensor and evaluates a step again on the way back. Memory stays at one map a step. XLA compiles it
-    with the gradient tape outside (it does not compile a plain loop). It was as quick as keeping all activations. Second
-    derivatives are not available.
+    every step, and those activations that the step marks with `keep`, and evaluates the rest of a step again on the way back.
+    XLA compiles it with the gradient tape outside (it does not compile a plain loop). Second derivatives are not available.
 
     Args:
         make_step: Callable `(shared, per_map) -> bijector` from one slice (axis 0 removed) of each of the two trees to a
@@ -38,6 +39,8 @@ class RepeatedSteps(OnePassBijector):
             `[K, ...]` that serve all maps and a tree of tensors `[K, ..., N]` with one value a map; direction is
             "forward" or "inverse". What does not depend on the map is computed there, once for all steps.
         num_steps: K.
+        kept_channels: Channels of each activation that a step marks with `higlow_tf.kept_activations.keep`, in its order; none
+            for one that evaluates all of them again, in less memory.
         name: Name of this bijector.
 
     Call arguments:
@@ -45,14 +48,16 @@ class RepeatedSteps(OnePassBijector):
 
     Raises:
         TypeError: If `conditional_input` is missing.
+        ValueError: If a step marks other activations.
     """
 
-    def __init__(self, make_step, stacked_weights_fn, num_steps, name="repeated_steps"):
+    def __init__(self, make_step, stacked_weights_fn, num_steps, kept_channels=(), name="repeated_steps"):
         parameters = dict(locals())
         super().__init__(is_conditional=True, parameters=parameters, name=name)
         self._make_step = make_step
         self._stacked_weights_fn = stacked_weights_fn
         self._num_steps = num_steps
+        self._kept_channels = tuple(kept_channels)
 
     def forward_and_log_det(self, x, conditional_input=None):
         return self._run(x, conditional_input, "forward")
@@ -70,7 +75,7 @@ class RepeatedSteps(OnePassBijector):
             y, log_det = getattr(step, f"{direction}_and_log_det")(x, conditional_input)
             return tf.ensure_shape(y, x.shape), log_det
 
-        loop = _CheckpointedLoop(one_step, self._num_steps, direction == "inverse", num_shared)
+        loop = _CheckpointedLoop(one_step, self._num_steps, direction == "inverse", num_shared, self._kept_channels)
         leaves = tf.nest.flatten(trees)
         per_map = [_to_chunks(leaf, chunk_size) for leaf in leaves[num_shared:]]
         conditions = _to_chunks(tf.transpose(conditional_input), chunk_size)
@@ -110,14 +115,15 @@ def _from_chunks(chunks, like):
 
 
 class _CheckpointedLoop:
-    """Chunks of maps, and in each the steps 0..K-1 (or K-1..0), with a gradient that keeps only the steps' inputs.
+    """Chunks of maps, and in each the steps 0..K-1 (or K-1..0), with a gradient that keeps what the steps say.
 
     Called with x `[J, C, H, W, n]`, conditions `[J, P, n]`, shared weights `[K, ...]` and weights of a map
     `[J, K, ..., n]`; returns y like x and log-determinants `[J, n]`.
     """
 
-    def __init__(self, one_step, num_steps, is_ascending, num_shared):
+    def __init__(self, one_step, num_steps, is_ascending, num_shared, kept_channels):
         self._one_step = one_step
+        self._kept_channels = kept_channels
         self._num_steps = num_steps
         self._num_shared = num_shared
         self._first, self._last, self._stride = (0, num_steps - 1, 1) if is_ascending else (num_steps - 1, 0, -1)
@@ -126,26 +132,29 @@ class _CheckpointedLoop:
         return tf.custom_gradient(self._run)(*inputs)
 
     def _run(self, x, conditions, *leaves):
-        num_chunks, kept = x.shape[0], None
+        num_chunks, num_steps = x.shape[0], self._num_steps
 
-        def one_chunk(j, ys, log_dets, kept):
+        # One loop over the steps of all chunks: XLA drops what is kept where no gradient is asked for, but not out of two loops.
+        def body(t, chunk, log_det, ys, log_dets, kept):
+            j, i = t // num_steps, self._first + self._stride * (t % num_steps)
+            is_first = tf.equal(t % num_steps, 0)
+            chunk, log_det = tf.where(is_first, x[j], chunk), tf.where(is_first, tf.zeros_like(log_det), log_det)
             condition, per_map = self._chunk_of(j, conditions, leaves)
-
-            def body(i, x, log_det, kept):
-                kept = kept.write(j * self._num_steps + i, x)
-                x, step_log_det = self._one_step(x, condition, self._slices(i, leaves, per_map))
-                return i + self._stride, x, log_det + step_log_det, kept
-
-            start = (self._first, x[j], tf.zeros_like(x[j][0, 0, 0]), kept)
-            _, y, log_det, kept = tf.while_loop(_always, body, start, maximum_iterations=self._num_steps)
-            return j + 1, ys.write(j, y), log_dets.write(j, log_det), kept
+            y, step_log_det, activations = self._step_and_activations(
+                chunk, condition, self._slices(i, leaves, per_map)
+            )
+            log_det += step_log_det
+            kept = [array.write(t, activation) for array, activation in zip(kept, activations, strict=True)]
+            return t + 1, y, log_det, ys.write(j, y), log_dets.write(j, log_det), kept
 
         ys, log_dets = _array(x), tf.TensorArray(x.dtype, num_chunks, element_shape=x.shape[-1:])
-        kept = tf.TensorArray(x.dtype, num_chunks * self._num_steps, element_shape=x.shape[1:])
-        _, ys, log_dets, kept = tf.while_loop(
-            _always, one_chunk, (0, ys, log_dets, kept), maximum_iterations=num_chunks
-        )
-        kept = kept.stack()
+        kept = [
+            tf.TensorArray(x.dtype, num_chunks * num_steps, element_shape=[channels, *x.shape[2:]])
+            for channels in (x.shape[1], *self._kept_channels)
+        ]
+        start = (0, tf.zeros_like(x[0]), tf.zeros_like(x[0, 0, 0, 0]), ys, log_dets, kept)
+        _, _, _, ys, log_dets, kept = tf.while_loop(_always, body, start, maximum_iterations=num_chunks * num_steps)
+        kept = [array.stack() for array in kept]
 
         def gradient(dy, dlog_det):
             return self._backwards(kept, conditions, leaves, tf.ensure_shape(dy, x.shape), dlog_det)
@@ -159,9 +168,10 @@ class _CheckpointedLoop:
             condition, per_map = self._chunk_of(j, conditions, leaves)
 
             def back(i, dx, dcondition, *dleaves):
-                step_input = kept[j * num_steps + i]
+                t = j * num_steps + self._stride * (i - self._first)
+                step_input, *activations = [array[t] for array in kept]
                 slices = self._slices(i, leaves, per_map)
-                with tf.GradientTape() as tape:
+                with tf.GradientTape() as tape, self._reusing(activations):
                     sources = [step_input, condition, *slices]
                     tape.watch(sources)
                     outputs = self._one_step(step_input, condition, slices)
@@ -190,6 +200,22 @@ class _CheckpointedLoop:
             _always, one_chunk, start, maximum_iterations=dy.shape[0]
         )
         return dxs.stack(), dconditions.stack(), *dshared, *[array.stack() for array in dper_map]
+
+    def _step_and_activations(self, x, condition, slices):
+        """A step, and what is kept of it: its input first."""
+        with keeping() as activations:
+            y, log_det = self._one_step(x, condition, slices)
+        if not self._kept_channels:
+            return y, log_det, [x]
+        received = tuple(activation.shape[CHANNEL_AXIS] for activation in activations)
+        if received != self._kept_channels:
+            raise ValueError(
+                f"Expected activations of {self._kept_channels} channels that are kept. Received: {received}."
+            )
+        return y, log_det, [x, *activations]
+
+    def _reusing(self, activations):
+        return reusing(activations) if self._kept_channels else contextlib.nullcontext()
 
     def _chunk_of(self, j, conditions, leaves):
         return tf.transpose(conditions[j]), [leaf[j] for leaf in leaves[self._num_shared :]]

@@ -28,6 +28,8 @@ class GlowArchitecture:
         use_map_mean: Whether the coupling networks see means over the whole map (see `StackedCouplingNetwork`).
         use_act_norm: Whether a step has an activation normalisation beside the injector.
         max_log_scale: Bound of every log-scale of a step.
+        keep_activations: Whether training keeps the hidden activations of a step, or evaluates them again on the way back,
+            which takes longer and less memory. No number changes.
 
     Raises:
         InputError: If the injector or the padding is unknown, or a number is not positive.
@@ -47,6 +49,7 @@ class GlowArchitecture:
     use_map_mean: bool = False
     use_act_norm: bool = False
     max_log_scale: float = MAX_LOG_SCALE
+    keep_activations: bool = True
 
     def __post_init__(self):
         if self.injector not in INJECTORS:

@@ -45,6 +45,7 @@ class ConditionalGlow(MapFlow):
         use_map_mean: Whether the networks see means over the whole map (see `StackedCouplingNetwork`).
         use_act_norm: Whether steps have an activation normalisation beside the injector.
         max_log_scale: Bound of every log-scale of a step.
+        keep_activations: Whether training keeps hidden activations instead of evaluating them again: quicker, for more memory.
         use_end_layers: Whether the flow ends with layers that `fit_end_layers` fits after training.
         seed: Seed of the starting weights.
 
@@ -89,6 +90,7 @@ class ConditionalGlow(MapFlow):
         use_map_mean=GlowArchitecture.use_map_mean,
         use_act_norm=GlowArchitecture.use_act_norm,
         max_log_scale=GlowArchitecture.max_log_scale,
+        keep_activations=GlowArchitecture.keep_activations,
         use_end_layers=False,
         seed=0,
         **kwargs,

@@ -63,7 +63,8 @@ class GlowLevel(keras.layers.Layer):
         self._make_layers()
         # -- bijector wiring
         self.squeeze = Squeeze()
-        self.steps = RepeatedSteps(self._make_step, self._stacked_weights, architecture.num_steps)
+        kept = self.coupling_network.kept_channels if architecture.keep_activations else ()
+        self.steps = RepeatedSteps(self._make_step, self._stacked_weights, architecture.num_steps, kept)
         self.bijector = ConditionalChain([*self._end_bijectors(), self.steps, self.squeeze])
 
     def _make_layers(self):

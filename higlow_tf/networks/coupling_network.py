@@ -3,9 +3,11 @@
 import keras
 import tensorflow as tf
 
+from higlow_tf.kept_activations import keep
 from higlow_tf.networks.convolution import conv1x1, conv3x3
 from higlow_tf.networks.defaults import MAX_LOG_SCALE
 from higlow_tf.networks.soft_clamp import soft_clamp
+from higlow_tf.pixel_sums import add_to_pixels, sum_over_pixels
 
 __all__ = ["StackedCouplingNetwork", "apply_coupling_network"]
 
@@ -75,6 +77,11 @@ class StackedCouplingNetwork(keras.layers.Layer):
         self.use_map_mean = use_map_mean
         self.seed = seed
 
+    @property
+    def kept_channels(self):
+        """Channels of each activation that `apply_coupling_network` marks as worth its memory."""
+        return self.width, self.width, 2 * self.out_channels
+
     def build(self, input_shape=None):
         k, width = self.num_steps, self.width
 
@@ -136,10 +143,11 @@ def apply_coupling_network(weights, a, padding, max_log_scale):
     Returns:
         The pair (shift, log_scale), each `[C_b, H, W, N]`.
     """
-    h = tf.nn.relu(conv3x3(a, weights["w1"], padding) + weights["b1"])
-    bias = weights["b2"]
+    h = tf.nn.relu(keep(add_to_pixels(conv3x3(a, weights["w1"], padding), weights["b1"])))
+    mixed = conv1x1(h, weights["w2"]) + weights["b2"]
     if "w2_mean" in weights:
-        bias += tf.matmul(weights["w2_mean"], tf.reduce_mean(h, axis=(1, 2)))[:, None, None]
-    h = tf.nn.relu(conv1x1(h, weights["w2"]) + bias)
-    shift, raw_log_scale = tf.split(conv3x3(h, weights["w3"], padding) + weights["b3"], 2, axis=0)
+        mean = sum_over_pixels(h)[:, 0, 0] / (h.shape[1] * h.shape[2])
+        mixed = add_to_pixels(mixed, tf.matmul(weights["w2_mean"], mean)[:, None, None])
+    h = tf.nn.relu(keep(mixed))
+    shift, raw_log_scale = tf.split(keep(conv3x3(h, weights["w3"], padding) + weights["b3"]), 2, axis=0)
     return shift, soft_clamp(raw_log_scale, max_log_scale)

@@ -1,10 +1,12 @@
 """The rolled loop against the same steps unrolled, the levels of a multiscale flow, the density of a whole model."""
 
+import re
+
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
-from cases import CASES, randomise, stacked_steps
+from cases import CASES, HALF, randomise, stacked_steps
 
 from higlow_tf.bijectors import (
     ConditionalAffineCoupling,
@@ -40,8 +42,13 @@ def loss_and_gradients(run, x, conditional_input, weights, probe):
     return loss, tape.gradient(loss, [x, conditional_input, *weights])
 
 
+# Of the network in `stacked_steps`: two hidden layers of its width, shift and log-scale.
+KEPT = (6, 6, 2 * HALF)
+
+
+@pytest.mark.parametrize("kept", [(), KEPT])
 @pytest.mark.parametrize("direction", DIRECTIONS)
-def test_gradients_of_the_loop_are_those_of_the_unrolled_chain(rng, direction):
+def test_gradients_of_the_loop_are_those_of_the_unrolled_chain(rng, direction, kept):
     num_steps = 3
     make_step, stacked_weights, weights, _, _ = stacked_steps("float64", num_steps)
 
@@ -50,7 +57,8 @@ def test_gradients_of_the_loop_are_those_of_the_unrolled_chain(rng, direction):
         steps = [make_step(*tf.nest.map_structure(lambda leaf, k=k: leaf[k], stacked)) for k in range(num_steps)]
         return getattr(ConditionalChain(reversed(steps)), f"{direction}_and_log_det")(x, conditional_input)
 
-    rolled = getattr(RepeatedSteps(make_step, stacked_weights, num_steps), f"{direction}_and_log_det")
+    steps = RepeatedSteps(make_step, stacked_weights, num_steps, kept)
+    rolled = getattr(steps, f"{direction}_and_log_det")
     arguments = *inputs(rng), weights, tf.constant(rng.standard_normal((4, 4, 4, NUM_MAPS)))
     loss, gradients = loss_and_gradients(rolled, *arguments)
     expected_loss, expected = loss_and_gradients(unrolled, *arguments)
@@ -61,15 +69,41 @@ def test_gradients_of_the_loop_are_those_of_the_unrolled_chain(rng, direction):
         np.testing.assert_allclose(gradient, other, rtol=0.0, atol=SAME_ARITHMETIC * largest)
 
 
-def test_gradient_compiles_with_the_tape_outside(rng):
+@pytest.mark.parametrize("kept", [(), KEPT])
+def test_gradient_compiles_with_the_tape_outside(rng, kept):
     make_step, stacked_weights, weights, _, _ = stacked_steps("float32")
-    steps = RepeatedSteps(make_step, stacked_weights, 2)
+    steps = RepeatedSteps(make_step, stacked_weights, 2, kept)
     compiled = tf.function(steps.inverse_and_log_det, jit_compile=True, autograph=False)
     arguments = *inputs(rng, "float32"), weights, tf.constant(rng.standard_normal((4, 4, 4, NUM_MAPS)), tf.float32)
     _, gradients = loss_and_gradients(compiled, *arguments)
     _, expected = loss_and_gradients(steps.inverse_and_log_det, *arguments)
     for gradient, other in zip(gradients, expected, strict=True):
         np.testing.assert_allclose(gradient, other, rtol=0.0, atol=COMPILED * np.max(np.abs(other)))
+
+
+def test_what_is_kept_is_not_evaluated_again(rng):
+    """The matrix products of the compiled gradient, those of its loops counted once."""
+    make_step, stacked_weights, weights, _, _ = stacked_steps("float32")
+
+    def products(kept):
+        steps = RepeatedSteps(make_step, stacked_weights, 2, kept)
+
+        @tf.function(jit_compile=True, autograph=False)
+        def both(x, conditional_input, probe):
+            return loss_and_gradients(steps.inverse_and_log_det, x, conditional_input, weights, probe)
+
+        x, conditional_input = inputs(rng, "float32")
+        text = both.experimental_get_compiler_ir(x, conditional_input, x)(stage="optimized_hlo")
+        return len(re.findall(r"= \S+ dot\(", text))
+
+    # The three convolutions of the network.
+    assert products(()) - products(KEPT) == 3
+
+
+def test_a_step_that_keeps_other_channels_is_refused(rng):
+    make_step, stacked_weights, _, _, _ = stacked_steps("float32")
+    with pytest.raises(ValueError, match=r"of \(6, 6\) channels that are kept. Received: \(6, 6, 4\)"):
+        RepeatedSteps(make_step, stacked_weights, 2, KEPT[:2]).inverse_and_log_det(*inputs(rng, "float32"))
 
 
 def number_of_nodes(num_steps, direction):

@@ -11,6 +11,9 @@ import tensorflow as tf
 from higlow_tf.errors import InputError
 from higlow_tf.models import ConditionalGlow, GlowArchitecture, GlowLevel
 
+# Sums of some thousand float32 terms in two programs.
+SAME_IN_FLOAT32 = 1e-5
+
 OTHERS = {
     "num_steps": 2,
     "width": 3,
@@ -22,6 +25,7 @@ OTHERS = {
     "use_map_mean": True,
     "use_act_norm": True,
     "max_log_scale": 0.5,
+    "keep_activations": False,
 }
 
 
@@ -71,3 +75,29 @@ def test_a_level_needs_no_more_than_its_channels(rng):
 def test_a_wrong_architecture_is_one_sentence(arguments, message):
     with pytest.raises(InputError, match=message):
         GlowArchitecture(**arguments)
+
+
+def test_what_is_kept_changes_no_gradient(rng):
+    """Under XLA, in chunks of few maps: the gradients of a level with and without kept activations."""
+    y = tf.constant(rng.standard_normal((8, 16, 16, 2)), tf.float32)
+    condition = tf.constant(rng.uniform(-1.0, 1.0, (8, 2)), tf.float32)
+
+    def gradients(keep_activations):
+        level = GlowLevel(GlowArchitecture(3, width=5, use_map_mean=True, keep_activations=keep_activations), 8, seed=1)
+        level.build(None)
+        for index, variable in enumerate(level.trainable_variables):
+            variable.assign_add(0.1 * np.random.default_rng(index).standard_normal(variable.shape))
+
+        @tf.function(jit_compile=True, autograph=False)
+        def of_loss():
+            with tf.GradientTape() as tape:
+                z = level.bijector.inverse(y, conditional_input=condition)
+                log_det = level.bijector.inverse_log_det_jacobian(y, event_ndims=3, conditional_input=condition)
+                loss = tf.reduce_sum(z**2) - tf.reduce_sum(log_det)
+            return tape.gradient(loss, [variable.value for variable in level.trainable_variables])
+
+        return of_loss()
+
+    for gradient, other in zip(gradients(True), gradients(False), strict=True):
+        assert np.max(np.abs(other)) > 0.0
+        np.testing.assert_allclose(gradient, other, rtol=0.0, atol=SAME_IN_FLOAT32 * np.max(np.abs(other)))
