@@ -5,10 +5,23 @@ import contextvars
 
 import tensorflow as tf
 
-__all__ = ["keep", "keeping", "reusing"]
+__all__ = ["forward_only", "is_forward_only", "keep", "keeping", "reusing"]
 
 # What `keep` does here and now. Replicas are traced in threads, and a context variable has one value in each.
 _visit = contextvars.ContextVar("visit", default=None)
+_is_forward_only = contextvars.ContextVar("is_forward_only", default=False)
+
+
+def is_forward_only():
+    """Whether what is traced here and now is for a graph that nobody differentiates."""
+    return _is_forward_only.get()
+
+
+@contextlib.contextmanager
+def forward_only():
+    """Within it, graphs are traced without gradients: nothing is kept for them."""
+    with _set(_is_forward_only, True):
+        yield
 
 
 def keep(x):
@@ -26,7 +39,7 @@ def keeping():
         activations.append(x)
         return x
 
-    with _visiting(visit):
+    with _set(_visit, visit):
         yield activations
 
 
@@ -41,16 +54,16 @@ def reusing(activations):
     def visit(x):
         return _with_value(x, tf.ensure_shape(next(values), x.shape))
 
-    return _visiting(visit)
+    return _set(_visit, visit)
 
 
 @contextlib.contextmanager
-def _visiting(visit):
-    token = _visit.set(visit)
+def _set(variable, value):
+    token = variable.set(value)
     try:
         yield
     finally:
-        _visit.reset(token)
+        variable.reset(token)
 
 
 @tf.custom_gradient

@@ -6,7 +6,7 @@ import os
 import tensorflow as tf
 
 from higlow_tf.bijectors.one_pass import OnePassBijector
-from higlow_tf.kept_activations import keeping, reusing
+from higlow_tf.kept_activations import is_forward_only, keeping, reusing
 from higlow_tf.layout import CHANNEL_AXIS, batch_size
 
 __all__ = ["RepeatedSteps"]
@@ -129,9 +129,20 @@ class _CheckpointedLoop:
         self._first, self._last, self._stride = (0, num_steps - 1, 1) if is_ascending else (num_steps - 1, 0, -1)
 
     def __call__(self, *inputs):
-        return tf.custom_gradient(self._run)(*inputs)
+        if is_forward_only():
+            return self._forwards((), *inputs)[:2]
+        return tf.custom_gradient(self._with_gradient)(*inputs)
 
-    def _run(self, x, conditions, *leaves):
+    def _with_gradient(self, x, conditions, *leaves):
+        ys, log_dets, kept = self._forwards((x.shape[1], *self._kept_channels), x, conditions, *leaves)
+
+        def gradient(dy, dlog_det):
+            return self._backwards(kept, conditions, leaves, tf.ensure_shape(dy, x.shape), dlog_det)
+
+        return (ys, log_dets), gradient
+
+    def _forwards(self, kept_channels, x, conditions, *leaves):
+        """y, log-determinants, and of each step of each chunk what is kept: `[J * K, ...]` of so many channels each."""
         num_chunks, num_steps = x.shape[0], self._num_steps
 
         # One loop over the steps of all chunks: XLA drops what is kept where no gradient is asked for, but not out of two loops.
@@ -144,22 +155,18 @@ class _CheckpointedLoop:
                 chunk, condition, self._slices(i, leaves, per_map)
             )
             log_det += step_log_det
-            kept = [array.write(t, activation) for array, activation in zip(kept, activations, strict=True)]
+            # Nothing is kept for a graph that nobody differentiates.
+            kept = [array.write(t, activation) for array, activation in zip(kept, activations, strict=False)]
             return t + 1, y, log_det, ys.write(j, y), log_dets.write(j, log_det), kept
 
         ys, log_dets = _array(x), tf.TensorArray(x.dtype, num_chunks, element_shape=x.shape[-1:])
         kept = [
             tf.TensorArray(x.dtype, num_chunks * num_steps, element_shape=[channels, *x.shape[2:]])
-            for channels in (x.shape[1], *self._kept_channels)
+            for channels in kept_channels
         ]
         start = (0, tf.zeros_like(x[0]), tf.zeros_like(x[0, 0, 0, 0]), ys, log_dets, kept)
         _, _, _, ys, log_dets, kept = tf.while_loop(_always, body, start, maximum_iterations=num_chunks * num_steps)
-        kept = [array.stack() for array in kept]
-
-        def gradient(dy, dlog_det):
-            return self._backwards(kept, conditions, leaves, tf.ensure_shape(dy, x.shape), dlog_det)
-
-        return (ys.stack(), log_dets.stack()), gradient
+        return ys.stack(), log_dets.stack(), [array.stack() for array in kept]
 
     def _backwards(self, kept, conditions, leaves, dy, dlog_det):
         num_shared, num_steps = self._num_shared, self._num_steps

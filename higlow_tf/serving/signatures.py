@@ -4,6 +4,7 @@ import functools
 
 import tensorflow as tf
 
+from higlow_tf.kept_activations import forward_only
 from higlow_tf.serving.request_checks import check_grid_size, checked_inputs
 from higlow_tf.serving.served_likelihood import ServedLikelihood
 from higlow_tf.serving.served_moments import OWN_GRID, moments, own_moments, with_own_grid
@@ -49,9 +50,10 @@ def make_signatures(
     def log_density(hi_maps, theta):
         return tf.reduce_sum(flow.density_by_level(hi_maps, theta), axis=-1)
 
-    density, generate = log_density, flow.generate
     if jit_compile:
-        density, generate = (tf.function(f, jit_compile=True, autograph=False) for f in (density, generate))
+        density, generate = (tf.function(f, jit_compile=True, autograph=False) for f in (log_density, flow.generate))
+    else:
+        density, generate = _of_any_batch(log_density, flow), flow.generate
     likelihood = ServedLikelihood(flow, density, num_symmetries, nuisance)
     parameters = likelihood.parameters
 
@@ -93,6 +95,17 @@ def make_signatures(
     return signatures | {"serving_default": signatures["log_prob"]}
 
 
+def _of_any_batch(log_density, flow):
+    """A density whose graph does not know the number of maps.
+
+    Where it is known, the flow divides its work into chunks that fit into the cache. This pays under XLA; operations one by one
+    cost more each than the cache saves.
+    """
+    maps = tf.TensorSpec([None, flow.map_size, flow.map_size, flow.num_channels], tf.float32)
+    theta = tf.TensorSpec([None, len(flow.parameters)], tf.float32)
+    return tf.function(log_density, input_signature=[maps, theta], autograph=False)
+
+
 def _input_specs(flow, num_parameters, batch_size):
     """Name of each signature -> the names of its inputs -> their `tf.TensorSpec`."""
     size, channels = flow.map_size, flow.num_channels
@@ -116,7 +129,8 @@ def _trace(function, specs):
     def checked(*tensors):
         return function(*checked_inputs(specs, *tensors))
 
-    return tf.function(checked, input_signature=list(specs.values()), autograph=False).get_concrete_function()
+    with forward_only():
+        return tf.function(checked, input_signature=list(specs.values()), autograph=False).get_concrete_function()
 
 
 def _with_channels(hi_map):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from higlow_tf.inference import Calibration, infer
 from higlow_tf.inference.symmetry import symmetric_copies
@@ -170,6 +171,14 @@ def test_it_is_small(served):
     sizes = {path.relative_to(served.path): path.stat().st_size for path in served.path.rglob("*") if path.is_file()}
     assert sum(sizes.values()) < MAX_TINY_BYTES
     assert sizes[Path("variables/variables.data-00000-of-00001")] < MAX_TINY_VARIABLE_BYTES
+
+
+def test_the_graph_keeps_nothing_for_a_gradient(served):
+    record = saved_model_pb2.SavedModel()
+    record.ParseFromString((served.path / "saved_model.pb").read_bytes())
+    nodes = [node for function in record.meta_graphs[0].graph_def.library.function for node in function.node_def]
+    assert nodes
+    assert not any("_gradient_op_type" in node.attr for node in nodes)
 
 
 def _run(arguments, tmp_path):
