@@ -114,37 +114,39 @@ class _CheckpointedLoop:
 
     Called with x `[J, C, H, W, n]`, conditions `[J, P, n]`, shared weights `[K, ...]` and weights of a map
     `[J, K, ..., n]`; returns y like x and log-determinants `[J, n]`.
+
+    XLA compiles every small loop kernel by itself, so that compiling takes as long as there are kernels: each array has one
+    index (chunk and step together), each loop one counter, and the gradients of shared weights are added up where they stand.
     """
 
     def __init__(self, one_step, num_steps, is_ascending, num_shared):
         self._one_step = one_step
         self._num_steps = num_steps
         self._num_shared = num_shared
-        self._first, self._last, self._stride = (0, num_steps - 1, 1) if is_ascending else (num_steps - 1, 0, -1)
+        self._is_ascending = is_ascending
 
     def __call__(self, *inputs):
         return tf.custom_gradient(self._run)(*inputs)
 
     def _run(self, x, conditions, *leaves):
-        num_chunks, kept = x.shape[0], None
+        num_chunks, leaves = x.shape[0], self._one_index(leaves)
 
         def one_chunk(j, ys, log_dets, kept):
-            condition, per_map = self._chunk_of(j, conditions, leaves)
+            condition = tf.transpose(conditions[j])
 
-            def body(i, x, log_det, kept):
-                kept = kept.write(j * self._num_steps + i, x)
-                x, step_log_det = self._one_step(x, condition, self._slices(i, leaves, per_map))
-                return i + self._stride, x, log_det + step_log_det, kept
+            def body(turn, x, log_det, kept):
+                step = turn if self._is_ascending else self._num_steps - 1 - turn
+                kept = kept.write(j * self._num_steps + step, x)
+                x, step_log_det = self._one_step(x, condition, self._slices(j, step, leaves))
+                return turn + 1, x, log_det + step_log_det, kept
 
-            start = (self._first, x[j], tf.zeros_like(x[j][0, 0, 0]), kept)
-            _, y, log_det, kept = tf.while_loop(_always, body, start, maximum_iterations=self._num_steps)
+            start = (0, x[j], tf.zeros_like(x[j][0, 0, 0]), kept)
+            _, y, log_det, kept = _loop(body, start, self._num_steps)
             return j + 1, ys.write(j, y), log_dets.write(j, log_det), kept
 
         ys, log_dets = _array(x), tf.TensorArray(x.dtype, num_chunks, element_shape=x.shape[-1:])
         kept = tf.TensorArray(x.dtype, num_chunks * self._num_steps, element_shape=x.shape[1:])
-        _, ys, log_dets, kept = tf.while_loop(
-            _always, one_chunk, (0, ys, log_dets, kept), maximum_iterations=num_chunks
-        )
+        _, ys, log_dets, kept = _loop(one_chunk, (0, ys, log_dets, kept), num_chunks)
         kept = kept.stack()
 
         def gradient(dy, dlog_det):
@@ -155,12 +157,12 @@ class _CheckpointedLoop:
     def _backwards(self, kept, conditions, leaves, dy, dlog_det):
         num_shared, num_steps = self._num_shared, self._num_steps
 
-        def one_chunk(j, dxs, dconditions, dshared, dper_map):
-            condition, per_map = self._chunk_of(j, conditions, leaves)
+        def one_chunk(j, dxs, dconditions, dleaves):
+            condition = tf.transpose(conditions[j])
 
-            def back(i, dx, dcondition, *dleaves):
-                step_input = kept[j * num_steps + i]
-                slices = self._slices(i, leaves, per_map)
+            def back(turn, dx, dcondition, dleaves):
+                step = num_steps - 1 - turn if self._is_ascending else turn
+                step_input, slices = kept[j * num_steps + step], self._slices(j, step, leaves)
                 with tf.GradientTape() as tape:
                     sources = [step_input, condition, *slices]
                     tape.watch(sources)
@@ -168,40 +170,45 @@ class _CheckpointedLoop:
                 step_dx, step_dcondition, *dslices = tape.gradient(
                     outputs, sources, output_gradients=[dx, dlog_det[j]], unconnected_gradients="zero"
                 )
-                dleaves = [array.write(i, dslice) for array, dslice in zip(dleaves, dslices, strict=True)]
-                return i - self._stride, tf.ensure_shape(step_dx, dx.shape), dcondition + step_dcondition, *dleaves
+                dleaves = [
+                    array.write(step, array.read(step) + part)
+                    if number < num_shared
+                    else array.write(j * num_steps + step, part)
+                    for number, (array, part) in enumerate(zip(dleaves, dslices, strict=True))
+                ]
+                return turn + 1, tf.ensure_shape(step_dx, dx.shape), dcondition + step_dcondition, dleaves
 
-            arrays = [_array(leaf) for leaf in (*leaves[:num_shared], *per_map)]
-            start = (self._last, dy[j], tf.zeros_like(condition), *arrays)
-            _, dx, dcondition, *arrays = tf.while_loop(_always, back, start, maximum_iterations=num_steps)
-            dleaves = [array.stack() for array in arrays]
-            dshared = [total + part for total, part in zip(dshared, dleaves[:num_shared], strict=True)]
-            dper_map = [array.write(j, part) for array, part in zip(dper_map, dleaves[num_shared:], strict=True)]
-            return j + 1, dxs.write(j, dx), dconditions.write(j, tf.transpose(dcondition)), dshared, dper_map
+            _, dx, dcondition, dleaves = _loop(back, (0, dy[j], tf.zeros_like(condition), dleaves), num_steps)
+            return j + 1, dxs.write(j, dx), dconditions.write(j, tf.transpose(dcondition)), dleaves
 
-        start = (
-            0,
-            _array(dy),
-            _array(conditions),
-            [tf.zeros_like(leaf) for leaf in leaves[:num_shared]],
-            [_array(leaf) for leaf in leaves[num_shared:]],
-        )
-        _, dxs, dconditions, dshared, dper_map = tf.while_loop(
-            _always, one_chunk, start, maximum_iterations=dy.shape[0]
-        )
-        return dxs.stack(), dconditions.stack(), *dshared, *[array.stack() for array in dper_map]
+        totals = [_array(leaf).unstack(tf.zeros_like(leaf)) for leaf in leaves[:num_shared]]
+        arrays = [_array(leaf) for leaf in leaves[num_shared:]]
+        start = (0, _array(dy), _array(conditions), [*totals, *arrays])
+        _, dxs, dconditions, dleaves = _loop(one_chunk, start, dy.shape[0])
+        dleaves = [array.stack() for array in dleaves]
+        per_map = [_with_axes(leaf, [dy.shape[0], num_steps], leaf.shape[1:]) for leaf in dleaves[num_shared:]]
+        return dxs.stack(), dconditions.stack(), *dleaves[:num_shared], *per_map
 
-    def _chunk_of(self, j, conditions, leaves):
-        return tf.transpose(conditions[j]), [leaf[j] for leaf in leaves[self._num_shared :]]
+    def _one_index(self, leaves):
+        """Leaves whose weights of a map have one axis for chunk and step, `[J * K, ..., n]`."""
+        shared, per_map = leaves[: self._num_shared], leaves[self._num_shared :]
+        return [*shared, *(_with_axes(leaf, [leaf.shape[0] * self._num_steps], leaf.shape[2:]) for leaf in per_map)]
 
-    def _slices(self, i, leaves, per_map):
-        return [leaf[i] for leaf in (*leaves[: self._num_shared], *per_map)]
+    def _slices(self, j, step, leaves):
+        shared, per_map = leaves[: self._num_shared], leaves[self._num_shared :]
+        return [*(leaf[step] for leaf in shared), *(leaf[j * self._num_steps + step] for leaf in per_map)]
 
 
-def _always(*_):
-    return True
+def _loop(body, start, turns):
+    """Runs `body` so often; the first of its variables counts the turns."""
+    return tf.while_loop(lambda turn, *_: turn < turns, body, start)
+
+
+def _with_axes(x, first, others):
+    """Reshapes x to the axes `first` and `others`, of which one may be unknown."""
+    return tf.reshape(x, [*first, *(-1 if size is None else size for size in others)])
 
 
 def _array(x):
     """A TensorArray for the slices of x along axis 0."""
-    return tf.TensorArray(x.dtype, x.shape[0], element_shape=x.shape[1:])
+    return tf.TensorArray(x.dtype, x.shape[0], element_shape=x.shape[1:], clear_after_read=False)

@@ -13,7 +13,7 @@ class LateCompilation:
 
     A compilation takes seconds, which a few maps never earn back. Once as many rows were asked for as would have earned it,
     it is made: the time is then at most twice that of whoever knew all calls in advance. What is asked for in one call is
-    computed in one way. Both ways agree to rounding.
+    computed in one way. Both ways agree to rounding. Inside a `tf.function` the caller decides on batches and compilation.
 
     Args:
         function: Graph function of tensors `[B, ...]` to one tensor `[B, ...]`, row by row.
@@ -22,11 +22,14 @@ class LateCompilation:
     """
 
     def __init__(self, function, jit_compile, rows_before):
+        self._function = function
         self.plain = compiled(function, False)
         self.by_xla = compiled(function, True) if jit_compile else None
         self._rows_left = rows_before
 
     def __call__(self, *arrays):
+        if tf.inside_function():
+            return self._function(*arrays)
         num_rows = arrays[0].shape[0]
         if self.by_xla is None:
             return in_batches(self.plain, *arrays)

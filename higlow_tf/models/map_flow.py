@@ -17,6 +17,7 @@ from higlow_tf.models.completion import completed_rows
 from higlow_tf.models.configuration import ConfiguredModel
 from higlow_tf.models.end_layers import end_layers_bijector
 from higlow_tf.models.late_compilation import LateCompilation
+from higlow_tf.models.xla_options import prefer_quick_compilation
 from higlow_tf.networks import EndLayerWeights
 
 __all__ = ["MapFlow"]
@@ -40,7 +41,8 @@ class MapFlow(ConfiguredModel):
 
     A model uses whole float32 numbers: the constructor switches TensorFloat-32 off, here and when a model is loaded. A
     density sums thousands of products, and the ten bits of TensorFloat-32, the default of recent GPUs, are too few.
-    This is a setting of TensorFlow for the whole process: other models in it are then slower and more exact, too.
+    This is a setting of TensorFlow for the whole process: other models in it are then slower and more exact, too. So is
+    that of `prefer_quick_compilation`.
 
     Units:
         Maps are positive and physical, in and out; theta is physical. Every density is that of the log10 map, in nats;
@@ -61,6 +63,7 @@ class MapFlow(ConfiguredModel):
     def __init__(self, arguments, **kwargs):
         super().__init__(arguments, **kwargs)
         tf.config.experimental.enable_tensor_float_32_execution(False)
+        prefer_quick_compilation()
         self.preprocessing = MapPreprocessing(
             lambda: (self.map_shift.value, self.map_log_scale.value),
             lambda: (self.log10_lowest.value, self.log10_highest.value),
@@ -214,7 +217,7 @@ class MapFlow(ConfiguredModel):
     def log_prob_by_level(self, hi_maps, theta):
         """As `log_prob`, split by the level at which latents leave: `[N, L]`, the finest level first."""
         hi_maps, theta = maps_and_theta(self, hi_maps, theta)
-        return self._run(self._compiled_density, self.density_by_level, hi_maps, theta)
+        return self._compiled_density(hi_maps, theta)
 
     def complete_theta(self, values, count=None, seed=0, first_row=0):
         """Rows of all parameters from the values of some. Those that are not given are drawn from their prior.
@@ -269,17 +272,13 @@ class MapFlow(ConfiguredModel):
     def encode(self, hi_maps, theta):
         """Maps `[N, H, W]` to latents `[N, D]`, level by level, the finest first; differentiable."""
         hi_maps, theta = maps_and_theta(self, hi_maps, theta)
-        return self._run(self._compiled_latents, self.infer_latents, hi_maps, theta)
+        return self._compiled_latents(hi_maps, theta)
 
     def decode(self, z, theta):
         """Latents `[N, D]` to maps `[N, H, W]`: the inverse of `encode`; differentiable."""
         z, theta = latents_and_theta(self, z, theta)
-        maps = self._run(self._compiled_generate, self.generate, z, theta)
+        maps = self._compiled_generate(z, theta)
         return maps[..., 0] if self.num_channels == 1 else maps
-
-    def _run(self, compiled, plain, *inputs):
-        """Inside a tf.function the caller decides on batches and compilation; outside, we do."""
-        return plain(*inputs) if tf.inside_function() else compiled(*inputs)
 
     # ---- Keras
 
