@@ -31,7 +31,7 @@ def estimate(
 ):
     """Estimate time, memory and disk of a training run on this machine, before it. Takes some ten seconds.
 
-    It counts the operations of the model and times a small part of it. Close other programs first: it measures the machine as it is.
+    It counts the operations of the model, and times a small part of it. Close other programs first: they make it slower, too.
 
     Example: higlow estimate compact --map-size 256 --set model.num_levels=6 --maps 15000
     """
@@ -57,6 +57,4 @@ def estimate(
         ("disk", f"{found.disk_mib:,.0f} MiB in the folder of the run"),
     ]  # fmt: skip
     print_table(("what", "estimate"), rows)
-    say(
-        f"Time within a factor of {TIME_WITHIN:g} and memory within {MEMORY_WITHIN:g} of runs that were measured (docs/performance.md)."
-    )
+    say(f"Of runs that were measured, time was within a factor of {TIME_WITHIN:g}, memory within {MEMORY_WITHIN:g}.")

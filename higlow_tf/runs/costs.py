@@ -30,7 +30,7 @@ _MIB = 2**20
 _BYTES = 4
 # Measured: TensorFlow, Keras and the package, and what XLA takes to compile a level or a block and does not give back.
 _START_MIB, _COMPILATION_MIB = 1000, 150
-# Inputs of steps are kept forwards and copied once on the way back; of a weight there are the gradient, two moments, the average, and
+# Inputs of steps are kept forwards and copied on the way back; of a weight there are the gradient, two moments, the average and
 # what a checkpoint copies.
 _COPIES_OF_KEPT, _COPIES_OF_WEIGHTS = 3, 12
 # Beside their numbers: an HDF5 dataset of model.keras, an array of a checkpoint, a map in split.json.

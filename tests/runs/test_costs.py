@@ -1,8 +1,5 @@
 """What `higlow estimate` counts, and that its numbers are those of real runs."""
 
-from pathlib import Path
-
-import numpy as np
 import pytest
 
 from higlow_tf.errors import InputError
