@@ -17,7 +17,6 @@ from higlow_tf.models.completion import completed_rows
 from higlow_tf.models.configuration import ConfiguredModel
 from higlow_tf.models.end_layers import end_layers_bijector
 from higlow_tf.models.late_compilation import LateCompilation
-from higlow_tf.models.xla_options import prefer_quick_compilation
 from higlow_tf.networks import EndLayerWeights
 
 __all__ = ["MapFlow"]
@@ -41,8 +40,7 @@ class MapFlow(ConfiguredModel):
 
     A model uses whole float32 numbers: the constructor switches TensorFloat-32 off, here and when a model is loaded. A
     density sums thousands of products, and the ten bits of TensorFloat-32, the default of recent GPUs, are too few.
-    This is a setting of TensorFlow for the whole process: other models in it are then slower and more exact, too. So is
-    that of `prefer_quick_compilation`.
+    This is a setting of TensorFlow for the whole process: other models in it are then slower and more exact, too.
 
     Units:
         Maps are positive and physical, in and out; theta is physical. Every density is that of the log10 map, in nats;
@@ -63,7 +61,6 @@ class MapFlow(ConfiguredModel):
     def __init__(self, arguments, **kwargs):
         super().__init__(arguments, **kwargs)
         tf.config.experimental.enable_tensor_float_32_execution(False)
-        prefer_quick_compilation()
         self.preprocessing = MapPreprocessing(
             lambda: (self.map_shift.value, self.map_log_scale.value),
             lambda: (self.log10_lowest.value, self.log10_highest.value),
