@@ -32,7 +32,7 @@ def test_a_peer_is_asked_for_its_numbers(tmp_path):
 
 
 def test_rows_are_found_by_name():
-    assert len(find_cases("all")) == len(set(map(str, find_cases("all")))) == 23
+    assert len(find_cases("all")) == len(set(map(str, find_cases("all")))) == 24
     assert [case.changes for case in find_cases("map-size")] == [{"map_size": size} for size in (32, 64, 128, 256)]
     assert find_cases("paper:64:2, paper") == [SpeedCase("paper", 64, 2), *find_cases("paper")[:-1]]
     with pytest.raises(

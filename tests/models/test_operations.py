@@ -12,7 +12,7 @@ from higlow_tf.models import ConditionalGlow, HIFlow, count_operations
 NUM_MAPS = 3
 
 
-def products_in(graph, times=1):
+def products_in(graph):
     """Floating-point operations of all matrix products of a graph; those in the body of a loop as often as it turns."""
     total = 0
     for op in graph.get_operations():
@@ -24,10 +24,10 @@ def products_in(graph, times=1):
             total += 2 * math.prod(batch) * rows * shared * (op.outputs[0].shape[-1])
             assert y.rank >= 2
         elif op.type in ("While", "StatelessWhile"):
-            # The second input of a loop is its largest number of turns.
-            turns = tf.get_static_value(op.inputs[1])
-            total += turns * products_in(graph._get_function(op.get_attr("body").name).graph)
-    return times * total
+            condition, body = (graph._get_function(op.get_attr(name).name).graph for name in ("cond", "body"))
+            (less,) = [test for test in condition.get_operations() if test.type == "Less"]
+            total += tf.get_static_value(less.inputs[1]) * products_in(body)
+    return total
 
 
 def graph_of(function, *shapes):
