@@ -44,7 +44,7 @@ def count_operations(model, task="log_prob"):
     Example:
         >>> from higlow_tf.models import ConditionalGlow
         >>> count_operations(ConditionalGlow.from_preset("tiny")).per_map
-        1224704
+        261216
     """
     if task not in _PASSES:
         raise InputError(f"task: expected one of {', '.join(_PASSES)}. Received: {task!r}.")
