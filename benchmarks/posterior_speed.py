@@ -12,7 +12,11 @@ import argparse
 import time
 
 import numpy as np
-from compare_with_torch import AGREEMENT, _limit_threads, _measure, _summary, build_ours, build_torch
+from speed_peers.paired import AGREEMENT
+from speed_peers.problem import Problem
+
+from higlow_tf.evaluation.speed_rows import limit_threads, summary, time_calls
+from higlow_tf.evaluation.speed_tasks import synthetic_model
 
 __all__ = ["compare", "infer_beside_dense", "main"]
 
@@ -35,16 +39,16 @@ def compare(preset, num_points, rounds, peer_batches=PEER_BATCHES, threads=1):
     Raises:
         RuntimeError: If the two sides do not compute the same numbers.
     """
-    _limit_threads(threads)
-    model = build_ours(preset, threads)
+    limit_threads(threads)
+    model = synthetic_model(preset, {})
     ours, theirs = _our_task(model, num_points), _peer_task(model, num_points, threads)
     expected = ours()
     error = np.max(np.abs(theirs(64) - expected) / np.maximum(1.0, np.abs(expected)))
     if not error < AGREEMENT:
         raise RuntimeError(f"Expected both sides to agree on log_prob to {AGREEMENT}. Received: {error}.")
-    trials = {batch: _measure(lambda batch=batch: theirs(batch), 1)[0] for batch in peer_batches}
+    trials = {batch: time_calls(lambda batch=batch: theirs(batch), 1)[0] for batch in peer_batches}
     batch = min(trials, key=trials.get)
-    rows = np.array([[_measure(ours, 1), _measure(lambda: theirs(batch), 1)] for _ in range(rounds)])
+    rows = np.array([[time_calls(ours, 1), time_calls(lambda: theirs(batch), 1)] for _ in range(rounds)])
     cpu, wall = rows[..., 0], rows[..., 1]
     return {
         "preset": preset,
@@ -52,8 +56,8 @@ def compare(preset, num_points, rounds, peer_batches=PEER_BATCHES, threads=1):
         "peer_batch": batch,
         "ours_points_per_cpu_s": num_points / float(np.median(cpu[:, 0])),
         "torch_points_per_cpu_s": num_points / float(np.median(cpu[:, 1])),
-        "ratio_cpu": _summary(cpu[:, 1] / cpu[:, 0]),
-        "ratio_wall": _summary(wall[:, 1] / wall[:, 0]),
+        "ratio_cpu": summary(cpu[:, 1] / cpu[:, 0]),
+        "ratio_wall": summary(wall[:, 1] / wall[:, 0]),
     }
 
 
@@ -134,9 +138,9 @@ def _our_task(model, num_points):
 
 def _peer_task(model, num_points, threads):
     import torch
+    from speed_peers.torch_programs import torch_peer
 
-    weights = {variable.path.partition("/")[2]: variable.numpy() for variable in model.weights}
-    peer = build_torch(model.get_config(), threads, weights)
+    peer = torch_peer(Problem.of_model(model, num_points, threads))
     hi_map, theta = (torch.from_numpy(array) for array in _problem(model, num_points))
 
     @torch.inference_mode()

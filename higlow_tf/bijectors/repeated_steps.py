@@ -119,6 +119,10 @@ class _CheckpointedLoop:
 
     Called with x `[J, C, H, W, n]`, conditions `[J, P, n]`, shared weights `[K, ...]` and weights of a map
     `[J, K, ..., n]`; returns y like x and log-determinants `[J, n]`.
+
+    One loop runs over the steps of all chunks, t = 0..J*K-1: XLA drops what is kept where no gradient is asked for, but not out
+    of two loops. And it compiles every small kernel by itself, so that compiling takes as long as there are kernels: each array
+    has one index, and the gradients of shared weights are added up where they stand.
     """
 
     def __init__(self, one_step, num_steps, is_ascending, num_shared, kept_channels):
@@ -126,7 +130,7 @@ class _CheckpointedLoop:
         self._kept_channels = kept_channels
         self._num_steps = num_steps
         self._num_shared = num_shared
-        self._first, self._last, self._stride = (0, num_steps - 1, 1) if is_ascending else (num_steps - 1, 0, -1)
+        self._is_ascending = is_ascending
 
     def __call__(self, *inputs):
         if is_forward_only():
@@ -143,70 +147,64 @@ class _CheckpointedLoop:
 
     def _forwards(self, kept_channels, x, conditions, *leaves):
         """y, log-determinants, and of each step of each chunk what is kept: `[J * K, ...]` of so many channels each."""
-        num_chunks, num_steps = x.shape[0], self._num_steps
+        num_turns, leaves = x.shape[0] * self._num_steps, self._one_index(leaves)
 
-        # One loop over the steps of all chunks: XLA drops what is kept where no gradient is asked for, but not out of two loops.
         def body(t, chunk, log_det, ys, log_dets, kept):
-            j, i = t // num_steps, self._first + self._stride * (t % num_steps)
-            is_first = tf.equal(t % num_steps, 0)
-            chunk, log_det = tf.where(is_first, x[j], chunk), tf.where(is_first, tf.zeros_like(log_det), log_det)
-            condition, per_map = self._chunk_of(j, conditions, leaves)
+            j, turn = t // self._num_steps, t % self._num_steps
+            chunk = tf.where(tf.equal(turn, 0), x[j], chunk)
+            log_det = tf.where(tf.equal(turn, 0), tf.zeros_like(log_det), log_det)
             y, step_log_det, activations = self._step_and_activations(
-                chunk, condition, self._slices(i, leaves, per_map)
+                chunk, *self._weights(j, turn, conditions, leaves)
             )
             log_det += step_log_det
             # Nothing is kept for a graph that nobody differentiates.
             kept = [array.write(t, activation) for array, activation in zip(kept, activations, strict=False)]
             return t + 1, y, log_det, ys.write(j, y), log_dets.write(j, log_det), kept
 
-        ys, log_dets = _array(x), tf.TensorArray(x.dtype, num_chunks, element_shape=x.shape[-1:])
+        log_dets = tf.TensorArray(x.dtype, x.shape[0], element_shape=x.shape[-1:])
         kept = [
-            tf.TensorArray(x.dtype, num_chunks * num_steps, element_shape=[channels, *x.shape[2:]])
-            for channels in kept_channels
+            tf.TensorArray(x.dtype, num_turns, element_shape=[channels, *x.shape[2:]]) for channels in kept_channels
         ]
-        start = (0, tf.zeros_like(x[0]), tf.zeros_like(x[0, 0, 0, 0]), ys, log_dets, kept)
-        _, _, _, ys, log_dets, kept = tf.while_loop(_always, body, start, maximum_iterations=num_chunks * num_steps)
+        start = (0, tf.zeros_like(x[0]), tf.zeros_like(x[0, 0, 0, 0]), _array(x), log_dets, kept)
+        _, _, _, ys, log_dets, kept = _loop(body, start, num_turns)
         return ys.stack(), log_dets.stack(), [array.stack() for array in kept]
 
     def _backwards(self, kept, conditions, leaves, dy, dlog_det):
         num_shared, num_steps = self._num_shared, self._num_steps
+        num_chunks, leaves = dy.shape[0], self._one_index(leaves)
 
-        def one_chunk(j, dxs, dconditions, dshared, dper_map):
-            condition, per_map = self._chunk_of(j, conditions, leaves)
+        def back(turns, dx, dcondition, dxs, dconditions, dleaves):
+            t = num_chunks * num_steps - 1 - turns
+            j, turn = t // num_steps, t % num_steps
+            is_last = tf.equal(turn, num_steps - 1)
+            dx, dcondition = tf.where(is_last, dy[j], dx), tf.where(is_last, tf.zeros_like(dcondition), dcondition)
+            step_input, *activations = [array[t] for array in kept]
+            condition, slices = self._weights(j, turn, conditions, leaves)
+            with tf.GradientTape() as tape, self._reusing(activations):
+                sources = [step_input, condition, *slices]
+                tape.watch(sources)
+                outputs = self._one_step(step_input, condition, slices)
+            step_dx, step_dcondition, *dslices = tape.gradient(
+                outputs, sources, output_gradients=[dx, dlog_det[j]], unconnected_gradients="zero"
+            )
+            dx, dcondition = tf.ensure_shape(step_dx, dx.shape), dcondition + step_dcondition
+            step = self._step(turn)
+            dleaves = [
+                array.write(step, array.read(step) + part)
+                if number < num_shared
+                else array.write(j * num_steps + step, part)
+                for number, (array, part) in enumerate(zip(dleaves, dslices, strict=True))
+            ]
+            return turns + 1, dx, dcondition, dxs.write(j, dx), dconditions.write(j, tf.transpose(dcondition)), dleaves
 
-            def back(i, dx, dcondition, *dleaves):
-                t = j * num_steps + self._stride * (i - self._first)
-                step_input, *activations = [array[t] for array in kept]
-                slices = self._slices(i, leaves, per_map)
-                with tf.GradientTape() as tape, self._reusing(activations):
-                    sources = [step_input, condition, *slices]
-                    tape.watch(sources)
-                    outputs = self._one_step(step_input, condition, slices)
-                step_dx, step_dcondition, *dslices = tape.gradient(
-                    outputs, sources, output_gradients=[dx, dlog_det[j]], unconnected_gradients="zero"
-                )
-                dleaves = [array.write(i, dslice) for array, dslice in zip(dleaves, dslices, strict=True)]
-                return i - self._stride, tf.ensure_shape(step_dx, dx.shape), dcondition + step_dcondition, *dleaves
-
-            arrays = [_array(leaf) for leaf in (*leaves[:num_shared], *per_map)]
-            start = (self._last, dy[j], tf.zeros_like(condition), *arrays)
-            _, dx, dcondition, *arrays = tf.while_loop(_always, back, start, maximum_iterations=num_steps)
-            dleaves = [array.stack() for array in arrays]
-            dshared = [total + part for total, part in zip(dshared, dleaves[:num_shared], strict=True)]
-            dper_map = [array.write(j, part) for array, part in zip(dper_map, dleaves[num_shared:], strict=True)]
-            return j + 1, dxs.write(j, dx), dconditions.write(j, tf.transpose(dcondition)), dshared, dper_map
-
-        start = (
-            0,
-            _array(dy),
-            _array(conditions),
-            [tf.zeros_like(leaf) for leaf in leaves[:num_shared]],
-            [_array(leaf) for leaf in leaves[num_shared:]],
-        )
-        _, dxs, dconditions, dshared, dper_map = tf.while_loop(
-            _always, one_chunk, start, maximum_iterations=dy.shape[0]
-        )
-        return dxs.stack(), dconditions.stack(), *dshared, *[array.stack() for array in dper_map]
+        totals = [_array(leaf).unstack(tf.zeros_like(leaf)) for leaf in leaves[:num_shared]]
+        arrays = [_array(leaf) for leaf in leaves[num_shared:]]
+        start = (0, tf.zeros_like(dy[0]), tf.zeros_like(tf.transpose(conditions[0])))
+        start = (*start, _array(dy), _array(conditions), [*totals, *arrays])
+        _, _, _, dxs, dconditions, dleaves = _loop(back, start, num_chunks * num_steps)
+        dleaves = [array.stack() for array in dleaves]
+        per_map = [_with_axes(leaf, [num_chunks, num_steps], leaf.shape[1:]) for leaf in dleaves[num_shared:]]
+        return dxs.stack(), dconditions.stack(), *dleaves[:num_shared], *per_map
 
     def _step_and_activations(self, x, condition, slices):
         """A step, and what is kept of it: its input first."""
@@ -224,17 +222,32 @@ class _CheckpointedLoop:
     def _reusing(self, activations):
         return reusing(activations) if self._kept_channels else contextlib.nullcontext()
 
-    def _chunk_of(self, j, conditions, leaves):
-        return tf.transpose(conditions[j]), [leaf[j] for leaf in leaves[self._num_shared :]]
+    def _one_index(self, leaves):
+        """Leaves whose weights of a map have one axis for chunk and step, `[J * K, ..., n]`."""
+        shared, per_map = leaves[: self._num_shared], leaves[self._num_shared :]
+        return [*shared, *(_with_axes(leaf, [leaf.shape[0] * self._num_steps], leaf.shape[2:]) for leaf in per_map)]
 
-    def _slices(self, i, leaves, per_map):
-        return [leaf[i] for leaf in (*leaves[: self._num_shared], *per_map)]
+    def _weights(self, j, turn, conditions, leaves):
+        """The condition of a chunk `[n, P]`, and the slices of all leaves for one of its steps."""
+        step = self._step(turn)
+        shared, per_map = leaves[: self._num_shared], leaves[self._num_shared :]
+        slices = [*(leaf[step] for leaf in shared), *(leaf[j * self._num_steps + step] for leaf in per_map)]
+        return tf.transpose(conditions[j]), slices
+
+    def _step(self, turn):
+        return turn if self._is_ascending else self._num_steps - 1 - turn
 
 
-def _always(*_):
-    return True
+def _loop(body, start, turns):
+    """Runs `body` so often; the first of its variables counts the turns."""
+    return tf.while_loop(lambda turn, *_: turn < turns, body, start)
+
+
+def _with_axes(x, first, others):
+    """Reshapes x to the axes `first` and `others`, of which one may be unknown."""
+    return tf.reshape(x, [*first, *(-1 if size is None else size for size in others)])
 
 
 def _array(x):
     """A TensorArray for the slices of x along axis 0."""
-    return tf.TensorArray(x.dtype, x.shape[0], element_shape=x.shape[1:])
+    return tf.TensorArray(x.dtype, x.shape[0], element_shape=x.shape[1:], clear_after_read=False)

@@ -13,6 +13,7 @@ from higlow_tf.cli.calibrate import calibrate
 from higlow_tf.cli.client import client
 from higlow_tf.cli.console import SETTINGS, guarded, quiet_libraries, say
 from higlow_tf.cli.demo import demo
+from higlow_tf.cli.estimate import estimate
 from higlow_tf.cli.evaluate import evaluate
 from higlow_tf.cli.export import export
 from higlow_tf.cli.infer import infer
@@ -33,7 +34,7 @@ app = typer.Typer(
 )
 
 for command in (
-    demo, simulate, train, sample, infer, calibrate, evaluate, audit, export, serve, client, batch, benchmark,
+    demo, simulate, estimate, train, sample, infer, calibrate, evaluate, audit, export, serve, client, batch, benchmark,
     reproduce_paper,
 ):  # fmt: skip
     app.command(command.__name__.replace("_", "-"))(guarded(command))

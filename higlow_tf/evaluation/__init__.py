@@ -12,7 +12,9 @@ from higlow_tf.evaluation.evaluate_model import evaluate_model
 from higlow_tf.evaluation.evaluation import Evaluation, EvaluationOptions
 from higlow_tf.evaluation.judged_maps import judged_maps, training_maps_of
 from higlow_tf.evaluation.judgement import Judgement
+from higlow_tf.evaluation.machine import MachineRates, measure_rates
 from higlow_tf.evaluation.speed import compare_with_peer, measure_speed
+from higlow_tf.evaluation.speed_cases import SpeedCase, find_cases
 from higlow_tf.evaluation.verdict import Verdict, VerdictRow
 from higlow_tf.models import fit_end_layers
 
@@ -21,7 +23,9 @@ __all__ = [
     "Evaluation",
     "EvaluationOptions",
     "Judgement",
+    "MachineRates",
     "PosteriorFit",
+    "SpeedCase",
     "Verdict",
     "VerdictRow",
     "calibrate",
@@ -29,9 +33,11 @@ __all__ = [
     "compare_with_peer",
     "density_differences",
     "evaluate_model",
+    "find_cases",
     "fit_end_layers",
     "judge_calibration",
     "judged_maps",
+    "measure_rates",
     "measure_speed",
     "training_maps_of",
 ]

@@ -1,4 +1,4 @@
-"""Speed and memory of a preset on this machine: training, density and sampling, each in a separate process."""
+"""Speed and memory of models on this machine, each task in a process of its own, beside the limits of the machine."""
 
 import concurrent.futures
 import json
@@ -7,86 +7,85 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 
 from higlow_tf.errors import InputError
-from higlow_tf.models import model_from_preset
-from higlow_tf.models import preset as find_preset
+from higlow_tf.evaluation.machine import measure_rates
+from higlow_tf.evaluation.speed_cases import TASKS
+from higlow_tf.evaluation.speed_rows import calls_to_time, limit_threads, speed_row, time_calls
+from higlow_tf.evaluation.speed_tasks import make_task, needs_of_task, synthetic_model
 
-__all__ = ["TASKS", "compare_with_peer", "measure_speed", "measure_task"]
+__all__ = ["compare_with_peer", "measure_speed", "measure_task"]
 
-TASKS = ("train", "log_prob", "sample")
 _ROUNDS = 5
-_PEER_ROUNDS = 3
 
 
-def measure_speed(preset="compact", batch_size=64, threads=1, *, initializer=None, progress=None):
-    """Measures training, density and sampling: medians of five calls, each task in a separate process.
+def measure_speed(cases, tasks=TASKS, *, initializer=None, progress=None):
+    """Measures tasks of models: medians of five measurements, each task in a separate process.
 
     Args:
-        preset: Name of a preset.
-        batch_size: Maps a call.
-        threads: CPU cores and threads.
+        cases: `SpeedCase`s.
+        tasks: Names among `TASKS`.
         initializer: Function of a module, or None. It is called first in each process, before TensorFlow is imported there.
             It may silence libraries, for example.
         progress: Called as `progress("tasks", done, total)`, or None.
 
     Returns:
-        Dict by task: `wall_s` and `cpu_s` a call, `compile_cpu_s` of the first call, `peak_mib` of the process.
+        List of the dicts of `speed_row`. A case that needs more cores than there are has a `note` in the place of numbers.
 
     Raises:
-        InputError: If the preset is unknown, or the machine has fewer cores.
+        InputError: If a task is unknown.
     """
-    find_preset(preset)
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    if threads > available:
-        raise InputError(f"threads: expected at most {available}, the cores of this machine. Received: {threads}.")
+    for task in tasks:
+        if task not in TASKS:
+            raise InputError(f"--tasks: expected some of {', '.join(TASKS)}. Received: {task!r}.")
     context = multiprocessing.get_context("spawn")
-    results = {}
-    for number, task in enumerate(TASKS, start=1):
-        with concurrent.futures.ProcessPoolExecutor(1, context, initializer) as executor:
-            results[task] = executor.submit(measure_task, preset, task, batch_size, threads).result()
-        if progress is not None:
-            progress("tasks", number, len(TASKS))
-    return results
+    rows = []
+    for case in cases:
+        for task in tasks:
+            if case.threads > _available_cores():
+                note = f"needs {case.threads} cores, and this process may use {_available_cores()}"
+                rows.append(speed_row(case, task, note=note))
+            else:
+                with concurrent.futures.ProcessPoolExecutor(1, context, initializer) as executor:
+                    rows.append(executor.submit(measure_task, case, task).result())
+            if progress is not None:
+                progress("tasks", len(rows), len(cases) * len(tasks))
+    return rows
 
 
-def measure_task(preset, task, batch_size, threads):
+def _available_cores():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def measure_task(case, task):
     """Measures one task in this process. It reports the memory of the process: call it in a new one; see `measure_speed`."""
     import resource
 
-    import tensorflow as tf
-
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(threads)
-    run = _make_task(preset, task, batch_size)
-    times = []
-    for _ in range(1 + _ROUNDS):
-        cpu, wall = time.process_time(), time.perf_counter()
-        run()
-        times.append((time.process_time() - cpu, time.perf_counter() - wall))
-    cpu_s, wall_s = np.median(times[1:], axis=0)
+    limit_threads(case.threads)
+    model = synthetic_model(case.preset, case.changes)
+    run = make_task(model, task, case.batch_size)
+    first_cpu_s, _ = time_calls(run, 1)
+    calls = calls_to_time(run)
+    seconds = np.array([time_calls(run, calls) for _ in range(_ROUNDS)])
     unit = 2**20 if sys.platform == "darwin" else 2**10
-    return {
-        "wall_s": float(wall_s),
-        "cpu_s": float(cpu_s),
-        "compile_cpu_s": float(times[0][0] - cpu_s),
-        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit,
-    }
+    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    least_s = measure_rates(case.threads).least_seconds(*needs_of_task(model, task, case.batch_size))
+    return speed_row(case, task, seconds, least_s=least_s, first_cpu_s=first_cpu_s, peak_mib=peak_mib)
 
 
-def compare_with_peer(script, preset="compact", batch_size=64, threads=1):
-    """Runs a script that measures the same tasks beside a peer, and returns its numbers.
+def compare_with_peer(script, cases, tasks=TASKS, *, with_memory=False, options=(), progress=None):
+    """Runs a script that measures the same tasks of other programs beside ours, in turn, and returns its rows.
 
     Args:
-        script: Python file that takes --preset, --batch, --threads, --rounds and --json, and writes ratios by task:
-            `speed[task]["ratio_cpu"]["median"]` and `memory[task]["ratio_peak"]`.
-        preset, batch_size, threads: As in `measure_speed`.
+        script: Python file that takes --case (a `SpeedCase` in JSON), --tasks, --json and perhaps --memory, and writes a list of
+            the dicts of `speed_row`.
+        cases, tasks: As in `measure_speed`.
+        with_memory: Whether the script shall measure memory, too.
+        options: More words for the script.
+        progress: Called as `progress("cases", done, total)`, or None.
 
     Raises:
         InputError: If there is no such file.
@@ -94,33 +93,18 @@ def compare_with_peer(script, preset="compact", batch_size=64, threads=1):
     """
     script = Path(script)
     if not script.is_file():
-        raise InputError(f"{script}: expected a script that compares with a peer. Received: no such file.")
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "peer.json"
-        command = [sys.executable, str(script), "--preset", preset, "--batch", str(batch_size)]
-        command += ["--threads", str(threads), "--rounds", str(_PEER_ROUNDS), "--json", str(file)]
-        finished = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        if finished.returncode:
-            reason = (finished.stderr.strip() or "no message").splitlines()[-1]
-            raise RuntimeError(f"{script} ended with code {finished.returncode}: {reason}")
-        return json.loads(file.read_text(encoding="utf-8"))
-
-
-def _make_task(preset, task, batch_size):
-    """A function without arguments that does the task once and waits for the result."""
-    import keras
-    import tensorflow as tf
-
-    model = model_from_preset(preset)
-    rng = np.random.default_rng(0)
-    theta = tf.constant(model.parameters.sample_uniform(batch_size, seed=0), tf.float32)
-    maps = 10.0 ** rng.normal(0.0, 0.4, (batch_size, model.map_size, model.map_size))
-    maps = tf.constant(maps, tf.float32)
-    if task == "log_prob":
-        return lambda: model.log_prob(maps, theta).numpy()
-    if task == "sample":
-        return lambda: model.sample(theta).numpy()
-    model.compile(optimizer=keras.optimizers.Adam(1e-3))
-    model.optimizer.build(model.trainable_variables)  # no variable can be made inside the traced step
-    step = tf.function(lambda: model.train_step((theta, maps)), autograph=False)
-    return lambda: step()["loss"].numpy()
+        raise InputError(f"{script}: expected a script that compares with peers. Received: no such file.")
+    rows = []
+    for number, case in enumerate(cases, start=1):
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "rows.json"
+            command = [sys.executable, str(script), "--case", json.dumps(case.to_dict()), "--tasks", ",".join(tasks)]
+            command += ["--json", str(file), *(["--memory"] if with_memory else []), *options]
+            finished = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            if finished.returncode:
+                reason = (finished.stderr.strip() or "no message").splitlines()[-1]
+                raise RuntimeError(f"{script} ended with code {finished.returncode}: {reason}")
+            rows += json.loads(file.read_text(encoding="utf-8"))
+        if progress is not None:
+            progress("cases", number, len(cases))
+    return rows

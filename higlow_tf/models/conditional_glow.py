@@ -11,12 +11,15 @@ from higlow_tf.models.architecture import GlowArchitecture
 from higlow_tf.models.arguments import per_level, start_batch
 from higlow_tf.models.glow_level import GlowLevel
 from higlow_tf.models.map_flow import MapFlow
+from higlow_tf.models.operations import count_operations
 from higlow_tf.models.presets import PRESETS
 
 __all__ = ["ConditionalGlow"]
 
 # Maps that `initialize` looks at: enough for the covariance of the 4 * 2**L channels of the last level.
 _NUM_MAPS_OF_START = 1024
+# Operations of each level, all rows together, from which on its compilation has been worth its time; see docs/performance.md.
+_OPERATIONS_BEFORE_COMPILING = 2.0e10
 _FIELDS = [field.name for field in fields(GlowArchitecture)]
 
 
@@ -131,6 +134,10 @@ class ConditionalGlow(MapFlow):
         """Shapes `(C, H, W)` of the latents of each level, the finest first."""
         sides = [self.map_size // 2 ** (level + 1) for level in range(self.num_levels)]
         return [(size // side**2, side, side) for size, side in zip(self.multiscale.latent_sizes, sides, strict=True)]
+
+    @property
+    def _rows_before_compiling(self):
+        return int(_OPERATIONS_BEFORE_COMPILING * self.num_levels / count_operations(self).per_map)
 
     def _latents_by_level(self, x, conditional_input):
         return self.multiscale.inverse_by_level(x, conditional_input)

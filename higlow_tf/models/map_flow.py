@@ -16,8 +16,7 @@ from higlow_tf.models.arguments import check_training_data, latents_and_theta, m
 from higlow_tf.models.completion import completed_rows
 from higlow_tf.models.configuration import ConfiguredModel
 from higlow_tf.models.end_layers import end_layers_bijector
-from higlow_tf.models.likelihood_model import compiled
-from higlow_tf.models.row_batches import in_batches
+from higlow_tf.models.late_compilation import LateCompilation
 from higlow_tf.networks import EndLayerWeights
 
 __all__ = ["MapFlow"]
@@ -56,8 +55,8 @@ class MapFlow(ConfiguredModel):
         typicality: What typical maps look like to it: the content of typicality.json, or None.
     """
 
-    # Whether XLA may compile the drawing of maps.
-    _is_drawing_compiled = True
+    # Whether XLA may compile the drawing of maps, and after how many rows it compiles anything but training.
+    _is_drawing_compiled, _rows_before_compiling = True, 0
 
     def __init__(self, arguments, **kwargs):
         super().__init__(arguments, **kwargs)
@@ -215,7 +214,7 @@ class MapFlow(ConfiguredModel):
     def log_prob_by_level(self, hi_maps, theta):
         """As `log_prob`, split by the level at which latents leave: `[N, L]`, the finest level first."""
         hi_maps, theta = maps_and_theta(self, hi_maps, theta)
-        return self._run(self._compiled_density, self.density_by_level, hi_maps, theta)
+        return self._compiled_density(hi_maps, theta)
 
     def complete_theta(self, values, count=None, seed=0, first_row=0):
         """Rows of all parameters from the values of some. Those that are not given are drawn from their prior.
@@ -270,17 +269,13 @@ class MapFlow(ConfiguredModel):
     def encode(self, hi_maps, theta):
         """Maps `[N, H, W]` to latents `[N, D]`, level by level, the finest first; differentiable."""
         hi_maps, theta = maps_and_theta(self, hi_maps, theta)
-        return self._run(self._compiled_latents, self.infer_latents, hi_maps, theta)
+        return self._compiled_latents(hi_maps, theta)
 
     def decode(self, z, theta):
         """Latents `[N, D]` to maps `[N, H, W]`: the inverse of `encode`; differentiable."""
         z, theta = latents_and_theta(self, z, theta)
-        maps = self._run(self._compiled_generate, self.generate, z, theta)
+        maps = self._compiled_generate(z, theta)
         return maps[..., 0] if self.num_channels == 1 else maps
-
-    def _run(self, compiled, plain, *inputs):
-        """Inside a tf.function the caller decides on batches and compilation; outside, we do."""
-        return plain(*inputs) if tf.inside_function() else in_batches(compiled, *inputs)
 
     # ---- Keras
 
@@ -295,6 +290,7 @@ class MapFlow(ConfiguredModel):
 
     def _make_compiled(self, jit_compile):
         super()._make_compiled(jit_compile)
-        self._compiled_density = compiled(self.density_by_level, jit_compile)
-        self._compiled_generate = compiled(self.generate, jit_compile and self._is_drawing_compiled)
-        self._compiled_latents = compiled(self.infer_latents, jit_compile)
+        rows = self._rows_before_compiling
+        self._compiled_density = LateCompilation(self.density_by_level, jit_compile, rows)
+        self._compiled_generate = LateCompilation(self.generate, jit_compile and self._is_drawing_compiled, rows)
+        self._compiled_latents = LateCompilation(self.infer_latents, jit_compile, rows)

@@ -2,6 +2,7 @@
 
 from higlow_tf.runs.audit import Audit, audit_run
 from higlow_tf.runs.config import RunConfig, read_run_config
+from higlow_tf.runs.costs import Estimate, estimate
 from higlow_tf.runs.directory import RunDirectory
 from higlow_tf.runs.options import OPTIONS, new_config, resumed_config
 from higlow_tf.runs.reading import load_data_like, load_maps_like, true_parameters
@@ -13,10 +14,12 @@ from higlow_tf.runs.training import read_training_data, run_folder, train
 __all__ = [
     "OPTIONS",
     "Audit",
+    "Estimate",
     "Run",
     "RunConfig",
     "RunDirectory",
     "audit_run",
+    "estimate",
     "load_data_like",
     "load_maps_like",
     "maps_for_testing",

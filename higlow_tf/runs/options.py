@@ -12,7 +12,7 @@ from higlow_tf.runs.continuation import CHANGEABLE, changed_key, open_to_continu
 from higlow_tf.runs.directory import RunDirectory
 from higlow_tf.runs.end_of_training import lacks_end_layers
 
-__all__ = ["OPTIONS", "check_changes", "is_over", "new_config", "parse_settings", "resumed_config"]
+__all__ = ["OPTIONS", "check_changes", "is_over", "new_config", "parse_settings", "resumed_config", "with_values"]
 
 OPTIONS = {
     "preset": "preset",
@@ -62,7 +62,7 @@ def new_config(config_file=None, *, start_from=None, settings=None, **options):
     else:
         content = _content_of(config_file)
     content["data"].setdefault("nuisance", _NUISANCE)
-    return parse_run_config(_with_values(content, values), _SOURCE)
+    return parse_run_config(with_values(content, values), _SOURCE)
 
 
 def resumed_config(out, *, settings=None, **options):
@@ -77,7 +77,7 @@ def resumed_config(out, *, settings=None, **options):
     if fixed:
         raise _fixed(fixed[0])
     config, _, checkpoint = open_to_continue(RunDirectory(out))
-    changed = parse_run_config(_with_values(config.model_dump(mode="json"), _values(options)), _SOURCE)
+    changed = parse_run_config(with_values(config.model_dump(mode="json"), _values(options)), _SOURCE)
     if is_over(changed.training, checkpoint) and not lacks_end_layers(RunDirectory(out), changed):
         row = checkpoint.state["history"][-1]
         raise InputError(
@@ -195,7 +195,8 @@ def is_over(training, checkpoint):
     return has_no_time or row["epoch"] >= training.epochs
 
 
-def _with_values(content, values):
+def with_values(content, values):
+    """Puts values into a nested dict, by their path with dots."""
     for key, value in values.items():
         *sections, name = key.split(".")
         section = content

@@ -87,8 +87,19 @@ def test_the_batch_jobs_of_the_docs_run_on_the_maps_of_the_demo(demo, higlow, mo
 def test_benchmark_measures_each_task_alone(higlow, tmp_path, capfd):
     result = higlow("benchmark", "--preset", "tiny", "--batch", "4", "--json", tmp_path / "speed.json")
     assert result.exit_code == 0, result.stderr
-    assert "--peer benchmarks/compare_with_torch.py" in result.stdout
+    assert "--peer benchmarks/compare_with_peers.py" in result.stdout
     assert capfd.readouterr().err == "", "the processes that measure are quiet"
-    tasks = json.loads((tmp_path / "speed.json").read_text())["tasks"]
-    assert set(tasks) == {"train", "log_prob", "sample"}
-    assert all(number > 0 for task in tasks.values() for number in task.values())
+    rows = json.loads((tmp_path / "speed.json").read_text())["rows"]
+    assert [row["task"] for row in rows] == ["train", "log_prob", "sample", "posterior"]
+    for row in rows:
+        assert row["cpu_s"]["min"] <= row["cpu_s"]["median"] <= row["cpu_s"]["max"]
+        assert 0.0 < row["share_of_limit"] < 1.0
+        assert all(row[name] > 0 for name in ("maps_per_s", "compile_cpu_s", "peak_mib"))
+
+
+def test_an_estimate_is_said_before_a_run(higlow):
+    options = ("--map-size", "8", "--batch", "4", "--maps", "100", "--set", "training.jit_compile=false")
+    result = higlow("estimate", "tiny", *options)
+    assert result.exit_code == 0, result.stderr
+    assert "17 steps of 4 maps" in result.stdout
+    assert higlow("estimate", "tinny").exit_code == 2

@@ -32,6 +32,7 @@ ENVIRONMENT = ("TF_CPP_MIN_LOG_LEVEL", "GRPC_VERBOSITY")
 SMALLER = (
     (r"--preset (compact|higlow|paper)", "--preset tiny"),
     (r"--preset hiflow64", "--preset hiflow16 --set model.width=8 --batch-size 8"),
+    (r"^estimate compact", "estimate tiny"),
     (r"--max-minutes \d+", "--epochs 1"),
     (r"--map-size \d+", "--map-size 16"),
     (r"model.num_levels=\d", "model.num_levels=2"),

@@ -36,7 +36,7 @@ def test_equal_shapes_are_traced_once_and_the_graph_does_not_grow_with_the_steps
     for _ in range(3):
         model.log_prob(maps, THETA)
         model.log_prob(maps[:2], THETA[:2])
-    assert model._compiled_density.experimental_get_tracing_count() == 1
+    assert model._compiled_density.plain.experimental_get_tracing_count() == 1
 
     def num_nodes(num_steps):
         model = make_model(num_steps_per_level=num_steps)

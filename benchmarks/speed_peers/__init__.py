@@ -1,0 +1,3 @@
+"""The programs that `higlow_tf` is timed beside."""
+
+__all__ = []

@@ -1,0 +1,57 @@
+"""What `higlow estimate` counts, and that its numbers are those of real runs."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from higlow_tf.errors import InputError
+from higlow_tf.models import ConditionalGlow, count_operations
+from higlow_tf.runs import costs, estimate
+
+QUICK = {"training.jit_compile": False}
+
+
+def test_an_estimate_counts_the_run():
+    found = estimate("tiny", map_size=8, batch_size=4, num_maps=100, settings=QUICK | {"model.width": 4})
+    model = ConditionalGlow.from_preset("tiny", map_size=8, width=4)
+    assert found.title == "tiny, map_size=8, width=4"
+    assert found.num_weights == model.count_params()
+    assert found.operations_per_map == count_operations(model).per_map
+    assert (found.batch_size, found.steps_per_epoch) == (4, 17)
+    least = found.steps_per_epoch * found.seconds_per_step / 60.0
+    assert least < found.minutes_per_epoch < 1.1 * least
+
+
+def test_what_cannot_be_estimated_is_refused():
+    with pytest.raises(InputError, match="did you mean 'compact'"):
+        estimate("compct")
+    with pytest.raises(InputError, match="at least one batch of 64 training maps, 70 % of all. Received: 50 maps"):
+        estimate("paper", num_maps=50)
+    with pytest.raises(InputError, match="did you mean 'training'"):
+        estimate("tiny", settings={"trainig.batch_size": 3})
+
+
+def test_memory_and_disk_grow_with_what_they_hold():
+    model = ConditionalGlow.from_preset("tiny")
+    larger = ConditionalGlow.from_preset("tiny", width=64)
+    assert costs.disk_mib(larger, 100) > 3 * costs.disk_mib(model, 100)
+    per_map = costs.memory_mib(model, 8, 20_000) - costs.memory_mib(model, 8, 10_000)
+    assert per_map == pytest.approx(10_000 * model.num_dimensions * 4 / 2**20)
+
+
+@pytest.mark.slow
+def test_memory_and_disk_are_those_of_a_run():
+    found = estimate_check().check("tiny:8:16", settings={"training.jit_compile": True})
+    estimated, measured = found["memory_mib"]
+    assert 1 / costs.MEMORY_WITHIN < estimated / measured < costs.MEMORY_WITHIN
+    estimated, measured = found["disk_mib"]
+    assert 1 / 1.3 < estimated / measured < 1.3
+
+
+def estimate_check():
+    path = Path(__file__).parents[2] / "benchmarks" / "estimate_check.py"
+    spec = importlib.util.spec_from_file_location("estimate_check", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
