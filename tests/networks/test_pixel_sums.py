@@ -4,10 +4,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from higlow_tf import pixel_sums
 from higlow_tf.pixel_sums import add_to_pixels, multiply_pixels, sum_over_pixels
 
 FEW, MANY = 3, 9
 SAME_ARITHMETIC = 1e-13  # float64, sums of some ten terms in another order
+
+
+@pytest.fixture(autouse=True)
+def _products_of_few_terms(monkeypatch):
+    monkeypatch.setattr(pixel_sums, "_FEWEST_TERMS", 1)
 
 
 def by_tensorflow(function, x, number):
