@@ -29,7 +29,7 @@ _VALIDATION_SHARE_OF_STEP = (
 _MIB = 2**20
 _BYTES = 4
 # Measured: TensorFlow, Keras and the package, and what XLA takes to compile a level or a block and does not give back.
-_START_MIB, _COMPILATION_MIB = 1000, 150
+_START_MIB, _COMPILATION_MIB = 1000, 200
 # Inputs of steps are kept forwards and copied on the way back; of a weight there are the gradient, two moments, the average and
 # what a checkpoint copies.
 _COPIES_OF_KEPT, _COPIES_OF_WEIGHTS = 3, 12
