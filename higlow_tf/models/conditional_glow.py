@@ -19,7 +19,7 @@ __all__ = ["ConditionalGlow"]
 # Maps that `initialize` looks at: enough for the covariance of the 4 * 2**L channels of the last level.
 _NUM_MAPS_OF_START = 1024
 # Operations of each level, all rows together, from which on its compilation has been worth its time; see docs/performance.md.
-_OPERATIONS_BEFORE_COMPILING = 2.0e10
+_OPERATIONS_BEFORE_COMPILING = 4.0e9
 _FIELDS = [field.name for field in fields(GlowArchitecture)]
 
 
