@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from higlow_tf.errors import InputError
+from higlow_tf.expected_rows import expect_rows
 from higlow_tf.inference.cache import AnswerCache
 from higlow_tf.inference.calibration import Calibration, chosen_calibration
 from higlow_tf.inference.groups import make_groups
@@ -25,6 +26,8 @@ __all__ = ["infer"]
 _NOTABLE_AT_EDGE = 0.05
 # Fewer effective draws of the nuisance parameters are worth a note.
 _FEWEST_GOOD_NUISANCE_ESS = 3.0
+# Points of most posteriors of two parameters, from which the work of a call is told in advance.
+_USUAL_POINTS = 100
 
 
 def infer(
@@ -80,7 +83,7 @@ def infer(
         **options: Those of `GridOptions`, `ImportanceOptions` or `NutsOptions`.
 
     Returns:
-        `Posterior`. A map's posterior does not depend on the other maps.
+        `Posterior`. A map's posterior does not depend on the other maps, up to rounding: for many maps XLA compiles the model.
 
     Raises:
         InputError: If an argument is outside its range, or a map has no finite likelihood anywhere.
@@ -115,7 +118,8 @@ def infer(
     results = []
     for number, group in enumerate(groups):
         advance = _advance(progress, number, len(groups))
-        results.append(posterior_of(group, advance))
+        with expect_rows(len(hi_maps) * acting.num_symmetries * marginal.num_draws * _USUAL_POINTS):
+            results.append(posterior_of(group, advance))
         advance(1)
     posterior = Posterior(
         **_stacked(results, len(parameters)),

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from higlow_tf.expected_rows import expect_rows
 from higlow_tf.inference.cache import AnswerCache
 from higlow_tf.inference.lattice import Lattice
 from higlow_tf.inference.likelihood import MapLikelihood, checked_maps
@@ -92,12 +93,14 @@ def log_likelihood_of_copies(
     cache = AnswerCache(cache_dir, model)
     spaces = [model.parameters.to_config(), marginal.to_config()]
     grid = ["average and plain", *spaces, points_per_axis, num_symmetries, int(is_new.sum())]
+    num_rows = len(hi_maps) * int(is_new.sum()) * num_symmetries * marginal.num_draws
     for index, hi_map in enumerate(hi_maps):
 
         def compute(hi_map=hi_map, index=index):
             return MapLikelihood(marginal, hi_map, index, num_symmetries).averaged_and_plain(theta_grid[is_new])
 
-        new = cache.array("likelihoods", [*grid, hi_map], compute, hi_maps=hi_map[None])
+        with expect_rows(num_rows):
+            new = cache.array("likelihoods", [*grid, hi_map], compute, hi_maps=hi_map[None])
         log_likelihood[index][:, is_new] = new
         if coarser is not None:
             log_likelihood[index][:, ~is_new] = coarser[index]

@@ -18,8 +18,8 @@ __all__ = ["ConditionalGlow"]
 
 # Maps that `initialize` looks at: enough for the covariance of the 4 * 2**L channels of the last level.
 _NUM_MAPS_OF_START = 1024
-# Operations of each level, all rows together, from which on its compilation has been worth its time; see docs/performance.md.
-_OPERATIONS_BEFORE_COMPILING = 4.0e9
+# Operations of each level, all rows together, from which on its compilation pays; see docs/performance.md.
+_OPERATIONS_WORTH_COMPILING = 2.0e11
 _FIELDS = [field.name for field in fields(GlowArchitecture)]
 
 
@@ -136,8 +136,8 @@ class ConditionalGlow(MapFlow):
         return [(size // side**2, side, side) for size, side in zip(self.multiscale.latent_sizes, sides, strict=True)]
 
     @property
-    def _rows_before_compiling(self):
-        return int(_OPERATIONS_BEFORE_COMPILING * self.num_levels / count_operations(self).per_map)
+    def _most_rows_of_graph(self):
+        return int(_OPERATIONS_WORTH_COMPILING * self.num_levels / count_operations(self).per_map)
 
     def _latents_by_level(self, x, conditional_input):
         return self.multiscale.inverse_by_level(x, conditional_input)

@@ -1,40 +1,46 @@
-"""A graph function that XLA compiles once it is asked for enough rows that the compilation pays."""
+"""A graph function that XLA compiles only where there are so many rows that the compilation pays."""
 
 import tensorflow as tf
 
+from higlow_tf.expected_rows import expected_rows
 from higlow_tf.models.likelihood_model import compiled
 from higlow_tf.models.row_batches import in_batches
 
 __all__ = ["LateCompilation"]
 
+# As of `in_batches`: more of them leave the cache of a core.
+_ROWS_AT_ONCE = 64
+
 
 class LateCompilation:
-    """Applies a function to rows; the first ones as TensorFlow runs a graph, later ones as XLA compiles it.
+    """Applies a function to rows: as TensorFlow runs a graph, or, for calls and jobs of many rows, as XLA compiles it.
 
-    A compilation takes seconds, which a few maps never earn back. Once as many rows were asked for as would have earned it,
-    it is made: the time is then at most twice that of whoever knew all calls in advance. What is asked for in one call is
-    computed in one way. Both ways agree to rounding. Inside a `tf.function` the caller decides on batches and compilation.
+    A compilation takes many seconds, which a few thousand maps never earn back. The choice depends on the number of rows of a
+    call, or of the job that it is part of (`higlow_tf.expected_rows`), and on nothing that came before: the same call gives the
+    same bits. Both ways agree to rounding. Inside a `tf.function` the caller decides on batches and compilation.
 
     Args:
         function: Graph function of tensors `[B, ...]` to one tensor `[B, ...]`, row by row.
         jit_compile: Whether XLA may compile it at all.
-        rows_before: Rows that are computed without compilation; 0 to compile at once.
+        most_rows_of_graph: Rows up to which a compilation does not pay.
     """
 
-    def __init__(self, function, jit_compile, rows_before):
+    def __init__(self, function, jit_compile, most_rows_of_graph):
         self._function = function
-        self.plain = compiled(function, False)
+        self.plain = None
         self.by_xla = compiled(function, True) if jit_compile else None
-        self._rows_left = rows_before
+        self._most_rows_of_graph = most_rows_of_graph
 
     def __call__(self, *arrays):
         if tf.inside_function():
             return self._function(*arrays)
         num_rows = arrays[0].shape[0]
-        if self.by_xla is None:
-            return in_batches(self.plain, *arrays)
-        if num_rows > self._rows_left:
-            self._rows_left = 0
+        if self.by_xla is not None and max(num_rows, expected_rows()) > self._most_rows_of_graph:
             return in_batches(self.by_xla, *arrays)
-        self._rows_left -= num_rows
-        return in_batches(self.plain, *arrays)
+        if self.plain is None:
+            # A graph that knows how many rows it has divides them into chunks for XLA, which costs here.
+            specs = [tf.TensorSpec([None, *array.shape[1:]], array.dtype) for array in arrays]
+            self.plain = tf.function(self._function, input_signature=specs, autograph=False)
+        starts = range(0, num_rows, _ROWS_AT_ONCE)
+        results = [self.plain(*(array[start : start + _ROWS_AT_ONCE] for array in arrays)) for start in starts]
+        return results[0] if len(results) == 1 else tf.concat(results, axis=0)

@@ -55,8 +55,8 @@ class MapFlow(ConfiguredModel):
         typicality: What typical maps look like to it: the content of typicality.json, or None.
     """
 
-    # Whether XLA may compile the drawing of maps, and after how many rows it compiles anything but training.
-    _is_drawing_compiled, _rows_before_compiling = True, 0
+    # Whether XLA may compile the drawing of maps, and up to how many rows it compiles nothing but training.
+    _is_drawing_compiled, _most_rows_of_graph = True, 0
 
     def __init__(self, arguments, **kwargs):
         super().__init__(arguments, **kwargs)
@@ -290,7 +290,7 @@ class MapFlow(ConfiguredModel):
 
     def _make_compiled(self, jit_compile):
         super()._make_compiled(jit_compile)
-        rows = self._rows_before_compiling
+        rows = self._most_rows_of_graph
         self._compiled_density = LateCompilation(self.density_by_level, jit_compile, rows)
         self._compiled_generate = LateCompilation(self.generate, jit_compile and self._is_drawing_compiled, rows)
         self._compiled_latents = LateCompilation(self.infer_latents, jit_compile, rows)

@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 
 from higlow_tf.errors import InputError, InputWarning
+from higlow_tf.expected_rows import expect_rows
 from higlow_tf.files import check_room, whole_path
 
 __all__ = ["sample_paths", "write_samples"]
@@ -51,6 +52,7 @@ def write_samples(model, theta, out, *, seed=0, temperature=1.0, progress=None):
         warnings.warn(f"The model extrapolates: {outside}.", InputWarning, stacklevel=2)
     num_bad = 0
     with contextlib.ExitStack() as stack:
+        stack.enter_context(expect_rows(len(theta)))
         open_writer = _open_hdf5 if out.suffix == ".h5" else _open_npy
         write = open_writer(stack, model, out, theta, seed, temperature)
         for start in range(0, len(theta), _CHUNK):
