@@ -51,7 +51,8 @@ def _say_version(is_asked):
 def global_options(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and the warnings of libraries.")] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Show versions and devices, and stop.")
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Show versions and devices, and stop."),
     ] = False,
 ):
     """Conditional Glow for maps of neutral hydrogen: train, sample, infer, calibrate, export. Begin with: higlow demo."""

@@ -15,9 +15,7 @@ __all__ = ["fetch"]
 def fetch(
     url: Annotated[str, typer.Argument(help="Address of the archive, NAME.tar.gz: https, http or file.")],
     sha256: Annotated[str, typer.Option(help="SHA-256 of the archive, 64 hexadecimal digits, as its publisher says.")],
-    name: Annotated[
-        str | None, typer.Option(help="Name for the model.", show_default="the one in the archive")
-    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name for the model.", show_default="the one in the archive")] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Folder for the model.", show_default="of HIGLOW_MODELS, or one of the user"),

@@ -57,7 +57,8 @@ def reproduce_paper(
         ),
     ] = None,
     run: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="A trained run or its name, which is copied; otherwise one is trained.")
+        Path | None,
+        typer.Option(metavar="RUN", help="A trained run or its name, which is copied; otherwise one is trained."),
     ] = None,
     preset: Annotated[
         str | None,
