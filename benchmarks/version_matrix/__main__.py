@@ -13,7 +13,13 @@ import time
 from pathlib import Path
 
 from benchmarks.version_matrix.combinations import ROOT, all_combinations
-from benchmarks.version_matrix.environments import NotToBeHadError, build_wheel, find_python, make_environment
+from benchmarks.version_matrix.environments import (
+    ENVIRONMENT,
+    NotToBeHadError,
+    build_wheel,
+    find_python,
+    make_environment,
+)
 from benchmarks.version_matrix.table import FAILED, NOT_TO_BE_HAD, PASSED, put_into_page, table_of
 
 __all__ = ["main"]
@@ -87,7 +93,7 @@ def run_combination(combination, work, wheel):
 def _run_chain(python, work):
     # -P and another folder: the checkout must not be imported in the place of what is installed.
     command = [python, "-P", _CHAIN, ROOT / "saved_models"]
-    done = subprocess.run(command, cwd=work, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=work, capture_output=True, text=True, env=ENVIRONMENT)
     lines = done.stdout.splitlines()
     _say("\n".join(f"    {line}" for line in lines[:-1]))
     try:

@@ -9,7 +9,10 @@ from pathlib import Path
 
 from benchmarks.version_matrix.combinations import ROOT
 
-__all__ = ["NotToBeHadError", "build_wheel", "find_python", "make_environment"]
+__all__ = ["ENVIRONMENT", "NotToBeHadError", "build_wheel", "find_python", "make_environment", "reason_of_pip"]
+
+# Of the user, but for what could put the checkout in the place of the installed package.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
 
 _NEEDED_TO_BUILD = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "higlow_tf")
 # What has a compiler's output inside is taken as a wheel or not at all: to compile it is no test of ours.
@@ -66,7 +69,9 @@ def build_wheel(python, folder):
     for name in _NEEDED_TO_BUILD:
         source = ROOT / name
         shutil.copytree(source, copy / name) if source.is_dir() else shutil.copy(source, copy)
-    subprocess.run([python, *_PIP, "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, copy], check=True)
+    subprocess.run(
+        [python, *_PIP, "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, copy], check=True, env=ENVIRONMENT
+    )
     return next(folder.glob("*.whl"))
 
 
@@ -81,7 +86,8 @@ def make_environment(python, folder, wheel, requirements):
     inner = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
     # Without compiling all of TensorFlow to bytecode: what is imported is compiled then.
     how = ["--quiet", "--no-compile", "--only-binary", ",".join(_COMPILED)]
-    done = subprocess.run([inner, *_PIP, "install", *how, wheel, *requirements], capture_output=True, text=True)
+    command = [inner, *_PIP, "install", *how, wheel, *requirements]
+    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT)
     if done.returncode:
         raise NotToBeHadError(reason_of_pip(done.stderr))
     return inner
