@@ -21,7 +21,9 @@ _BLOCK = 2**20
 
 
 def pack_model(folder, out_dir, *, overwrite=False):
-    """Packs a published model into NAME.tar.gz. The same files give the same bytes: times and owners are left out.
+    """Packs a published model into NAME.tar.gz.
+
+    The same files give the same bytes, with one release of zlib: times and owners are left out.
 
     Args:
         folder: Folder NAME of a model, with `run/` or versions `1/`, ... of a SavedModel. Hidden files are left out.

@@ -6,7 +6,6 @@ import http.client
 import re
 import tempfile
 import urllib.error
-import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -50,7 +49,7 @@ def fetch_model(
     sha256 = str(sha256).strip().lower()
     if not _SHA256.fullmatch(sha256):
         raise InputError(f"sha256: expected 64 hexadecimal digits. Received: {sha256[:80]!r}.")
-    if urllib.parse.urlsplit(url).scheme not in _SCHEMES:
+    if str(url).partition(":")[0].lower() not in _SCHEMES:
         raise InputError(f"url: expected an address of {', '.join(_SCHEMES)}. Received: {url!r}.")
     folder = fetched_folder() if folder is None else Path(folder)
     with tempfile.TemporaryDirectory(prefix="higlow_fetch_") as workspace:
@@ -74,14 +73,19 @@ def _download(url, path, max_bytes, timeout_s, progress):
                 if total:
                     progress("fetch", done, total)
     except (OSError, http.client.HTTPException, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
-        text = f"{error.code} {reason}" if isinstance(error, urllib.error.HTTPError) else str(reason)
-        raise InputError(f"{url}: expected a file. Received: {text or type(error).__name__}.") from None
+        raise InputError(f"{url}: expected a file. Received: {_reason(error)}.") from None
     if max(done, total or 0) > max_bytes:
         raise InputError(f"{url}: expected at most {max_bytes} bytes. Received: more.")
     if total and done < total:
         raise InputError(f"{url}: expected {total} bytes. Received: {done}.")
     return digest.hexdigest()
+
+
+def _reason(error):
+    if isinstance(error, urllib.error.HTTPError):
+        error.close()
+        return f"{error.code} {error.reason}"
+    return str(getattr(error, "reason", None) or error) or type(error).__name__
 
 
 def _announced_size(answer):

@@ -71,6 +71,8 @@ def list_models():
 def _models(has_form):
     found = {}
     for gallery in gallery_folders():
+        if not os.access(gallery, os.R_OK | os.X_OK):  # of somebody else
+            continue
         for folder in sorted(gallery.iterdir()):
             if folder.is_dir() and is_model_name(folder.name) and has_form(folder):
                 found.setdefault(folder.name, folder)

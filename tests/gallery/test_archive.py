@@ -164,9 +164,7 @@ def test_a_damaged_archive_is_one_sentence(tmp_path, write):
     content = write(tmp_path / "x", {**GOOD, "m/1/x": bytes(range(256)) * 20}).read_bytes()
     for length in (0, 1, 3, 30, len(content) // 2, len(content) - 1):
         (tmp_path / "x").write_bytes(content[:length])
-        assert_refused(
-            tmp_path / "x", tmp_path / "out", r"expected an archive .*Received: a damaged one|one with 0 files"
-        )
+        assert_refused(tmp_path / "x", tmp_path / "out", r"expected an archive .*Received: a damaged one")
     assert_refused(tmp_path / "none", tmp_path / "out", "no such file")
 
 

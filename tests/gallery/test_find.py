@@ -54,15 +54,14 @@ def test_a_path_comes_back_as_it_is(gallery, find):
 
 
 def test_the_first_folder_counts(gallery, monkeypatch, tmp_path):
-    make_model(gallery / "both")
-    second = make_model(tmp_path / "second" / "other")
+    both, other = make_model(gallery / "both"), make_model(tmp_path / "second" / "other")
     make_model(tmp_path / "second" / "both")
     here = make_model(Path("saved_models", "here"))
     checkout = make_model(tmp_path / "home" / "saved_models" / "checkout")
-    fetched = make_model(tmp_path / "second" / "both").parent
-    monkeypatch.setenv("HIGLOW_MODELS", os.pathsep.join([str(gallery), str(tmp_path / "missing"), str(fetched)]))
-    assert gallery_folders()[:3] == [gallery, fetched, Path("saved_models").resolve()]
-    assert list_models() == {"both": gallery / "both", "other": second, "here": here.resolve()}
+    named = [gallery, tmp_path / "missing", tmp_path / "second"]
+    monkeypatch.setenv("HIGLOW_MODELS", os.pathsep.join(map(str, named)))
+    assert gallery_folders()[:3] == [gallery, tmp_path / "second", Path("saved_models").resolve()]
+    assert list_models() == {"both": both, "other": other, "here": here.resolve()}
     (tmp_path / "home" / "pyproject.toml").touch()  # now it is a checkout
     assert find_run("checkout") == checkout / "run"
 
