@@ -48,7 +48,7 @@ def test_every_python_that_is_admitted_is_named():
 
 
 def test_the_extra_for_gpus_asks_for_the_same_tensorflow():
-    (of_package,) = (text for text in PROJECT["dependencies"] if re.match(r"tensorflow\W", text))
+    (of_package,) = (text for text in PROJECT["dependencies"] if re.match(r"tensorflow[<>=]", text))
     assert PROJECT["optional-dependencies"]["cuda"] == [
         f"{of_package.replace('tensorflow', 'tensorflow[and-cuda]')}; sys_platform == 'linux'"
     ]

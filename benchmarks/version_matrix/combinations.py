@@ -45,7 +45,7 @@ class Combination:
 def all_combinations():
     """Every Python and TensorFlow that pyproject.toml admits, each with the oldest and the newest of the rest."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    tensorflow = next(text for text in project["dependencies"] if re.match(r"tensorflow\W", text))
+    tensorflow = next(text for text in project["dependencies"] if re.match(r"tensorflow[<>=]", text))
     pins = _runtime_pins(project, (ROOT / "tests" / "oldest.txt").read_text(encoding="utf-8"))
     return [
         Combination(python, release, others, pins)

@@ -49,12 +49,9 @@ def test_serve_takes_a_name(higlow, small, monkeypatch):
 
 
 def test_commands_take_a_name(higlow, small):
-    drawn = [
-        higlow("sample", word, "--omega-m", 0.3, "--sigma-8", 0.8, "--out", f"{number}.npy")
-        for number, word in enumerate(("small", small / "run"))
-    ]
-    assert [result.exit_code for result in drawn] == [0, 0], drawn[0].stderr
-    assert np.array_equal(np.load("0.npy"), np.load("1.npy"))
+    drawn = higlow("sample", "small", "--omega-m", 0.3, "--sigma-8", 0.8, "--out", "maps.npy")
+    assert drawn.exit_code == 0, drawn.stderr
+    assert np.load("maps.npy").shape == (1, 8, 8)
     assert "small was trained on:" in higlow("audit", "small").stdout
 
 
