@@ -97,9 +97,10 @@ def test_rows_of_the_table():
     versions = {"tensorflow": "2.19.1", "keras": "3.13.0", "numpy": "2.0.0"}
     passed = {**RECORD, "status": "passed", "versions": versions, "steps": ["a", "b"], "seconds": 61.4}
     failed = {**RECORD, "status": "failed", "failed": "train", "reason": "ValueError: a | b"}
-    lines = table_of([passed, failed]).splitlines()
+    lines = table_of([passed, failed, {**RECORD, "status": "not run"}]).splitlines()
     assert lines[2] == "| 3.11 | 2.19.1 | oldest | 3.13.0 | 2.0.0 | passed, 2 steps in 61 s |"
     assert lines[3] == r"| 3.11 | 2.19 | oldest | - | - | **fails** at train: ValueError: a \| b |"
+    assert lines[4] == "| 3.11 | 2.19 | oldest | - | - | not run |"
 
 
 def test_the_table_takes_its_place_on_a_page(tmp_path):
@@ -115,3 +116,22 @@ def test_the_table_takes_its_place_on_a_page(tmp_path):
 def test_the_names_are_listed(capsys):
     assert main(["--list", "--only", "py3.12-tf2.20", "--only", "py3.11-tf2.21-new"]) == 0
     assert capsys.readouterr().out.split() == ["py3.11-tf2.21-newest", "py3.12-tf2.20-oldest", "py3.12-tf2.20-newest"]
+
+
+def test_a_matrix_goes_on_and_lists_all(tmp_path, monkeypatch, capsys):
+    calls = []
+
+    def run(one, work, wheel):
+        calls.append(one.name)
+        return {**RECORD, "tensorflow": one.tensorflow, "status": "not to be had", "reason": "a reason"}
+
+    monkeypatch.setattr("benchmarks.version_matrix.__main__.run_combination", run)
+    monkeypatch.setattr("benchmarks.version_matrix.__main__.build_wheel", lambda *_: None)
+    arguments = ["--work", str(tmp_path / "work"), "--out", str(tmp_path / "table.md"), "--only", "py3.11-tf2.2"]
+    assert main(arguments) == 0
+    assert main([*arguments[:-1], "py3.11"]) == 0
+    assert len(calls) == len(set(calls)) == 6
+    lines = (tmp_path / "table.md").read_text().splitlines()
+    assert sum("not to be had: a reason" in line for line in lines) == 6
+    assert sum("| not run |" in line for line in lines) == len(all_combinations()) - 6
+    assert lines[0] in capsys.readouterr().out

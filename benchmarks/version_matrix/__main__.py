@@ -20,7 +20,7 @@ from benchmarks.version_matrix.environments import (
     find_python,
     make_environment,
 )
-from benchmarks.version_matrix.table import FAILED, NOT_TO_BE_HAD, PASSED, put_into_page, table_of
+from benchmarks.version_matrix.table import FAILED, NOT_RUN, NOT_TO_BE_HAD, PASSED, put_into_page, table_of
 
 __all__ = ["main"]
 
@@ -47,7 +47,7 @@ def main(arguments=None):
     work = options.work.resolve()
     (work / "records").mkdir(parents=True, exist_ok=True)
     _run_all(chosen, work, options.again)
-    records = [json.loads(path.read_text()) for one in combinations if (path := _record_path(work, one)).exists()]
+    records = [_read_record(one, work) for one in combinations]
     table = table_of(records)
     options.out.write_text(table, encoding="utf-8")
     if options.page is not None:
@@ -66,6 +66,16 @@ def _run_all(combinations, work, again):
         _say(f"    {record['status']} {record['reason'] or ''}")
 
 
+def _new_record(combination):
+    record = {name: getattr(combination, name) for name in ("python", "tensorflow", "others")}
+    return record | {"status": NOT_RUN, "reason": None, "steps": [], "versions": {}}
+
+
+def _read_record(combination, work):
+    path = _record_path(work, combination)
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else _new_record(combination)
+
+
 def _record_path(work, combination):
     return work / "records" / f"{combination.name}.json"
 
@@ -77,15 +87,14 @@ def run_combination(combination, work, wheel):
         Dict: python, tensorflow, others, status ("passed", "failed" or "not to be had"), reason, steps, failed (name of a
         step or None), seconds of the chain, seconds_to_install, versions by package.
     """
-    record = {name: getattr(combination, name) for name in ("python", "tensorflow", "others")}
-    record |= {"status": NOT_TO_BE_HAD, "reason": None, "steps": [], "versions": {}}
+    record = _new_record(combination)
     environment, started = work / "environment", time.monotonic()
     try:
         python = make_environment(find_python(combination.python), environment, wheel, combination.requirements())
         record["seconds_to_install"] = round(time.monotonic() - started)
         return record | _run_chain(python, work)
     except NotToBeHadError as error:
-        return record | {"reason": str(error)}
+        return record | {"status": NOT_TO_BE_HAD, "reason": str(error)}
     finally:
         shutil.rmtree(environment, ignore_errors=True)
 

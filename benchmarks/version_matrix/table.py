@@ -3,9 +3,9 @@
 import datetime
 import platform
 
-__all__ = ["BEGIN", "END", "FAILED", "NOT_TO_BE_HAD", "PASSED", "put_into_page", "table_of"]
+__all__ = ["BEGIN", "END", "FAILED", "NOT_RUN", "NOT_TO_BE_HAD", "PASSED", "put_into_page", "table_of"]
 
-PASSED, FAILED, NOT_TO_BE_HAD = "passed", "failed", "not to be had"
+PASSED, FAILED, NOT_TO_BE_HAD, NOT_RUN = "passed", "failed", "not to be had", "not run"
 BEGIN, END = "<!-- version matrix: begin -->", "<!-- version matrix: end -->"
 _HEAD = "| Python | TensorFlow | other packages | Keras | NumPy | result |\n|---|---|---|---|---|---|"
 
@@ -35,7 +35,7 @@ def _result(record):
         return f"passed, {len(record['steps'])} steps in {record['seconds']:.0f} s"
     if record["status"] == FAILED:
         return f"**fails** at {record['failed']}: {record['reason']}"
-    return f"not to be had: {record['reason']}"
+    return f"not to be had: {record['reason']}" if record["status"] == NOT_TO_BE_HAD else record["status"]
 
 
 def put_into_page(page, table):
