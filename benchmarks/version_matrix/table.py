@@ -32,7 +32,7 @@ def _row(record):
 
 def _result(record):
     if record["status"] == PASSED:
-        return f"passed, {len(record['steps'])} steps in {record['seconds']:.0f} s"
+        return f"passed, {len(record['steps'])} steps"
     if record["status"] == FAILED:
         return f"**fails** at {record['failed']}: {record['reason']}"
     return f"not to be had: {record['reason']}" if record["status"] == NOT_TO_BE_HAD else record["status"]
