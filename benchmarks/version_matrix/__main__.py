@@ -25,6 +25,7 @@ from benchmarks.version_matrix.table import FAILED, NOT_RUN, NOT_TO_BE_HAD, PASS
 __all__ = ["main"]
 
 _CHAIN = Path(__file__).with_name("chain.py")
+_ENVIRONMENT = "environment"
 
 
 def main(arguments=None):
@@ -62,7 +63,9 @@ def _run_all(combinations, work, again):
     for number, one in enumerate(left, start=1):
         _say(f"[{number}/{len(left)}] {one.name}")
         record = run_combination(one, work, wheel)
+        # Before gigabytes are removed: a call that is stopped meanwhile must not lose it.
         _record_path(work, one).write_text(json.dumps(record, indent=1) + "\n")
+        shutil.rmtree(work / _ENVIRONMENT, ignore_errors=True)
         _say(f"    {record['status']} {record['reason'] or ''}")
 
 
@@ -81,22 +84,22 @@ def _record_path(work, combination):
 
 
 def run_combination(combination, work, wheel):
-    """Makes the environment, runs the chain in it, and removes it.
+    """Makes the environment, in the place of an earlier one, and runs the chain in it.
 
     Returns:
         Dict: python, tensorflow, others, status ("passed", "failed" or "not to be had"), reason, steps, failed (name of a
         step or None), seconds of the chain, seconds_to_install, versions by package.
     """
     record = _new_record(combination)
-    environment, started = work / "environment", time.monotonic()
+    started = time.monotonic()
     try:
-        python = make_environment(find_python(combination.python), environment, wheel, combination.requirements())
-        record["seconds_to_install"] = round(time.monotonic() - started)
-        return record | _run_chain(python, work)
+        python = make_environment(
+            find_python(combination.python), work / _ENVIRONMENT, wheel, combination.requirements()
+        )
     except NotToBeHadError as error:
         return record | {"status": NOT_TO_BE_HAD, "reason": str(error)}
-    finally:
-        shutil.rmtree(environment, ignore_errors=True)
+    record["seconds_to_install"] = round(time.monotonic() - started)
+    return record | _run_chain(python, work)
 
 
 def _run_chain(python, work):
