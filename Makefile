@@ -1,4 +1,4 @@
-# Everything from a bare clone and a Python 3.11:  make demo | serve-demo | docs | test | check | test-all | test-oldest
+# Everything from a bare clone and a Python 3.11:  make demo | serve-demo | docs | test | check | test-all | test-oldest | matrix
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +8,7 @@ PIP := -m pip --disable-pip-version-check --no-input
 PYTEST := -m pytest -n 2 --dist loadfile
 QUICK := not slow and not gpu and not peer and not notebook and not benchmark
 
-.PHONY: help install demo serve-demo docs test test-all test-oldest check format clean
+.PHONY: help install demo serve-demo docs test test-all test-oldest matrix check format clean
 
 help:
 	@echo "make demo         train on mock maps and write higlow_demo/report.html (about 9 minutes on two cores, installation included)"
@@ -18,6 +18,7 @@ help:
 	@echo "make check        lint, format and the quick tests: what CI runs"
 	@echo "make test-all     also the slow tests, the notebooks, the site and those beside PyTorch"
 	@echo "make test-oldest  the quick tests with the oldest releases that are supported, in $(OLDEST)"
+	@echo "make matrix       a short chain with every Python and TensorFlow that is supported, into version_matrix.md (an hour or two; it goes on if stopped)"
 	@echo "make format       sort imports and format"
 
 # What a user needs, without the tools of the tests.
@@ -75,6 +76,10 @@ test-all: $(VENV)/.peers
 test-oldest: $(OLDEST)/.installed
 	$(OLDEST)/bin/python $(PYTEST) -m '$(QUICK)'
 
+# Needs no environment of ours: it makes its own, and removes them.
+matrix:
+	$(PYTHON) -m benchmarks.version_matrix --out version_matrix.md
+
 check: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -85,4 +90,4 @@ format: $(VENV)/.installed
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(OLDEST) build dist docs/_build docs/generated *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST) .venv-matrix build dist docs/_build docs/generated *.egg-info .pytest_cache .ruff_cache .hypothesis

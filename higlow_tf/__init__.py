@@ -5,8 +5,8 @@ import importlib
 from higlow_tf.errors import InputError, InputWarning
 
 _ROOMS = (
-    "batch", "bijectors", "data", "diagnostics", "evaluation", "inference", "models", "networks", "plotting", "reports", "runs",
-    "serving",
+    "batch", "bijectors", "data", "diagnostics", "evaluation", "gallery", "inference", "models", "networks", "plotting",
+    "reports", "runs", "serving",
 )  # fmt: skip
 _MODELS = ("ConditionalGlow", "HIFlow", "load_model", "save_model")
 

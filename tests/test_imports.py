@@ -7,26 +7,28 @@ from higlow_tf.cli.app import app
 
 # What every part may use: modules at the top of the package that belong to no part.
 SHARED = {
-    "errors", "expected_rows", "files", "folder_lock", "kept_activations", "layout", "ownership", "pixel_sums", "symmetries",
-    "text_files", "versions",
+    "devices", "errors", "expected_rows", "files", "folder_lock", "kept_activations", "layout", "ownership", "pixel_sums",
+    "symmetries", "text_files", "versions",
 }  # fmt: skip
 
 # The arrows of the package's design: a part may import these others (and its own modules).
 MAY_IMPORT = {
-    "batch": {"data.card_parameters", "data.hdf5", "data.npy_files", "data.parameters", "data.tables", "ray_start"},
+    "batch": {"gallery", "data.card_parameters", "data.hdf5", "data.npy_files", "data.parameters", "data.tables", "ray_start"},
     "bijectors": set(),
     "networks": set(),
     "data": set(),
     "diagnostics": set(),
-    "models": {"bijectors", "networks", "data"},
+    "gallery": set(),
+    "models": {"bijectors", "networks", "data", "gallery"},
     "inference": {"data.map_hash", "data.parameter_tensors", "data.parameters"},
-    "runs": {"models", "data"},
+    "runs": {"models", "data", "gallery"},
     "evaluation": {"models", "runs", "inference", "diagnostics", "data"},
     "plotting": {"diagnostics", "inference"},
     "reports": {"evaluation", "plotting", "runs", "diagnostics", "inference", "data", "models"},
-    "serving": {"models", "data", "inference", "runs", "ray_start"},
+    "serving": {"models", "data", "gallery", "inference", "runs", "ray_start"},
     "cli": {
         "models", "serving", "batch", "inference", "data", "diagnostics", "plotting", "runs", "evaluation", "reports",
+        "gallery",
     },
 }  # fmt: skip
 
@@ -40,6 +42,7 @@ FORBIDDEN_LIBRARIES = {
     "data/pipeline.py": {*KERAS, "tensorflow_probability"},
     "data/parameter_tensors.py": {*KERAS, "tensorflow_probability"},
     "diagnostics": {*KERAS, "tensorflow", "tensorflow_probability"},
+    "gallery": {*KERAS, "tensorflow", "tensorflow_probability"},
 }
 # Libraries that only these parts, or these files at the top, may import.
 RESERVED_LIBRARIES = {
@@ -142,6 +145,8 @@ def test_a_file_of_the_command_line_has_one_command():
         ("cli/batch.py", "import ray"),
         ("errors.py", "import benchmarks.peers"),
         ("errors.py", "import matplotlib"),
+        ("gallery/find.py", "import tensorflow as tf"),
+        ("gallery/find.py", "from higlow_tf.models import load_model"),
     ],
 )
 def test_forbidden_imports_are_found(file, source):

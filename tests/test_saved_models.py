@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 import higlow_tf as hg
+from higlow_tf.gallery import find_run, find_version
 from higlow_tf.inference import parameters_of_interest
 from higlow_tf.inference.uniform_grid import theta_grid_over_prior
 from higlow_tf.serving.reference import reference_answers
@@ -18,10 +19,15 @@ PUBLISHED = sorted(path.parent.name for path in SAVED_MODELS.glob("*/reference.j
 # Sums in float32 over some thousand pixels and some ten steps, in another order on another machine. Denominator max(1, |x|).
 TOLERANCE = 1e-4
 MAX_BYTES = 10_000_000
+MAX_BYTES_OF_ALL = 25_000_000
 TEXT_SUFFIXES = {".json", ".yaml", ".md", ".csv", ".txt", ""}
 # A path that begins at a root, a home folder or a drive; "](/" would be a link of the page.
 ABSOLUTE_PATH = re.compile(r"""(?:^|[\s"'(=\[])(?:/[\w.-]+/[\w.-]+|~/|[A-Za-z]:\\)""", re.MULTILINE)
 SETTINGS = {"format_version", "sample_seed", "sample_stride", "points_per_axis"}
+
+
+def size_of(folder):
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def read_reference(name):
@@ -67,11 +73,42 @@ def test_the_model_to_try_is_there():
     assert "compact_mock" in PUBLISHED
 
 
+def test_every_folder_is_a_published_model_and_all_are_small_together():
+    assert sorted(path.name for path in SAVED_MODELS.iterdir() if path.is_dir()) == PUBLISHED
+    assert size_of(SAVED_MODELS) < MAX_BYTES_OF_ALL
+
+
+@pytest.fixture
+def only_this_checkout(monkeypatch, tmp_path):
+    """Nothing but the models of this checkout has a name."""
+    monkeypatch.delenv("HIGLOW_MODELS", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_its_name_leads_to_it(name, only_this_checkout):
+    assert find_run(name) == SAVED_MODELS / name / "run"
+    assert find_version(name) == SAVED_MODELS / name / "1"
+    assert f"`{name}/`" in (SAVED_MODELS / "README.md").read_text(encoding="utf-8")
+    assert (SAVED_MODELS / name / "README.md").read_text(encoding="utf-8").startswith(f"# {name}\n")
+    assert hg.runs.open_run(name).split["num_maps"] > 0
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_it_comes_back_from_its_archive(name, tmp_path):
+    archive, digest = hg.gallery.pack_model(SAVED_MODELS / name, tmp_path)
+    folder = hg.gallery.fetch_model(archive.as_uri(), sha256=digest, folder=tmp_path / "models")
+    for path in filter(Path.is_file, (SAVED_MODELS / name).rglob("*")):
+        copy = folder / path.relative_to(SAVED_MODELS / name)
+        assert copy.read_bytes() == path.read_bytes(), path
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_run_and_saved_model_give_the_reference_answers(name):
+def test_run_and_saved_model_give_the_reference_answers(name, only_this_checkout):
     reference, examples = read_reference(name)
-    model = hg.load_model(SAVED_MODELS / name / "run")
+    model = hg.load_model(find_run(name))
     model.compile(jit_compile=False)
     found = reference_answers(model, examples["hi_maps"], examples["theta"])
     assert {key: found[key] for key in SETTINGS - {"format_version"}} == {
@@ -85,7 +122,7 @@ def test_run_and_saved_model_give_the_reference_answers(name):
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_it_is_small(name):
-    assert sum(path.stat().st_size for path in (SAVED_MODELS / name).rglob("*") if path.is_file()) < MAX_BYTES
+    assert size_of(SAVED_MODELS / name) < MAX_BYTES
 
 
 @pytest.mark.parametrize("name", PUBLISHED)

@@ -2,11 +2,11 @@
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 
 from higlow_tf.data.card_parameters import parameters_of_card
 from higlow_tf.data.parameters import ParameterSpace
 from higlow_tf.errors import InputError
+from higlow_tf.gallery import find_version
 from higlow_tf.text_files import read_json
 
 __all__ = ["ServedModel", "read_served_model"]
@@ -47,7 +47,7 @@ def read_served_model(path):
     """Reads the card of an exported model and hashes its files. TensorFlow is not needed.
 
     Args:
-        path: Folder of one version: saved_models/NAME/1.
+        path: Folder of one version: saved_models/NAME/1; or the name of a published model, for its newest version.
 
     Returns:
         `ServedModel`.
@@ -55,7 +55,7 @@ def read_served_model(path):
     Raises:
         InputError: If there is no SavedModel, or no card of `higlow export` in it.
     """
-    path = Path(path).resolve()
+    path = find_version(path).resolve()
     if not (path / _GRAPH_FILE).is_file():
         inner = sorted(graph.parent.name for graph in path.glob(f"*/{_GRAPH_FILE}"))
         hint = f" (did you mean '{path / inner[-1]}'?)" if inner else ""

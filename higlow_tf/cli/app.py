@@ -11,17 +11,19 @@ from higlow_tf.cli.batch import batch
 from higlow_tf.cli.benchmark import benchmark
 from higlow_tf.cli.calibrate import calibrate
 from higlow_tf.cli.client import client
-from higlow_tf.cli.console import SETTINGS, guarded, quiet_libraries, say
+from higlow_tf.cli.console import SETTINGS, guarded, quiet_libraries
 from higlow_tf.cli.demo import demo
 from higlow_tf.cli.estimate import estimate
 from higlow_tf.cli.evaluate import evaluate
 from higlow_tf.cli.export import export
+from higlow_tf.cli.fetch import fetch
 from higlow_tf.cli.infer import infer
 from higlow_tf.cli.reproduce_paper import reproduce_paper
 from higlow_tf.cli.sample import sample
 from higlow_tf.cli.serve import serve
 from higlow_tf.cli.simulate import simulate
 from higlow_tf.cli.train import train
+from higlow_tf.cli.version import say_version
 
 __all__ = ["app", "main"]
 
@@ -34,17 +36,15 @@ app = typer.Typer(
 )
 
 for command in (
-    demo, simulate, estimate, train, sample, infer, calibrate, evaluate, audit, export, serve, client, batch, benchmark,
-    reproduce_paper,
+    demo, simulate, estimate, train, sample, infer, calibrate, evaluate, audit, export, fetch, serve, client, batch,
+    benchmark, reproduce_paper,
 ):  # fmt: skip
     app.command(command.__name__.replace("_", "-"))(guarded(command))
 
 
 def _say_version(is_asked):
     if is_asked:
-        from higlow_tf.versions import version
-
-        say(f"higlow_tf {version()}")
+        say_version()
         raise typer.Exit
 
 
@@ -52,7 +52,8 @@ def _say_version(is_asked):
 def global_options(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and the warnings of libraries.")] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version, and stop.")
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Show versions and devices, and stop."),
     ] = False,
 ):
     """Conditional Glow for maps of neutral hydrogen: train, sample, infer, calibrate, export. Begin with: higlow demo."""

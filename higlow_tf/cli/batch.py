@@ -16,7 +16,7 @@ _MOST_SKIPPED = 12
 
 
 def batch(
-    model: Annotated[Path, typer.Argument(help="Exported model, one version of it: saved_models/NAME/1.")],
+    model: Annotated[Path, typer.Argument(help="Exported model, one version of it: saved_models/NAME/1; or its name.")],
     task: Annotated[Task, typer.Option(help="What is asked for.")],
     out: Annotated[Path, typer.Option(help="Folder; the rows are in OUT/parts/*.parquet.")],
     maps: Annotated[

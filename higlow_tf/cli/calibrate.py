@@ -9,6 +9,7 @@ import typer
 from higlow_tf.cli.calibration import calibrate_with_progress
 from higlow_tf.cli.console import load_tensorflow, print_table, say
 from higlow_tf.cli.options import MapsFiles, Overwrite, ParamsFile, Run, Seed
+from higlow_tf.gallery import find_run
 from higlow_tf.ownership import owned_folder
 
 __all__ = ["calibrate"]
@@ -55,6 +56,7 @@ def calibrate(
 
     Example: higlow calibrate RUN --maps MAPS.npy --params PARAMS.txt
     """
+    run = find_run(run)
     out = run / "calibration" if out is None else out
     load_tensorflow()
     options = (maps_per_simulation, points, symmetries, seed)

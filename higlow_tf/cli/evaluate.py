@@ -8,6 +8,7 @@ import typer
 
 from higlow_tf.cli.console import load_tensorflow, print_table, progress_bar, say
 from higlow_tf.cli.options import MapsFiles, Overwrite, ParamsFile, Run, Seed
+from higlow_tf.gallery import find_run
 from higlow_tf.ownership import owned_folder
 
 __all__ = ["evaluate"]
@@ -22,7 +23,7 @@ def evaluate(
     params: ParamsFile = None,
     compare: Annotated[
         list[Path] | None,
-        typer.Option(metavar="RUN2", help="Another run, on the same maps; may be given several times."),
+        typer.Option(metavar="RUN2", help="Another run or name, on the same maps; may be given several times."),
     ] = None,
     samples: Annotated[
         int | None,
@@ -71,24 +72,25 @@ def evaluate(
     how_much = (samples, cosmologies, maps_per_cosmology, posterior_maps, seed, map_classifier)
     names = _names([run, *others])
     files = ["metrics.json", *(f"metrics_{name}.json" for name in names[1:])]
+    folders = [find_run(word) for word in (run, *others)]
     load_tensorflow()
     with owned_folder(out, "evaluation", names=(*files, _REPORT), overwrite=overwrite):
         _evaluate(
-            run, others, names, maps, params, out, how_much, allow_training_maps,
+            folders, names, run.name, maps, params, out, how_much, allow_training_maps,
             {"model": run, "seed of the generated maps": seed, "command": command},
         )  # fmt: skip
     say(f"Wrote {', '.join(str(out / file) for file in files)}")
     say(f"Open {(out / _REPORT).resolve()}", bold=True)
 
 
-def _evaluate(run, others, names, maps, params, out, how_much, allow_training_maps, facts):
+def _evaluate(folders, names, title, maps, params, out, how_much, allow_training_maps, facts):
     from higlow_tf.evaluation import EvaluationOptions, evaluate_model
     from higlow_tf.evaluation.judged_maps import judged_maps, training_maps_of
     from higlow_tf.models import load_model
     from higlow_tf.reports import write_evaluation
     from higlow_tf.runs import RunDirectory
 
-    models = {name: load_model(path) for name, path in zip(names, (run, *others), strict=True)}
+    models = {name: load_model(path) for name, path in zip(names, folders, strict=True)}
     data, test, label = judged_maps(models, maps, params, allow_training_maps=allow_training_maps)
     options = EvaluationOptions(*how_much)
     evaluations = {}
@@ -104,9 +106,9 @@ def _evaluate(run, others, names, maps, params, out, how_much, allow_training_ma
     _, verdict = write_evaluation(
         evaluation,
         out,
-        name=run.name,
+        name=title,
         others=evaluations,
-        history=RunDirectory(run).read_history(),
+        history=RunDirectory(folders[0]).read_history(),
         facts=facts,
         overwrite=True,  # refused above where it is not wanted
     )

@@ -17,7 +17,10 @@ class Task(enum.StrEnum):
     POSTERIOR = "posterior"
 
 
-Run = Annotated[Path, typer.Argument(help="Folder of a training run, or of a saved model.")]
+Run = Annotated[
+    Path,
+    typer.Argument(help="Folder of a training run or of a saved model; or the name of a published one: compact_mock."),
+]
 MapsFiles = Annotated[
     list[Path], typer.Option("--maps", help="Maps, in any form that training reads; several are channels.")
 ]

@@ -15,6 +15,7 @@ from higlow_tf.cli.options import Overwrite, Seed
 from higlow_tf.cli.training import train_with_progress
 from higlow_tf.errors import InputError
 from higlow_tf.files import resolved, write_json
+from higlow_tf.gallery import find_run
 from higlow_tf.ownership import owned_folder
 
 __all__ = ["PaperSize", "reproduce_paper", "run_reproduction"]
@@ -56,7 +57,8 @@ def reproduce_paper(
         ),
     ] = None,
     run: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="A trained run, which is copied; otherwise one is trained.")
+        Path | None,
+        typer.Option(metavar="RUN", help="A trained run or its name, which is copied; otherwise one is trained."),
     ] = None,
     preset: Annotated[
         str | None,
@@ -94,7 +96,7 @@ def reproduce_paper(
         "maps": None if maps is None else str(maps.resolve()),
         "params": None if params is None else str(params.resolve()),
         "map_size": map_size,
-        "run": None if run is None else str(run.resolve()),
+        "run": None if run is None else str(find_run(run).resolve()),
         "preset": preset,
         "max_minutes": max_minutes,
         "simulations": simulations,

@@ -16,7 +16,8 @@ _SECONDS_BETWEEN_LOOKS = 5.0
 
 def serve(
     models: Annotated[
-        list[Path], typer.Argument(metavar="saved_models/NAME...", help="Folders of exported models: NAME/<version>/.")
+        list[Path],
+        typer.Argument(metavar="saved_models/NAME...", help="Folders of exported models: NAME/<version>/; or names."),
     ],
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of REST.")] = 8501,
     grpc_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of gRPC, at all addresses.")] = 8500,

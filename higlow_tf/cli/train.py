@@ -34,7 +34,8 @@ def train(
         ),
     ] = Stage.DENSITY,
     start_from: Annotated[
-        Path | None, typer.Option("--from", metavar="RUN", help="Run of the first stage, for --stage posterior.")
+        Path | None,
+        typer.Option("--from", metavar="RUN", help="Run of the first stage, or its name; for --stage posterior."),
     ] = None,
     preset: Annotated[
         str | None,

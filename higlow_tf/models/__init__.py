@@ -1,5 +1,6 @@
 """Keras models: the conditional Glow and HIFlow, their presets, and saving."""
 
+from higlow_tf.gallery import fetch_model
 from higlow_tf.models.architecture import GlowArchitecture
 from higlow_tf.models.conditional_glow import ConditionalGlow
 from higlow_tf.models.end_layer_fit import EndLayerFit, fit_end_layers
@@ -21,6 +22,7 @@ __all__ = [
     "HIFlow",
     "Operations",
     "count_operations",
+    "fetch_model",
     "fit_end_layers",
     "load_model",
     "model_from_preset",

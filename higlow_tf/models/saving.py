@@ -7,6 +7,7 @@ import keras
 
 from higlow_tf.errors import InputError
 from higlow_tf.files import whole_path, write_json
+from higlow_tf.gallery import find_run
 from higlow_tf.models.model_file import EXPECTED, check_model_file
 from higlow_tf.models.posterior_record import CALIBRATION_FILE, TYPICALITY_FILE, read_posterior_records
 from higlow_tf.models.split_file import SPLIT_FILE, check_split, read_split_file
@@ -57,16 +58,18 @@ def load_model(directory):
     A run's model is the one of its best validation epoch, with averaged weights.
 
     Args:
-        directory: A folder of `save_model`, or a run.
+        directory: A folder of `save_model`, or a run; or the name of a model, such as "compact_mock", if there is no such
+            folder (see `higlow_tf.gallery.gallery_folders`).
 
     Returns:
         The model; its attributes `split`, `calibration` and `typicality` hold the content of split.json and of what
         `higlow calibrate` has found, or None.
 
     Raises:
-        InputError: If there is no model, it is damaged, or a newer version has written it.
+        InputError: If there is no model, it is damaged, or a newer version has written it. An unknown name is answered with the
+            names that there are.
     """
-    directory = Path(directory)
+    directory = find_run(directory)
     path = directory / "model.keras"
     if not directory.is_dir():
         raise InputError(f"{directory}: expected the folder of a model or a run. Received: no such folder.")

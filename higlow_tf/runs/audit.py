@@ -1,10 +1,10 @@
 """What a run was trained on, and whether a file of maps may be used to test it."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from higlow_tf.data.map_hash import map_hash
 from higlow_tf.errors import InputError
+from higlow_tf.gallery import find_run
 from higlow_tf.models.saving import check_format_version
 from higlow_tf.models.split_file import SPLIT_FILE, read_split_file
 from higlow_tf.runs.reading import load_data_like, load_maps_like
@@ -41,7 +41,7 @@ def audit_run(run, maps=None, params=None):
     """Says what a run or a saved model was trained on, and whether a file may test it. A file is known by its content.
 
     Args:
-        run: Folder of the run or the model.
+        run: Folder of the run or the model, or the name of a published one.
         maps: Path of maps that might test it, or several for the channels; None for only the facts.
         params: Path of their table; None for an HDF5 file that holds parameters, or if they are not known. Then only the pixels
             are compared, and other maps of a simulation that was trained on are not noticed.
@@ -52,7 +52,7 @@ def audit_run(run, maps=None, params=None):
     Raises:
         InputError: If there is no record of the training maps, or the file cannot be read.
     """
-    record = _read_record(Path(run))
+    record = _read_record(find_run(run))
     counts = tuple(
         (name, len(simulations), len(record["map_hashes"][name])) for name, simulations in record["simulations"].items()
     )

@@ -7,6 +7,7 @@ import yaml
 from higlow_tf.data.hdf5 import HDF5_SUFFIXES
 from higlow_tf.data.parameters import nearest_name
 from higlow_tf.errors import InputError
+from higlow_tf.gallery import find_run
 from higlow_tf.runs.config import parse_run_config, read_run_config
 from higlow_tf.runs.continuation import CHANGEABLE, changed_key, open_to_continue
 from higlow_tf.runs.directory import RunDirectory
@@ -43,7 +44,7 @@ def new_config(config_file=None, *, start_from=None, settings=None, **options):
 
     Args:
         config_file: A YAML file, or None.
-        start_from: Run of the first stage. The second stage takes over its data, split and model. Not with a file.
+        start_from: Run of the first stage, or its name. The second stage takes over its data, split and model. Not with a file.
         settings: Any other values, by their path with dots: `{"training.clip_norm": 0.5}`.
         **options: Those of `OPTIONS`; None for an option that is not given. Paths are relative to the working directory.
 
@@ -178,10 +179,11 @@ def _of_first_stage(start_from, config_file):
     """What a second stage takes from the run that it starts with: data, split and model."""
     if config_file is not None:
         raise InputError("Expected --from RUN, whose configuration is used, or CONFIG.yaml. Received: both.")
-    first, _ = RunDirectory(start_from).open()
+    folder = find_run(start_from)
+    first, _ = RunDirectory(folder).open()
     content = first.model_dump(mode="json")
     return {
-        "start_from": str(Path(start_from).resolve()),
+        "start_from": str(folder.resolve()),
         "preset": content["preset"],
         "model": content["model"],
         **{f"data.{name}": value for name, value in content["data"].items()},

@@ -7,6 +7,7 @@ import numpy as np
 
 from higlow_tf.errors import InputError
 from higlow_tf.files import write_json
+from higlow_tf.gallery import find_run
 from higlow_tf.models import load_model
 from higlow_tf.models.posterior_record import CALIBRATION_FILE, TYPICALITY_FILE
 from higlow_tf.models.split_file import SUBSETS
@@ -22,7 +23,7 @@ class Run:
     """A run on disk. Nothing is read before it is asked for.
 
     Args:
-        path: Folder of the run.
+        path: Folder of the run, or the name of a published one.
 
     Attributes:
         path: The folder.
@@ -37,8 +38,8 @@ class Run:
     """
 
     def __init__(self, path):
-        self.path = Path(path)
-        self._directory = RunDirectory(path)
+        self.path = find_run(path)
+        self._directory = RunDirectory(self.path)
         self.config, self.split = self._directory.open()
         self.end_layer_fit = None
         self._last_read = None  # files and what was read from them: the subsets need the same
@@ -116,5 +117,5 @@ def store_calibration(directory, model, fit):
 
 
 def open_run(path):
-    """Opens the folder of a run, as `train` or `higlow train` has written it; see `Run`."""
+    """Opens the folder of a run, as `train` or `higlow train` has written it, or a published one by its name; see `Run`."""
     return Run(path)

@@ -1,5 +1,6 @@
 """Help texts: nothing of them is swallowed, every command has an example that can be called, and defaults are true."""
 
+import platform
 import re
 import shlex
 
@@ -9,8 +10,10 @@ from typer.testing import CliRunner
 
 import higlow_tf
 from higlow_tf.cli.app import app
+from higlow_tf.devices import device_text, gpu_names
 from higlow_tf.models.presets import POSTERIOR_RECIPE, RECIPES
 from higlow_tf.runs.config import TrainingConfig
+from higlow_tf.versions import versions
 
 GROUP = typer.main.get_command(app)
 COMMANDS = sorted(GROUP.commands)
@@ -41,10 +44,33 @@ def test_help_names_every_command():
     assert all(name in text for name in COMMANDS)
 
 
-def test_the_version_is_that_of_the_package():
+def test_the_version_is_that_of_the_package_and_those_of_others_follow():
     result = CliRunner().invoke(app, ["--version"])
     assert result.exit_code == 0
-    assert result.stdout == f"higlow_tf {higlow_tf.__version__}\n"
+    first, python, *others, devices = result.stdout.splitlines()
+    assert first == f"higlow_tf {higlow_tf.__version__}"
+    assert python.startswith(f"Python {platform.python_version()} on ")
+    expected = {name: number for name, number in versions().items() if name != "higlow_tf"}
+    assert {"keras", "numpy", "tensorflow-probability"} < set(expected)
+    assert dict(line.split() for line in others) == expected
+    assert devices == f"devices: {device_text(gpu_names())}"
+
+
+def test_devices_in_words():
+    assert device_text(["B", "A", "B"]) == "3 GPUs (A, B)"
+    assert device_text(["A"]) == "1 GPU (A)"
+    assert re.fullmatch(r"the CPU, (1 core|\d+ cores)", device_text([]))
+
+
+def test_the_version_is_said_where_tensorflow_cannot_be_loaded(monkeypatch):
+    def fail():
+        raise ImportError("libcudart.so.12: no such file\nand more")
+
+    monkeypatch.setattr("higlow_tf.cli.version.load_tensorflow", fail)
+    result = CliRunner().invoke(app, ["--version"])
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"higlow_tf {higlow_tf.__version__}\n")
+    assert result.stdout.endswith("devices: not known, TensorFlow cannot be loaded (libcudart.so.12: no such file)\n")
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::higlow_tf.errors.InputWarning"),
 ]
 # Chains and services, which have tests of their own.
-OTHERWISE_TESTED = {"demo", "reproduce-paper", "benchmark", "serve", "client", "batch"}
+OTHERWISE_TESTED = {"demo", "reproduce-paper", "benchmark", "serve", "client", "batch", "fetch"}
 MAPS = ("MAPS.npy", "Maps_HI_X_LH_z=6.00.npy", "Maps_HI_SIMBA_LH_z=0.00.npy", "Maps_Mgas_SIMBA_LH_z=0.00.npy")
 NEW_MAPS = ("NEW.npy", "OTHER.npy")
 TABLES = ("PARAMS.txt", "params_LH_X.txt", "params_LH_SIMBA.txt", "OTHER.txt")

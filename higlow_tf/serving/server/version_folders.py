@@ -4,6 +4,7 @@ import contextlib
 from pathlib import Path
 
 from higlow_tf.errors import InputError
+from higlow_tf.gallery import find_saved_model
 
 __all__ = ["check_model_folders", "complete_versions", "fingerprint"]
 
@@ -43,7 +44,7 @@ def check_model_folders(folders):
     """Checks the folders that a server is to serve.
 
     Args:
-        folders: Paths NAME, each with folders NAME/<version>/.
+        folders: Paths NAME, each with folders NAME/<version>/; or names of published models.
 
     Returns:
         Name of each model -> its absolute folder.
@@ -52,7 +53,7 @@ def check_model_folders(folders):
         InputError: If a folder has no version of a SavedModel, or two have one name.
     """
     models = {}
-    for folder in map(Path, folders):
+    for folder in map(find_saved_model, folders):
         expected = f"{folder}: expected a folder with versions of a SavedModel, such as {folder}/1/saved_model.pb."
         if not folder.is_dir():
             raise InputError(f"{expected} Received: no folder.")
