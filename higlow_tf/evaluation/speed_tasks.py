@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from higlow_tf.models import count_operations
+from higlow_tf.models.late_compilation import compile_from_now_on
 
 __all__ = ["POSTERIOR_POINTS", "make_task", "needs_of_task", "posterior_points", "synthetic_batch", "synthetic_model"]
 
@@ -62,6 +63,7 @@ def make_task(model, task, batch_size):
     import tensorflow as tf
 
     maps, theta, _ = (tf.constant(array) for array in synthetic_batch(model, batch_size))
+    compile_from_now_on(model)
     if task == "log_prob":
         return lambda: model.log_prob(maps, theta).numpy()
     if task == "sample":

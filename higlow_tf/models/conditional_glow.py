@@ -20,6 +20,8 @@ __all__ = ["ConditionalGlow"]
 _NUM_MAPS_OF_START = 1024
 # Operations of each level, all rows together, from which on its compilation has been worth its time; see docs/performance.md.
 _OPERATIONS_BEFORE_COMPILING = 4.0e9
+# But at most so many rows: a graph of small operations takes longer than these.
+_MOST_ROWS_BEFORE_COMPILING = 200
 _FIELDS = [field.name for field in fields(GlowArchitecture)]
 
 
@@ -135,7 +137,8 @@ class ConditionalGlow(MapFlow):
 
     @property
     def _rows_before_compiling(self):
-        return int(_OPERATIONS_BEFORE_COMPILING * self.num_levels / count_operations(self).per_map)
+        rows = int(_OPERATIONS_BEFORE_COMPILING * self.num_levels / count_operations(self).per_map)
+        return min(rows, _MOST_ROWS_BEFORE_COMPILING)
 
     def _latents_by_level(self, x, conditional_input):
         return self.multiscale.inverse_by_level(x, conditional_input)

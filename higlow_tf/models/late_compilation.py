@@ -5,7 +5,7 @@ import tensorflow as tf
 from higlow_tf.models.likelihood_model import compiled
 from higlow_tf.models.row_batches import in_batches
 
-__all__ = ["LateCompilation"]
+__all__ = ["LateCompilation", "compile_from_now_on"]
 
 
 class LateCompilation:
@@ -38,3 +38,14 @@ class LateCompilation:
             return in_batches(self.by_xla, *arrays)
         self._rows_left -= num_rows
         return in_batches(self.plain, *arrays)
+
+    def compile_from_now_on(self):
+        """Lets XLA compile at the next call, however few its rows are."""
+        self._rows_left = 0
+
+
+def compile_from_now_on(model):
+    """Lets XLA compile all verbs of a model at their next calls: for a program that will make many of them."""
+    for attribute in vars(model).values():
+        if isinstance(attribute, LateCompilation):
+            attribute.compile_from_now_on()
