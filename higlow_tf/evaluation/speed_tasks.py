@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from higlow_tf.expected_rows import expect_rows
 from higlow_tf.models import count_operations
 
 __all__ = ["POSTERIOR_POINTS", "make_task", "needs_of_task", "posterior_points", "synthetic_batch", "synthetic_model"]
@@ -16,6 +17,8 @@ _LOG10_MEAN, _LOG10_SD = 6.5, 0.4
 # are as large as the values.
 _WEIGHT_SD = 0.001
 _LEARNING_RATE = 1e-3
+# Of a job for which XLA compiles every model.
+_MANY_ROWS = 10**9
 _BYTES = 4
 # Numbers that are read or written at each step of Adam for every weight: weight, gradient and two moments, and all but the
 # gradient written again.
@@ -51,7 +54,7 @@ def posterior_points(model):
 
 
 def make_task(model, task, batch_size):
-    """A function without arguments that does a task once, waits for the result and returns it as NumPy.
+    """A function without arguments that does a task once, as XLA compiles it, waits for the result and returns it as NumPy.
 
     Args:
         model: A model; "train" compiles it, with Adam.
@@ -62,16 +65,22 @@ def make_task(model, task, batch_size):
     import tensorflow as tf
 
     maps, theta, _ = (tf.constant(array) for array in synthetic_batch(model, batch_size))
-    if task == "log_prob":
-        return lambda: model.log_prob(maps, theta).numpy()
-    if task == "sample":
-        return lambda: model.sample(theta).numpy()
-    if task == "posterior":
-        points = posterior_points(model)
-        parts = np.split(points, range(batch_size, len(points), batch_size))
-        return lambda: posterior_mean(
+    points = posterior_points(model)
+    parts = np.split(points, range(batch_size, len(points), batch_size))
+    tasks = {
+        "log_prob": lambda: model.log_prob(maps, theta).numpy(),
+        "sample": lambda: model.sample(theta).numpy(),
+        "posterior": lambda: posterior_mean(
             points, np.concatenate([model.log_prob(maps[:1], part).numpy() for part in parts])
-        )
+        ),
+    }
+    if task in tasks:
+
+        def compiled():
+            with expect_rows(_MANY_ROWS):
+                return tasks[task]()
+
+        return compiled
     model.compile(optimizer=keras.optimizers.Adam(_LEARNING_RATE))
     model.optimizer.build(model.trainable_variables)  # no variable can be made inside the traced step
     step = tf.function(lambda: model.train_step((theta, maps)), autograph=False)
