@@ -6,7 +6,9 @@ from source_imports import FILES, OUTSIDE, PACKAGE, circles, imported_modules, m
 from higlow_tf.cli.app import app
 
 # What every part may use: modules at the top of the package that belong to no part.
-SHARED = {"errors", "files", "folder_lock", "layout", "ownership", "symmetries", "text_files", "versions"}
+SHARED = {
+    "errors", "files", "folder_lock", "layout", "map_transforms", "ownership", "symmetries", "text_files", "versions",
+}  # fmt: skip
 
 # The arrows of the package's design: a part may import these others (and its own modules).
 MAY_IMPORT = {

@@ -55,6 +55,7 @@ class _Flow(Record):
     num_channels: _up_to(256)
     parameters: Annotated[list[dict], pydantic.Field(min_length=1, max_length=1000)]
     nuisance: Annotated[list[str], pydantic.Field(max_length=1000)] = []
+    map_transform: Literal["log10", "identity"] = "log10"
     max_log_scale: pydantic.PositiveFloat = MAX_LOG_SCALE
     use_end_layers: bool = False
     seed: int = 0

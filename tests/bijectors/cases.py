@@ -203,12 +203,13 @@ def _act_norm(dtype):
     return Built(hb.ActNorm(counted), weights, frozen, counted)
 
 
-def _map_preprocessing(dtype):
+def _map_preprocessing(dtype, map_transform="log10"):
     shift, log_scale = _variable(np.full(CHANNELS, 1.5), dtype), _variable(np.full(CHANNELS, -0.9), dtype)
     weights = randomise([shift, log_scale])
     counted = CountedCalls(lambda: (tf.convert_to_tensor(shift), tf.convert_to_tensor(log_scale)))
     bounds = tf.constant([[0.5] * CHANNELS, [1.6] * CHANNELS], dtype)
-    return Built(hb.MapPreprocessing(counted, lambda: (bounds[0], bounds[1])), weights, [], counted)
+    preprocessing = hb.MapPreprocessing(counted, lambda: (bounds[0], bounds[1]), map_transform=map_transform)
+    return Built(preprocessing, weights, [], counted)
 
 
 def _logarithmic_tails(dtype):
@@ -399,6 +400,10 @@ CASES = {
     "Exp10": BijectorCase(hb.Exp10, lambda _: Built(hb.Exp10()), positive="maps"),
     "LogarithmicTails": BijectorCase(hb.LogarithmicTails, _logarithmic_tails),
     "MapPreprocessing": BijectorCase(hb.MapPreprocessing, _map_preprocessing, positive="maps"),
+    # The bounds of the tails are standardised, too.
+    "MapPreprocessing, identity": BijectorCase(
+        hb.MapPreprocessing, functools.partial(_map_preprocessing, map_transform="identity"), calls_per_pass=2
+    ),
     "HartleyTransform": BijectorCase(hb.HartleyTransform, lambda _: Built(hb.HartleyTransform())),
     "IsotropicFilter": BijectorCase(hb.IsotropicFilter, _isotropic_filter),
     "BandPowers": BijectorCase(hb.BandPowers, _band_powers, conditional_shape=CONDITION),
