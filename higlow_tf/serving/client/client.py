@@ -101,7 +101,7 @@ class Client:
 
     @property
     def map_transform(self):
-        """ "log10" or "identity", from the card: whether maps must be positive. "log10" without a card."""
+        """Whether maps must be positive, "log10", or not, "identity"; from the card, and "log10" without one."""
         return (
             "log10" if self._card is None else self._card.content.get("model_config", {}).get("map_transform", "log10")
         )
