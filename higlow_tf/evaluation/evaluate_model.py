@@ -82,8 +82,8 @@ def check_evaluable(model, name="model"):
     if map_transform_of(model) != "log10":
         raise InputError(
             f"{name}: expected a model of log10 maps, since the report card compares log10 maps and overdensities (for other "
-            "maps model.evaluate gives the density, higlow calibrate judges posteriors, hg.diagnostics.power_spectrum measures maps). "
-            f"Received: map_transform={model.map_transform!r}."
+            "maps model.evaluate gives the density, higlow calibrate judges posteriors, hg.diagnostics.power_spectrum measures "
+            f"maps). Received: map_transform={model.map_transform!r}."
         )
 
 

@@ -140,7 +140,7 @@ def read_model_config(path):
     config_type = _config_type(content["registered_name"])
     if config_type is None:
         raise InputError(
-            f"{path}: expected {EXPECTED} of a ConditionalGlow or a HIFlow, or of a MapFlow that is registered with Keras. "
+            f"{path}: expected {EXPECTED} of a MapFlow that is registered with Keras, of a ConditionalGlow or a HIFlow. "
             f"Received: {content['registered_name'][:80]!r}."
         )
     check_record(config_type, content["config"], path, EXPECTED)
