@@ -90,7 +90,7 @@ CASES = {
     "ConditionalGlow of maps, not their log10": FlowCase(
         ConditionalGlow,
         {**GLOW, "map_transform": "identity", "num_channels": 2, "num_levels": 1, "width": 4, "use_end_layers": True},
-        0,
+        1364,
         {"map_size": 2, "num_channels": 1},
     ),
     "HIFlow of maps, not their log10": FlowCase(

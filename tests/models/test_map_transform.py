@@ -1,6 +1,7 @@
 """Maps in their own units: the density beside that of log10 maps, data that are refused, and any names and sizes."""
 
 import json
+import warnings
 
 import h5py
 import numpy as np
@@ -11,7 +12,7 @@ from scipy.stats import norm
 from toy_models import TINY_8
 
 from higlow_tf.data import HIMapDataset, ParameterSpec, fit_map_scaler
-from higlow_tf.errors import InputError
+from higlow_tf.errors import InputError, InputWarning
 from higlow_tf.models import ConditionalGlow, fit_end_layers, load_model, save_model, write_samples
 from higlow_tf.models.model_file import read_model_config
 
@@ -23,6 +24,14 @@ PARAMETERS = [
     ParameterSpec("mean", low=-1.0, high=1.0),
 ]
 THETA = np.array([[1.0, 0.3, 0.2], [0.7, 0.9, -0.5], [1.9, 0.1, 0.9]])
+
+
+@pytest.fixture(autouse=True)
+def eagerly():
+    """A model is asked few questions here, and tracing would take most of the time."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 def images(num_simulations=12, maps_per_simulation=8, size=8, seed=0):
@@ -116,7 +125,8 @@ def test_end_layers_are_fitted_to_maps_with_negative_pixels():
     data = make_dataset()
     model = ConditionalGlow(**TINY_8, parameters=PARAMETERS, map_transform="identity", dtype="float64")
     model.compile(jit_compile=False)
-    with pytest.warns(match="so few simulations"):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InputWarning)  # there are few maps
         fit = fit_end_layers(model.initialize(data), data)
     assert fit.num_unusable == 0
     assert max(fit.after.values()) < 0.5 * max(fit.before.values())
