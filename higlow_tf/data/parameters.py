@@ -140,7 +140,7 @@ class ParameterSpace:
                 name = ParameterSpec.from_config(name)
             if not isinstance(name, ParameterSpec) and name not in CAMELS_PARAMETERS:
                 raise InputError(
-                    f"Every parameter must be a ParameterSpec (name, low, high) or one of {list(CAMELS_PARAMETERS)} "
+                    f"Every parameter must be a ParameterSpec or one of {list(CAMELS_PARAMETERS)} "
                     f"(did you mean {nearest_name(name, CAMELS_PARAMETERS)!r}?). Received: {name!r}."
                 )
             specs.append(name if isinstance(name, ParameterSpec) else CAMELS_PARAMETERS[name])

@@ -121,7 +121,7 @@ def test_unknown_name_is_answered_with_the_nearest(name, nearest):
     ("arguments", "words"),
     [
         (("Omega m", "x", 0.0, 1.0), "identifier"),
-        (("a", None, 0.0, 1.0), "label"),
+        (("a", 3, 0.0, 1.0), "label"),
         (("a", "x", 1.0, 1.0), "low < high"),
         (("a", "x", 0.0, float("inf")), "finite"),
         (("a", "x", None, 1.0), "numbers"),

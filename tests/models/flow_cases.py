@@ -87,15 +87,6 @@ CASES = {
         5548,
         {"map_size": 2, "num_levels": 1, "width": 4, "num_channels": 1},
     ),
-    "ConditionalGlow of maps, not their log10": FlowCase(
-        ConditionalGlow,
-        {**GLOW, "map_transform": "identity", "num_channels": 2, "num_levels": 1, "width": 4, "use_end_layers": True},
-        1364,
-        {"map_size": 2, "num_channels": 1},
-    ),
-    "HIFlow of maps, not their log10": FlowCase(
-        HIFlow, {"map_size": 2, "map_transform": "identity", "num_blocks": 2, "width": 8}, 2 * 144, {}
-    ),
     "HIFlow": FlowCase(HIFlow, {"map_size": 4, "num_blocks": 2, "width": 8}, 2 * 504, {"map_size": 2}),
     "HIFlow with end layers": FlowCase(
         HIFlow, {"map_size": 4, "num_blocks": 2, "width": 8, "use_end_layers": True}, 2 * 504, {"map_size": 2}

@@ -2,12 +2,14 @@
 
 import json
 import warnings
+from dataclasses import replace
 
 import h5py
 import numpy as np
 import pytest
 import tensorflow as tf
-from flow_cases import randomise
+from flow_cases import CASES, randomise
+from flow_contract import CHECKS
 from scipy.stats import norm
 from toy_models import TINY_8
 
@@ -23,6 +25,8 @@ PARAMETERS = [
     ParameterSpec("tilt", low=0.0, high=1.0),
     ParameterSpec("mean", low=-1.0, high=1.0),
 ]
+# Those that see the units of the map.
+CHECKS_OF_UNITS = ("inverse", "change of variables", "integral", "bad maps")
 THETA = np.array([[1.0, 0.3, 0.2], [0.7, 0.9, -0.5], [1.9, 0.1, 0.9]])
 
 
@@ -57,6 +61,13 @@ def make_model(**changes):
     randomise(model)
     model.compile(jit_compile=False)
     return model
+
+
+@pytest.mark.parametrize("check", CHECKS_OF_UNITS)
+@pytest.mark.parametrize("name", ["ConditionalGlow with end layers", "HIFlow, reversed, two nuisances"])
+def test_flows_of_maps_keep_the_contract(name, check):
+    case = CASES[name]
+    CHECKS[check](replace(case, config=case.config | {"map_transform": "identity"}))
 
 
 def test_a_log10_model_is_that_of_the_logarithm_seen_as_a_map():

@@ -61,7 +61,7 @@ class Waves(MapFlow):
 CASE = FlowCase(Waves, {"map_size": 4, "map_transform": "identity"}, 2 * 2 * 16, {"map_size": 2})
 
 
-@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("check", ["inverse", "change of variables", "names", "configuration", "graph"])
 def test_it_keeps_the_contract(check):
     CHECKS[check](CASE)
 

@@ -11,6 +11,7 @@ from higlow_tf.inference import TypicalityReference, typicality_features
 from higlow_tf.models import ConditionalGlow
 from higlow_tf.serving import export_model
 
+pytestmark = pytest.mark.slow
 # Float32 in another order of operations.
 TOLERANCE = 1e-4
 
