@@ -61,9 +61,9 @@ from higlow_tf.plotting import STYLE
 # Small numbers are for a quick look; the comparison with the exact density needs the others.
 is_small = bool(os.environ.get("HIGLOW_NOTEBOOK_SMALL"))
 map_size = 16
-num_fields = 400 if is_small else 6000
-glow_epochs = 2 if is_small else 30
-own_epochs = 3 if is_small else 30
+num_fields = 400 if is_small else 4000
+glow_epochs = 2 if is_small else 20
+own_epochs = 3 if is_small else 20
 num_posteriors = 1 if is_small else 3
 
 # %% [markdown]
@@ -123,7 +123,8 @@ def show(rows, titles):
 
 
 corners = np.array([[1.5, -3.0, 0.0], [1.5, -2.0, 0.0], [1.5, -1.0, 0.0], [0.5, -2.0, 0.5], [2.0, -2.0, -0.5]])
-show([draw_fields(corners, seed=2)], [f"A {a:g}, tilt {t:g}, mean {m:g}" for a, t, m in corners])
+names_of_corners = [f"A {a:g}, mean {m:g}\ntilt {t:g}" for a, t, m in corners]
+show([draw_fields(corners, seed=2)], names_of_corners)
 
 # %% [markdown]
 # ## Bijectors, and nothing else
@@ -162,7 +163,7 @@ data = hg.data.HIMapDataset.from_arrays(fields, theta, parameters=parameters, ma
 train, validation, test = data.split_by_simulation((0.7, 0.1, 0.2), seed=0)
 
 glow = hg.ConditionalGlow(
-    map_size, parameters=parameters, map_transform="identity", num_steps_per_level=6, width=24, use_map_mean=True
+    map_size, parameters=parameters, map_transform="identity", num_steps_per_level=4, width=16, use_map_mean=True
 )
 glow.initialize(train)  # scaler and a whitening start, from training fields only
 print(f"{glow.num_levels} levels of {glow.num_steps_per_level} steps, {glow.count_params():,} weights")
@@ -237,8 +238,7 @@ figure
 
 # %%
 drawn = glow.sample(corners, seed=3).numpy()
-titles = [f"A {a:g}, tilt {t:g}, mean {m:g}" for a, t, m in corners] + ["drawn by the Glow"] * len(corners)
-show([draw_fields(corners, seed=2), drawn], titles)
+show([draw_fields(corners, seed=2), drawn], names_of_corners + ["drawn by the Glow"] * len(corners))
 
 # %%
 num_draws = 64 if is_small else 512
@@ -252,6 +252,8 @@ expected = np.array([power(at[:1])[0][ring == number].mean() for number in rings
 figure, ax = STYLE.new_figure(size_in=(5.2, 3.2))
 ax.loglog(rings, expected, color=STYLE.real, label="exact")
 ax.loglog(rings, measured, "o", color=STYLE.generated, label="drawn by the Glow")
+ax.set_xticks(rings, rings)
+ax.minorticks_off()
 ax.set_xlabel("k, waves a side")
 ax.set_ylabel("P(k)")
 ax.legend()
