@@ -289,7 +289,7 @@ def compare(by_name, row=0):
     for index, (ax, spec) in enumerate(zip(axes, parameters, strict=True)):
         for (name, posterior), colour in zip(by_name.items(), colours, strict=False):
             draws = posterior.sample(row, 20_000, seed=0)[:, index]
-            ax.hist(draws, bins=60, density=True, histtype="step", color=colour, label=name)
+            ax.hist(draws, bins=30, density=True, histtype="step", color=colour, label=name)
         ax.axvline(test.theta[row, index], color="black", linestyle=":")
         ax.set_xlabel(f"${spec.label}$" if spec.label != spec.name else spec.name)
         ax.set_yticks([])
@@ -377,8 +377,9 @@ class Spectrum(keras.layers.Layer):
 
     def __init__(self, map_size, num_parameters, width, **kwargs):
         super().__init__(**kwargs)
-        self.wave_number = np.rint(hg.networks.wave_numbers(map_size)).astype(int)  # [H, W]
-        self.sizes = num_parameters, width, self.wave_number.max() + 2
+        lengths, wave = np.unique(hg.networks.wave_numbers(map_size).round(6), return_inverse=True)
+        self.wave = wave.reshape(map_size, map_size)  # which of the K lengths each wave has
+        self.sizes = num_parameters, width, 1 + len(lengths)
 
     def build(self, input_shape=None):
         num_inputs, width, num_outputs = self.sizes
@@ -391,7 +392,7 @@ class Spectrum(keras.layers.Layer):
         return tf.transpose(hidden @ self.readout.value + self.bias.value)  # [K + 1, N]
 
     def log_amplitude(self, condition):
-        return tf.gather(self.numbers(condition)[1:], self.wave_number)[None]  # [1, H, W, N]
+        return tf.gather(self.numbers(condition)[1:], self.wave)[None]  # [1, H, W, N]
 
     def shift_and_log_scale(self, condition):
         shift = self.numbers(condition)[:1][None, None]  # [1, 1, 1, N]
