@@ -18,7 +18,7 @@ def tiny_model(rng):
         variable.assign(variable.numpy() + 0.03 * rng.standard_normal(variable.shape))
     model.map_shift.assign([6.8])
     model.map_log_scale.assign([np.log(0.45)])
-    model.log10_lowest.assign([5.9])
-    model.log10_highest.assign([7.7])
+    model.map_lowest.assign([5.9])
+    model.map_highest.assign([7.7])
     model.compile(jit_compile=False)  # compiling takes longer than all that is asked of it
     return model

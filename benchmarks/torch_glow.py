@@ -252,7 +252,7 @@ class TorchGlow(nn.Module):
     """Density and emulator of maps given simulation parameters.
 
     Math, map -> latent:
-        u = log10(map), beyond [log10_lowest, log10_highest] by d >= 0: by 0.3 (exp(d / 0.3) - 1) instead of d
+        u = log10(map), beyond [map_lowest, map_highest] by d >= 0: by 0.3 (exp(d / 0.3) - 1) instead of d
         x = (u - map_shift) * exp(-map_log_scale)
         each level: squeeze, K steps; the second half of the channels (last level: all) leaves, with density N(0, 1)
 
@@ -273,8 +273,8 @@ class TorchGlow(nn.Module):
         self.parameter_ranges = [(p["low"], p["high"], p["transform"]) for p in parameters]
         self.register_buffer("map_shift", torch.zeros(channels))
         self.register_buffer("map_log_scale", torch.zeros(channels))
-        self.register_buffer("log10_lowest", torch.full((channels,), -NO_BOUND))
-        self.register_buffer("log10_highest", torch.full((channels,), NO_BOUND))
+        self.register_buffer("map_lowest", torch.full((channels,), -NO_BOUND))
+        self.register_buffer("map_highest", torch.full((channels,), NO_BOUND))
         self.levels = nn.ModuleList()
         self.latent_shapes = []
         for index in range(num_levels):
@@ -327,8 +327,8 @@ class TorchGlow(nn.Module):
 
     def beyond_bounds(self, u):
         """How far each pixel lies beyond the bounds, and on which side (0 inside)."""
-        above = torch.relu(u - self.log10_highest[:, None, None])
-        below = torch.relu(self.log10_lowest[:, None, None] - u)
+        above = torch.relu(u - self.map_highest[:, None, None])
+        below = torch.relu(self.map_lowest[:, None, None] - u)
         return above + below, torch.sign(above) - torch.sign(below)
 
     def training_step(self, optimizer, maps, theta, clip_norm=1.0):
@@ -346,8 +346,8 @@ class TorchGlow(nn.Module):
         """Yields (name, step or None, tensor, function from the tensor to a view of it in the stacked layout)."""
         yield "map_shift", None, self.map_shift, _same
         yield "map_log_scale", None, self.map_log_scale, _same
-        yield "log10_lowest", None, self.log10_lowest, _same
-        yield "log10_highest", None, self.log10_highest, _same
+        yield "map_lowest", None, self.map_lowest, _same
+        yield "map_highest", None, self.map_highest, _same
         for index, level in enumerate(self.levels):
             owners = [
                 (k, owner, module) for k, step in enumerate(level.steps) for owner, module in step.named_children()

@@ -3,24 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
+from higlow_tf.bijectors.requirements import ContractError, require, require_close
+
 __all__ = ["ContractError", "require", "require_close", "require_equal", "require_gradients"]
-
-
-class ContractError(Exception):
-    """Something breaks its contract."""
-
-
-def require(condition, message):
-    if not condition:
-        raise ContractError(message)
-
-
-def require_close(actual, expected, tolerance, what):
-    """|actual - expected| / max(1, |expected|) is at most `tolerance` everywhere, and the shapes are the same."""
-    actual, expected = np.asarray(actual), np.asarray(expected)
-    require(actual.shape == expected.shape, f"{what}: expected shape {expected.shape}. Received: {actual.shape}")
-    error = np.max(np.abs(actual - expected) / np.maximum(1.0, np.abs(expected)))
-    require(error <= tolerance, f"{what}: expected a relative error of at most {tolerance:.0e}. Received: {error:.1e}")
 
 
 def require_equal(actual, expected, what):

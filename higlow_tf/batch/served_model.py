@@ -32,6 +32,7 @@ class ServedModel:
         map_shape: (H, W), or (H, W, C).
         tempering: Factor of the log-likelihood in its posterior.
         has_own_grid: Whether its posterior has a grid of its own, for requests without points.
+        log_prob_units: What its log-densities are, in words.
     """
 
     path: str
@@ -41,6 +42,7 @@ class ServedModel:
     map_shape: tuple
     tempering: float
     has_own_grid: bool
+    log_prob_units: str = "nats of the log10 map, summed over its pixels"
 
 
 def read_served_model(path):
@@ -79,6 +81,7 @@ def read_served_model(path):
             tempering=float(card["calibration"]["tempering"]),
             has_own_grid=len(card["parameters"]) <= _MOST_PARAMETERS_OF_OWN_GRID
             and _NEW_OUTPUT in card["signatures"]["posterior"]["outputs"],
+            log_prob_units=str(card["units"]["log_prob"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, InputError):

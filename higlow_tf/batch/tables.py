@@ -13,8 +13,6 @@ ATYPICAL_BELOW = 0.01
 """P-values of `typicality` below this are counted as maps unlike the training maps."""
 
 _UNITS = {
-    "log_prob": "nats of the log10 map, summed over its pixels",
-    "log_prob_grid": "nats of the log10 map, raw, at the points of theta_grid.npy",
     MAP_COLUMN: "as the training maps; see the model card",
     "typicality": "p-value; small if the map is unlike the training maps",
     "covariance": "products of the units of the parameters, in the order of the model",
@@ -50,8 +48,11 @@ def table_of(model, settings, answer, *, file, index_in_file, theta, rows, packa
         "model_hash": _repeated(model.content_hash, num_rows),
         "higlow_tf_version": _repeated(package_version, num_rows),
     }
+    density = model.log_prob_units
+    on_grid = f"{density.split(',')[0]}, raw, at the points of theta_grid.npy"
+    units = _UNITS | {"log_prob": density, "log_prob_grid": on_grid}
     fields = [
-        pa.field(name, column.type, metadata={"units": _UNITS[name]} if name in _UNITS else None)
+        pa.field(name, column.type, metadata={"units": units[name]} if name in units else None)
         for name, column in columns.items()
     ]
     return pa.table(list(columns.values()), schema=pa.schema(fields))

@@ -3,6 +3,7 @@
 from higlow_tf.bijectors.act_norm import ActNorm
 from higlow_tf.bijectors.affine_injector import AffineInjector
 from higlow_tf.bijectors.band_powers import BandPowers
+from higlow_tf.bijectors.check_bijector import check_bijector
 from higlow_tf.bijectors.conditional_affine_coupling import ConditionalAffineCoupling
 from higlow_tf.bijectors.conditional_chain import ConditionalChain
 from higlow_tf.bijectors.hartley_transform import HartleyTransform
@@ -15,6 +16,7 @@ from higlow_tf.bijectors.monotone_curve import MonotoneCurve
 from higlow_tf.bijectors.multiscale import Multiscale
 from higlow_tf.bijectors.one_pass import OnePassBijector
 from higlow_tf.bijectors.repeated_steps import RepeatedSteps
+from higlow_tf.bijectors.requirements import ContractError
 from higlow_tf.bijectors.squeeze import Squeeze
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "BandPowers",
     "ConditionalAffineCoupling",
     "ConditionalChain",
+    "ContractError",
     "Conv1x1Kernel",
     "Exp10",
     "HartleyTransform",
@@ -36,4 +39,5 @@ __all__ = [
     "OnePassBijector",
     "RepeatedSteps",
     "Squeeze",
+    "check_bijector",
 ]

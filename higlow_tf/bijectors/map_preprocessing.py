@@ -1,4 +1,4 @@
-"""From physical maps to standardised logarithms and back, with log-determinants."""
+"""From physical maps to what the flow sees, their standardised logarithms or pixels, and back, with log-determinants."""
 
 import math
 
@@ -12,6 +12,9 @@ from higlow_tf.bijectors.one_pass import OnePassBijector
 __all__ = ["Exp10", "MapPreprocessing"]
 
 _LN10 = math.log(10.0)
+# Of the tails, by map transform: dex, and standard deviations of the pixels. The log10 maps that 0.3 dex was chosen for have a
+# standard deviation of 0.3 to 0.5 dex.
+_TAIL_WIDTHS = {"log10": 0.3, "identity": 1.0}
 
 
 class Exp10(OnePassBijector):
@@ -48,7 +51,7 @@ class Exp10(OnePassBijector):
 
 
 class MapPreprocessing(ConditionalChain):
-    """Standardised log10 map <-> physical map.
+    """Standardised map <-> physical map, of which the flow sees log10, or the pixels as they are.
 
     Type:     [..., H, W, C] -> [..., H, W, C]
 
@@ -59,14 +62,24 @@ class MapPreprocessing(ConditionalChain):
     where     shift, log_scale = shift_and_log_scale_fn(), fitted on training maps, and `tails` is `LogarithmicTails`
               beyond the extremes of the training maps
 
-    The densities that this package quotes are those of the log10 map. They use `log10_part`, without the log-determinant of
-    `exp10`. At 4096 pixels that term would cost four digits of a float32.
+    With map_transform="identity" there is no power of ten, pixels may be negative, and the tails act before the shift:
+
+    Forward:  y = tails(x) * exp(log_scale) + shift
+    fldj:     sum(log_scale) + that of the tails
+
+    The densities that this package quotes are those of the modelled map: the log10 map, or the map itself. They use
+    `modelled_part`, without the log-determinant of `exp10`. At 4096 pixels that term would cost four digits of a float32.
 
     Args:
-        shift_and_log_scale_fn: Callable `() -> (shift [C], log_scale [C])` of the log10 map.
-        bounds_fn: Callable `() -> (low [C], high [C])`, the extremes of log10 of the training maps.
-        tail_width_dex: Width of the tails.
+        shift_and_log_scale_fn: Callable `() -> (shift [C], log_scale [C])` of the modelled map.
+        bounds_fn: Callable `() -> (low [C], high [C])`, the extremes of the modelled training maps.
+        tail_width: Width of the tails: dex for "log10", standard deviations of the pixels for "identity"; None for 0.3
+            and 1.
+        map_transform: "log10" or "identity".
         name: Name of this bijector.
+
+    Raises:
+        ValueError: If the map transform is unknown.
 
     Example:
         >>> extremes = lambda: (tf.constant([1.0]), tf.constant([5.0]))
@@ -75,9 +88,35 @@ class MapPreprocessing(ConditionalChain):
         [1.0]
     """
 
-    def __init__(self, shift_and_log_scale_fn, bounds_fn, tail_width_dex=0.3, name="map_preprocessing"):
+    def __init__(
+        self, shift_and_log_scale_fn, bounds_fn, tail_width=None, map_transform="log10", name="map_preprocessing"
+    ):
         parameters = dict(locals())
+        if map_transform not in _TAIL_WIDTHS:
+            raise ValueError(f"Expected a map transform of {tuple(_TAIL_WIDTHS)}. Received: {map_transform!r}.")
+        tail_width = _TAIL_WIDTHS[map_transform] if tail_width is None else tail_width
         standardisation = ActNorm(shift_and_log_scale_fn, name="standardisation")
-        self.log10_part = ConditionalChain([standardisation, LogarithmicTails(bounds_fn, tail_width_dex)])
-        self.exp10 = Exp10()
-        super().__init__([self.log10_part, self.exp10], name=name, parameters=parameters)
+        if map_transform == "log10":
+            self.exp10 = Exp10()
+            children = [standardisation, LogarithmicTails(bounds_fn, tail_width)]
+        else:
+            self.exp10 = None
+            bounds_fn = _standardised_bounds(bounds_fn, shift_and_log_scale_fn)
+            children = [LogarithmicTails(bounds_fn, tail_width), standardisation]
+        self.modelled_part = ConditionalChain(children)
+        children = [self.modelled_part] if self.exp10 is None else [self.modelled_part, self.exp10]
+        super().__init__(children, name=name, parameters=parameters)
+
+    def modelled_map(self, hi_maps):
+        """What the density is of: log10 of physical maps, or the maps; a pixel that has none is not finite."""
+        return hi_maps if self.exp10 is None else self.exp10.inverse_and_log_det(hi_maps)[0]
+
+
+def _standardised_bounds(bounds_fn, shift_and_log_scale_fn):
+    """The bounds in standard deviations from the mean, in which the width of the tails has a meaning for any units."""
+
+    def bounds():
+        shift, log_scale = shift_and_log_scale_fn()
+        return tuple((bound - shift) * tf.exp(-log_scale) for bound in bounds_fn())
+
+    return bounds

@@ -77,7 +77,8 @@ def _calibrate(run, maps, params, out, options, allow_training_maps):
 
     model = load_model(run)
     check_calibratable(model, run)
-    data = load_data_like(model.split, maps, params, parameters=model.parameters, nuisance=model.nuisance)
+    how = {"parameters": model.parameters, "nuisance": model.nuisance, "map_transform": model.map_transform}
+    data = load_data_like(model.split, maps, params, **how)
     test, label = maps_for_testing(model.split, data, allow_training_maps=allow_training_maps)
     page, rows, judgement = calibrate_with_progress(run, model, data, test, label, out, CalibrationOptions(*options))
     print_table(("", "value", "how to read it"), rows)

@@ -135,7 +135,7 @@ def _log_prob(asked, maps, params, out, overwrite, progress):
     from higlow_tf.serving.client.files import named_parameters, write_log_prob
 
     space = named_parameters(asked)
-    data = load_cmd(maps, params, space.specs)
+    data = load_cmd(maps, params, space.specs, map_transform=asked.map_transform)
     log_prob = asked.log_prob(data.maps, data.theta, progress=progress)
     num_bad = write_log_prob(log_prob, data.theta, space.names, out, overwrite=overwrite)
     return [f"Wrote {out}", f"{len(log_prob)} maps; without a density: {num_bad}"]
@@ -144,7 +144,7 @@ def _log_prob(asked, maps, params, out, overwrite, progress):
 def _posterior(asked, maps, out, overwrite, progress):
     from higlow_tf.data import load_maps_only
 
-    posterior = asked.posterior(load_maps_only(maps).maps, progress=progress)
+    posterior = asked.posterior(load_maps_only(maps, map_transform=asked.map_transform).maps, progress=progress)
     posterior.save(out, overwrite=overwrite)
     names = posterior.parameters or [f"parameter {column}" for column in range(posterior.mean.shape[1])]
     rows = [

@@ -84,13 +84,15 @@ def evaluate(
 
 
 def _evaluate(folders, names, title, maps, params, out, how_much, allow_training_maps, facts):
-    from higlow_tf.evaluation import EvaluationOptions, evaluate_model
+    from higlow_tf.evaluation import EvaluationOptions, check_evaluable, evaluate_model
     from higlow_tf.evaluation.judged_maps import judged_maps, training_maps_of
     from higlow_tf.models import load_model
     from higlow_tf.reports import write_evaluation
     from higlow_tf.runs import RunDirectory
 
     models = {name: load_model(path) for name, path in zip(names, folders, strict=True)}
+    for model, path in zip(models.values(), folders, strict=True):
+        check_evaluable(model, path)
     data, test, label = judged_maps(models, maps, params, allow_training_maps=allow_training_maps)
     options = EvaluationOptions(*how_much)
     evaluations = {}

@@ -74,7 +74,7 @@ def infer(
     model = load_model(run)
     if figure is not None:
         check_drawable(model, method.value, figure, overwrite)
-    files = load_maps_like(model.split, maps)
+    files = load_maps_like(model.split, maps, map_transform=model.map_transform)
     chosen = _slice(rows, len(files.maps))
     hi_maps = files.maps[chosen]
     combine = "independent" if independent else _simulations(maps_per_simulation, len(hi_maps))

@@ -121,7 +121,7 @@ def run_reproduction(size, out, choices, *, overwrite=False):
 
 
 def _reproduce(size, out, choices):
-    from higlow_tf.evaluation import CalibrationOptions, EvaluationOptions, evaluate_model
+    from higlow_tf.evaluation import CalibrationOptions, EvaluationOptions, check_evaluable, evaluate_model
     from higlow_tf.models import load_model
     from higlow_tf.reports import write_paper
     from higlow_tf.runs import RunDirectory, load_data_like, maps_for_testing
@@ -137,6 +137,7 @@ def _reproduce(size, out, choices):
     step("train" if choices["run"] is None else "take the trained run")
     run = _trained_run(size, out, choices, maps, params)
     model = load_model(run)
+    check_evaluable(model, run)
     data = load_data_like(model.split, maps, params, parameters=model.parameters)
     test, label = maps_for_testing(model.split, data)
     step("calibrate posteriors on validation simulations, and judge them on test simulations")

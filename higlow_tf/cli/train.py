@@ -171,7 +171,8 @@ def _say_next(config, out):
     say("Next:")
     files = " ".join(f"--maps {file}" for file in config.data.map_files)
     files += "" if config.data.params is None else f" --params {config.data.params}"
-    say(f"  higlow evaluate {out} {files} --out {out}_evaluation")
+    if config.map_transform == "log10":  # the report card is made for these maps
+        say(f"  higlow evaluate {out} {files} --out {out}_evaluation")
     say(f"  higlow calibrate {out} {files}")
     say(f"  higlow sample {out} --from-prior 64 --out samples.npy")
     say(f"  higlow export {out} --out saved_models/{out.name}")

@@ -1,5 +1,6 @@
 """Checks of maps, parameters and simulation indices; maps are read in chunks, never a whole file at once."""
 
+import math
 import warnings
 
 import numpy as np
@@ -13,8 +14,10 @@ __all__ = [
     "as_float32_maps",
     "as_simulation",
     "as_theta",
+    "check_geometry",
     "check_pixels",
     "check_simulations",
+    "count_negative",
     "count_zeros",
     "number_distinct_rows",
     "numeric_array",
@@ -63,17 +66,18 @@ def _converted(maps):
     return converted
 
 
-def check_pixels(maps, name):
+def check_pixels(maps, name, *, map_transform="log10"):
     """Refuses maps with pixels that are not finite or negative, and maps whose pixels are all equal in a channel.
 
     Args:
         maps: float32 `[N, H, H]` or `[N, H, H, C]`; read in chunks.
         name: What the error calls them: the argument or the file.
+        map_transform: "log10"; with "identity" pixels may be negative.
 
     Raises:
         InputError: Says how many pixels (or maps) are wrong and which is the first.
     """
-    check = PixelCheck(name)
+    check = PixelCheck(name, map_transform=map_transform)
     for start, chunk in map_chunks(maps):
         check.add(chunk, start)
     check.finish()
@@ -86,12 +90,14 @@ class PixelCheck:
         name: What the error calls the maps: the argument or the file.
         index: The names of the first number of a place, and of the others: "map" and "pixel".
         allow_constant: Whether maps whose pixels are all equal are allowed.
+        map_transform: "log10"; with "identity" pixels may be negative.
     """
 
-    def __init__(self, name, *, index=("map", "pixel"), allow_constant=False):
+    def __init__(self, name, *, index=("map", "pixel"), allow_constant=False, map_transform="log10"):
         self._name = name
         self._index = index
         self._allow_constant = allow_constant
+        self._allow_negative = map_transform == "identity"
         self._not_finite, self._negative, self._constant = _Finding(), _Finding(), _Finding()
 
     def add(self, chunk, start):
@@ -107,7 +113,7 @@ class PixelCheck:
             is_finite = np.isfinite(low.astype(np.float32)).all() and np.isfinite(high.astype(np.float32)).all()
             if not is_finite:
                 self._not_finite.add(~np.isfinite(chunk.astype(np.float32)), start)
-        if np.any(chunk < 0 if np.isnan(low).any() else low < 0):
+        if not self._allow_negative and np.any(chunk < 0 if np.isnan(low).any() else low < 0):
             self._negative.add(chunk < 0, start)
 
     def finish(self):
@@ -126,8 +132,9 @@ class PixelCheck:
         if self._negative.count:
             first = self._negative.first
             raise InputError(
-                f"{self._name} must hold surface densities, not negative and not logarithms. Received: "
-                f"{self._negative.count} negative pixels, the first in {index} {first[0]} at {pixel} {first[1]}."
+                f"{self._name} must hold surface densities, not negative and not logarithms (other maps need "
+                f'map_transform="identity"). Received: {self._negative.count} negative pixels, the first in '
+                f"{index} {first[0]} at {pixel} {first[1]}."
             )
         if self._constant.count:
             raise InputError(
@@ -139,6 +146,19 @@ class PixelCheck:
 def count_zeros(maps):
     """Number of pixels that are exactly zero."""
     return sum(int(chunk.size - np.count_nonzero(chunk)) for _, chunk in map_chunks(maps))
+
+
+def count_negative(maps):
+    """Number of pixels below zero."""
+    return sum(int(np.count_nonzero(chunk < 0)) for _, chunk in map_chunks(maps))
+
+
+def check_geometry(box_size_mpc_h, redshift):
+    """Refuses a box without a positive side, and a redshift that is no number from 0 up."""
+    if not (math.isfinite(box_size_mpc_h) and box_size_mpc_h > 0):
+        raise InputError(f"box_size_mpc_h must be positive and finite. Received: {box_size_mpc_h}.")
+    if redshift is not None and not (math.isfinite(redshift) and redshift >= 0):
+        raise InputError(f"redshift must be None or a number from 0 up. Received: {redshift}.")
 
 
 def read_only(array):

@@ -37,6 +37,7 @@ def load_cmd(
     slab_thickness_mpc_h=None,
     box_size_mpc_h=None,
     redshift=None,
+    map_transform="log10",
 ):
     """Reads maps and the parameters of their simulations.
 
@@ -71,6 +72,7 @@ def load_cmd(
         slab_thickness_mpc_h: Depth of the maps that grids are projected to, a divisor of the box; None: 5.
         box_size_mpc_h: Side of the maps; None: what the files say, otherwise 25.
         redshift: Redshift; None: what the files say.
+        map_transform: What a model of the maps will see: "log10", or "identity", with which pixels may be negative.
 
     Returns:
         `HIMapDataset` with maps `[N, H, H]` (`[N, H, H, C]` for several files), theta `[N, P]`; the other columns are in
@@ -95,6 +97,7 @@ def load_cmd(
         slab_thickness_mpc_h=slab_thickness_mpc_h,
         box_size_mpc_h=box,
         redshift=redshift,
+        map_transform=map_transform,
     )
     table, simulation = parameters_of_maps(found, params_file)
     space = condition_space(parameters, nuisance, table)
@@ -114,6 +117,7 @@ def load_cmd(
         source=found.source + (() if params_file is None else (str(params_file),)),
         native_size=found.native_size,
         slab_thickness_mpc_h=found.slab_thickness_mpc_h,
+        map_transform=map_transform,
     )
 
 

@@ -3,7 +3,6 @@
 import copy
 import functools
 import hashlib
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,7 @@ from higlow_tf.data.checks import (
     as_float32_maps,
     as_simulation,
     as_theta,
+    check_geometry,
     check_pixels,
     check_simulations,
     count_zeros,
@@ -25,6 +25,7 @@ from higlow_tf.data.map_hash import map_hash
 from higlow_tf.data.parameters import ParameterSpace
 from higlow_tf.data.splits import check_splittable, split_simulations
 from higlow_tf.errors import InputError
+from higlow_tf.map_transforms import check_map_transform, default_units
 
 __all__ = ["HIMapDataset"]
 
@@ -44,9 +45,8 @@ class HIMapDataset:
         theta: Parameters in physical units, `[N, P]`; constant within a simulation.
         parameters: `ParameterSpace` of the P columns.
         simulation: Index of the simulation of each map, integers `[N]`.
-        box_size_mpc_h: Side of the (periodic) map.
-        redshift: Redshift, or None if not known.
-        units: Units of the pixels.
+        box_size_mpc_h, redshift: Side of the (periodic) map; redshift, or None if not known.
+        units: Units of the pixels; None for (Msun/h)/(Mpc/h)^2, or "not stated" with map_transform="identity".
         suite, set_name: Names of the suite of simulations and of its set ("LH", "CV", ...), or None.
         field: Name of the field ("HI"), a tuple of one name a channel, or None.
         other_parameters: Further numbers of each map, name -> `[N]`.
@@ -55,6 +55,7 @@ class HIMapDataset:
         slab_thickness_mpc_h: Depth of the maps, if they were projected from three-dimensional grids; otherwise None.
         zero_floor: The floor that replaced zeros, or None (see `ZeroFloor`).
         floored_by_map: Number of pixels of each map that were zero and got a floor, `[N]`.
+        map_transform: What a model of these maps sees: "log10", or "identity". With "identity" pixels may be negative.
 
     Raises:
         InputError: If shapes, types or values are not as above, a pixel is not finite or negative, or a channel is constant.
@@ -69,7 +70,7 @@ class HIMapDataset:
     simulation: np.ndarray
     box_size_mpc_h: float = 25.0
     redshift: float | None = None
-    units: str = "(Msun/h)/(Mpc/h)^2"
+    units: str | None = None
     suite: str | None = None
     set_name: str | None = None
     field: str | tuple | None = None
@@ -79,6 +80,7 @@ class HIMapDataset:
     slab_thickness_mpc_h: float | None = None
     zero_floor: float | None = None
     floored_by_map: np.ndarray | None = None
+    map_transform: str = "log10"
 
     def __post_init__(self):
         maps_name = ", ".join(self.source[:-1] or self.source) or "maps"
@@ -89,15 +91,14 @@ class HIMapDataset:
         others = {name: per_map(column, name, len(maps)) for name, column in (self.other_parameters or {}).items()}
         floored = np.zeros(len(maps), np.int64) if self.floored_by_map is None else self.floored_by_map
         floored = per_map(floored, "floored_by_map", len(maps))
-        if not (math.isfinite(self.box_size_mpc_h) and self.box_size_mpc_h > 0):
-            raise InputError(f"box_size_mpc_h must be positive and finite. Received: {self.box_size_mpc_h}.")
-        if self.redshift is not None and not (math.isfinite(self.redshift) and self.redshift >= 0):
-            raise InputError(f"redshift must be None or a number from 0 up. Received: {self.redshift}.")
-        check_pixels(maps, maps_name)
+        check_geometry(self.box_size_mpc_h, self.redshift)
+        check_map_transform(self.map_transform)
+        check_pixels(maps, maps_name, map_transform=self.map_transform)
         check_simulations(theta, simulation, others, theta_name, warn_of_copies=self.set_name != "CV")
         self._set(maps=maps, theta=read_only(theta), simulation=read_only(simulation), source=tuple(self.source))
         self._set(other_parameters={name: read_only(column) for name, column in others.items()})
         self._set(floored_by_map=read_only(floored), native_size=self.native_size or maps.shape[1])
+        self._set(units=self.units or default_units(self.map_transform))
 
     @classmethod
     def from_arrays(
@@ -114,14 +115,13 @@ class HIMapDataset:
         """Makes a dataset from arrays (NumPy or TensorFlow).
 
         Args:
-            maps: `[N, H, H]` or `[N, H, H, C]`, surface densities (not their logarithm).
+            maps: `[N, H, H]` or `[N, H, H, C]`, surface densities (not their logarithm); any maps for "identity".
             theta: One row a map, `[N, P]`.
             parameters: `ParameterSpace`, or names of the CAMELS registry and `ParameterSpec`s, in the order of the
                 columns. With P = 2 the default is Omega_m, sigma_8; otherwise they must be given.
             simulation: Integers `[N]`. None: each distinct row of `theta` is one simulation, numbered in the order of
                 first appearance.
-            box_size_mpc_h: Side of the map.
-            redshift: Redshift, or None if not known.
+            box_size_mpc_h, redshift: As in the class.
             **metadata: The other arguments of the class, by name.
 
         Returns:

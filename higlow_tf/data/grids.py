@@ -13,7 +13,9 @@ __all__ = ["project_grid", "project_grids"]
 _WHOLE_NUMBER = 1e-6
 
 
-def project_grids(grids, box_size_mpc_h, slab_thickness_mpc_h, name, *, is_density, map_size=None):
+def project_grids(
+    grids, box_size_mpc_h, slab_thickness_mpc_h, name, *, is_density, map_size=None, map_transform="log10"
+):
     """Cuts each grid into slabs along each axis and projects them; reads one grid at a time, in pieces of some 16 MB.
 
     Math:
@@ -33,6 +35,7 @@ def project_grids(grids, box_size_mpc_h, slab_thickness_mpc_h, name, *, is_densi
         name: The name of the grids in errors: their file.
         is_density: Whether the field is a density.
         map_size: Pixels along a side of the maps, at most N; None for N.
+        map_transform: As in `PixelCheck`.
 
     Returns:
         float32 `[3 * S * G, map_size, map_size]`.
@@ -51,7 +54,7 @@ def project_grids(grids, box_size_mpc_h, slab_thickness_mpc_h, name, *, is_densi
         raise InputError(f"{name}: expected at most {size} slabs, one a cell. Received: {num_slabs}.")
     map_size = size if map_size is None else map_size
     check_can_coarsen(size, map_size, name)
-    check = PixelCheck(name, index=("grid", "cell"), allow_constant=True)
+    check = PixelCheck(name, index=("grid", "cell"), allow_constant=True, map_transform=map_transform)
     maps = new_maps((3 * num_slabs * len(grids), map_size, map_size))
     with np.errstate(over="ignore", invalid="ignore"):  # infinite cells are what the check is for
         for i in range(len(grids)):

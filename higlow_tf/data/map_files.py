@@ -14,12 +14,12 @@ from higlow_tf.data.hdf5 import HDF5_SUFFIXES, HDF5Content, read_hdf5
 from higlow_tf.data.npy_files import open_npy
 from higlow_tf.data.regrid import regrid_maps
 from higlow_tf.errors import InputError
+from higlow_tf.map_transforms import check_map_transform, default_units
 
 __all__ = ["BOX_SIZE_MPC_H", "SLAB_THICKNESS_MPC_H", "MapFiles", "agreed", "load_maps_only", "read_maps"]
 
 BOX_SIZE_MPC_H = 25.0
 SLAB_THICKNESS_MPC_H = 5.0
-_HI_UNITS = CMD_FIELDS["HI"].units
 # Names give two decimals, rounded or cut; the box is given in whole Mpc/h or with few digits.
 _TOLERANCES = {"redshift": 0.0101, "box_size_mpc_h": 0.01}
 
@@ -57,7 +57,9 @@ class MapFiles:
     content: HDF5Content | None = None
 
 
-def load_maps_only(files, *, map_size=None, slab_thickness_mpc_h=None, box_size_mpc_h=None, redshift=None):
+def load_maps_only(
+    files, *, map_size=None, slab_thickness_mpc_h=None, box_size_mpc_h=None, redshift=None, map_transform="log10"
+):
     """Reads maps whose parameters are not known. They are checked like those of a dataset.
 
     Args:
@@ -66,6 +68,7 @@ def load_maps_only(files, *, map_size=None, slab_thickness_mpc_h=None, box_size_
         slab_thickness_mpc_h: Depth of the maps that 3D grids are projected to; None: 5 Mpc/h.
         box_size_mpc_h: Side of the maps; None: what the files say, otherwise 25 Mpc/h.
         redshift: Redshift; None: what the files say.
+        map_transform: "log10"; with "identity" pixels may be negative.
 
     Returns:
         `MapFiles`, with maps `[N, H, H]` or `[N, H, H, C]`.
@@ -79,19 +82,21 @@ def load_maps_only(files, *, map_size=None, slab_thickness_mpc_h=None, box_size_
         slab_thickness_mpc_h=slab_thickness_mpc_h,
         box_size_mpc_h=box_size_mpc_h,
         redshift=redshift,
+        map_transform=map_transform,
     )
     name = ", ".join(found.source)
     maps = as_float32_maps(found.maps, name)
-    check_pixels(maps, name)
+    check_pixels(maps, name, map_transform=map_transform)
     return replace(found, maps=maps)
 
 
-def read_maps(files, **how):
+def read_maps(files, *, map_transform="log10", **how):
     """Reads maps as `load_maps_only` does, with the same arguments. Only maps that are regridded or projected are checked."""
+    check_map_transform(map_transform)
     files = [files] if isinstance(files, (str, Path)) else list(files)
     if not files or len({str(file) for file in files}) != len(files):
         raise InputError(f"Expected one file of maps, or several different ones. Received: {[str(f) for f in files]}.")
-    found = [_read_file(Path(file), **how) for file in files]
+    found = [_read_file(Path(file), map_transform, **how) for file in files]
     return found[0] if len(found) == 1 else _as_channels(found)
 
 
@@ -115,7 +120,7 @@ def agreed(what, values, default=None):
     return known[0][0] if known else default
 
 
-def _read_file(path, *, map_size=None, slab_thickness_mpc_h=None, box_size_mpc_h=None, redshift=None):
+def _read_file(path, map_transform, *, map_size=None, slab_thickness_mpc_h=None, box_size_mpc_h=None, redshift=None):
     name, content = parse_maps_name(path), None
     if path.suffix in HDF5_SUFFIXES:
         content = read_hdf5(path)
@@ -131,7 +136,7 @@ def _read_file(path, *, map_size=None, slab_thickness_mpc_h=None, box_size_mpc_h
         maps=maps,
         source=(str(path),),
         field=name.field,
-        units=said.get("units") or (CMD_FIELDS[name.field].units if name.field in CMD_FIELDS else _HI_UNITS),
+        units=said.get("units") or _units_of_field(name.field, map_transform),
         suite=name.suite if name.kind or content else None,
         set_name=name.set_name,
         redshift=agreed("redshift", [(redshift, "The argument"), (name.redshift, str(path))]),
@@ -142,11 +147,17 @@ def _read_file(path, *, map_size=None, slab_thickness_mpc_h=None, box_size_mpc_h
     )
     if content is None and (name.kind == "Grids" or (name.kind is None and _are_cubes(maps))):
         thickness = SLAB_THICKNESS_MPC_H if slab_thickness_mpc_h is None else slab_thickness_mpc_h
-        return _projected(found, name, map_size, thickness)
+        return _projected(found, name, map_size, thickness, map_transform)
     may_have_channels = name.kind is None or content is not None
     if maps.ndim not in ((3, 4) if may_have_channels else (3,)) or maps.shape[1] != maps.shape[2]:
         raise InputError(f"{path} must hold square maps [N, H, H]. Received: shape {maps.shape}.")
-    return found if map_size is None else replace(found, maps=regrid_maps(maps, map_size, str(path)))
+    if map_size is None:
+        return found
+    return replace(found, maps=regrid_maps(maps, map_size, str(path), map_transform=map_transform))
+
+
+def _units_of_field(field, map_transform):
+    return CMD_FIELDS[field].units if field in CMD_FIELDS else default_units(map_transform)
 
 
 def _are_cubes(maps):
@@ -154,7 +165,7 @@ def _are_cubes(maps):
     return maps.ndim == 4 and len(set(maps.shape[1:])) == 1 and maps.shape[1] > 1
 
 
-def _projected(found, name, map_size, thickness):
+def _projected(found, name, map_size, thickness, map_transform):
     path, grids = found.source[0], found.maps
     for what, length in (("box_size_mpc_h", found.box_size_mpc_h), ("slab_thickness_mpc_h", thickness)):
         if not 0 < length < math.inf:
@@ -164,7 +175,8 @@ def _projected(found, name, map_size, thickness):
     if name.grid_size not in (None, grids.shape[1]):
         raise InputError(f"{path} must hold grids of {name.grid_size} cells a side. Received: shape {grids.shape}.")
     is_density = name.field is None or CMD_FIELDS[name.field].is_density
-    maps = project_grids(grids, found.box_size_mpc_h, thickness, path, is_density=is_density, map_size=map_size)
+    how = {"is_density": is_density, "map_size": map_size, "map_transform": map_transform}
+    maps = project_grids(grids, found.box_size_mpc_h, thickness, path, **how)
     return replace(found, maps=maps, slab_thickness_mpc_h=thickness, maps_per_simulation=len(maps) // len(grids))
 
 

@@ -31,7 +31,7 @@ class ParameterSpec:
 
     Args:
         name: An identifier, as in the parameter tables (`"Omega_m"`).
-        label: LaTeX without dollar signs, for figures.
+        label: LaTeX without dollar signs, for figures; None for the name.
         low: Lower edge of the prior.
         high: Upper edge of the prior.
         transform: `"linear"` for a uniform prior, `"log"` for a log-uniform one.
@@ -42,14 +42,16 @@ class ParameterSpec:
     """
 
     name: str
-    label: str
-    low: float
-    high: float
+    label: str | None = None
+    low: float | None = None
+    high: float | None = None
     transform: str = "linear"
 
     def __post_init__(self):
         if not isinstance(self.name, str) or not self.name.isidentifier():
             raise InputError(f"A parameter's name must be an identifier. Received: {self.name!r}.")
+        if self.label is None:
+            object.__setattr__(self, "label", self.name.replace("_", r"\_"))
         if not isinstance(self.label, str):
             raise InputError(f"The label of {self.name} must be a string. Received: {self.label!r}.")
         try:
@@ -79,7 +81,7 @@ class ParameterSpec:
             raise InputError(
                 f"A parameter needs name, low, high, and may have transform and label. Received: {dict(config)!r}."
             )
-        return cls(**{"label": str(config["name"]).replace("_", r"\_"), **config})
+        return cls(**config)
 
 
 # The Latin hypercube (LH) prior of CAMELS: https://camels.readthedocs.io

@@ -49,13 +49,14 @@ def coarsen(maps, new_size):
     return np.moveaxis(coarse, 1, 3) if maps.ndim == 4 else coarse
 
 
-def regrid_maps(maps, map_size, name):
+def regrid_maps(maps, map_size, name, *, map_transform="log10"):
     """Maps of `map_size` pixels a side, read and checked chunk by chunk. Maps that have this size are returned as they are.
 
     Args:
         maps: `[N, H, H]` or `[N, H, H, C]`, real numbers of any precision and byte order; may be a memory map.
         map_size: Pixels along a side of the result.
         name: The name of the maps in errors: their file.
+        map_transform: As in `PixelCheck`.
 
     Returns:
         float32 `[N, map_size, map_size]` or `[N, map_size, map_size, C]`, or `maps` itself.
@@ -66,7 +67,7 @@ def regrid_maps(maps, map_size, name):
     check_can_coarsen(maps.shape[1], map_size, name)
     if maps.shape[1] == map_size:
         return maps
-    check = PixelCheck(name)
+    check = PixelCheck(name, map_transform=map_transform)
     regridded = new_maps((len(maps), map_size, map_size, *maps.shape[3:]))
     with np.errstate(over="ignore", invalid="ignore"):  # infinite pixels are what the check is for
         for start, chunk in map_chunks(maps):

@@ -8,7 +8,7 @@ from higlow_tf.evaluation.calibrate import (
     judge_calibration,
 )
 from higlow_tf.evaluation.comparison import density_differences
-from higlow_tf.evaluation.evaluate_model import evaluate_model
+from higlow_tf.evaluation.evaluate_model import check_evaluable, evaluate_model
 from higlow_tf.evaluation.evaluation import Evaluation, EvaluationOptions
 from higlow_tf.evaluation.judged_maps import judged_maps, training_maps_of
 from higlow_tf.evaluation.judgement import Judgement
@@ -30,6 +30,7 @@ __all__ = [
     "VerdictRow",
     "calibrate",
     "calibrate_on_own_maps",
+    "check_evaluable",
     "compare_with_peer",
     "density_differences",
     "evaluate_model",

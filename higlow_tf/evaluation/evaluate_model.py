@@ -11,9 +11,10 @@ from higlow_tf.evaluation.map_statistics import MapStatistics, measure_maps
 from higlow_tf.evaluation.posterior_scores import score_posteriors
 from higlow_tf.evaluation.provenance import provenance
 from higlow_tf.evaluation.selection import select_maps
+from higlow_tf.map_transforms import map_transform_of
 from higlow_tf.runs import maps_for_testing
 
-__all__ = ["evaluate_model"]
+__all__ = ["check_evaluable", "evaluate_model"]
 
 
 def evaluate_model(model, test, options=None, *, label=None, training=None, cache_dir=None, progress=None):
@@ -32,8 +33,9 @@ def evaluate_model(model, test, options=None, *, label=None, training=None, cach
         `Evaluation`: everything measured as fields, `.metrics` and `.verdict()`.
 
     Raises:
-        InputError: If `label` is None and the model was trained on some of the maps.
+        InputError: If the model is not one of log10 maps, or if `label` is None and it was trained on some of the maps.
     """
+    check_evaluable(model)
     options = options or EvaluationOptions()
     if label is None:
         test, label = maps_for_testing(model.split, test)
@@ -73,6 +75,16 @@ def evaluate_model(model, test, options=None, *, label=None, training=None, cach
         options=options,
         nuisance=model.nuisance,
     )
+
+
+def check_evaluable(model, name="model"):
+    """Refuses a model whose maps have no log10, and says what is possible instead; `name` stands in the error."""
+    if map_transform_of(model) != "log10":
+        raise InputError(
+            f"{name}: expected a model of log10 maps, since the report card compares log10 maps and overdensities (for other "
+            "maps model.evaluate gives the density, higlow calibrate judges posteriors, hg.diagnostics.power_spectrum measures "
+            f"maps). Received: map_transform={model.map_transform!r}."
+        )
 
 
 def _statistics(model, compared, generated, is_usable, training, options, progress):

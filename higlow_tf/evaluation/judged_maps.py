@@ -1,6 +1,7 @@
 """On which maps several models may be judged, which maps a model has learned from, and where maps for judging are drawn."""
 
 from higlow_tf.errors import InputError
+from higlow_tf.map_transforms import map_transform_of
 from higlow_tf.runs import load_data_like, maps_for_testing, subset_of
 from higlow_tf.runs.split_record import ON_TRAINING_MAPS
 
@@ -23,7 +24,8 @@ def judged_maps(models, maps, params=None, *, allow_training_maps=False):
         InputError: If the maps do not fit a model, if models do not fit each other, or if maps were trained on.
     """
     (_, first), *others = models.items()
-    data = load_data_like(first.split, maps, params, parameters=first.parameters, nuisance=first.nuisance)
+    how = {"parameters": first.parameters, "nuisance": first.nuisance, "map_transform": map_transform_of(first)}
+    data = load_data_like(first.split, maps, params, **how)
     _check_fit(first, data, maps)
     test, label = maps_for_testing(first.split, data, allow_training_maps=allow_training_maps)
     for name, other in others:

@@ -8,6 +8,7 @@ from scipy.special import logsumexp
 from higlow_tf.errors import InputError, InputWarning
 from higlow_tf.inference.marginal_likelihood import MarginalLikelihood
 from higlow_tf.inference.symmetry import symmetric_copies
+from higlow_tf.map_transforms import map_transform_of
 
 __all__ = ["MapLikelihood", "Target", "checked_maps"]
 
@@ -92,8 +93,9 @@ class MapLikelihood:
         is_bad = np.isnan(log_prob) | (log_prob == np.inf)
         log_prob = np.where(is_bad, -np.inf, log_prob)
         if self.num_evaluations == 0 and not np.isfinite(log_prob).any(axis=(1, 2)).all():
+            pixels = "positive, finite" if map_transform_of(self._marginal.model) == "log10" else "finite"
             raise InputError(
-                "hi_maps: expected positive, finite pixels and a finite likelihood somewhere in the prior. "
+                f"hi_maps: expected {pixels} pixels and a finite likelihood somewhere in the prior. "
                 f"Received: none for map {self.index}."
             )
         self.num_evaluations += log_prob[0].size

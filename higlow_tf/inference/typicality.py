@@ -33,7 +33,8 @@ class Typicality:
         p_value: Share of maps like those of training that are as far from their centre, `[N]`; never 0.
         z_by_feature: Standard deviations of each feature from what is usual at the map's parameters, `[N, F]`.
         feature_names: Names of the F features, see `typicality_features`.
-        log10_median_offset: Median of log10 of the map less that of the reference maps, `[N]`, dex.
+        log10_median_offset: Median of log10 of the map less that of the reference maps, `[N]`, dex; 0 for maps that are
+            modelled in their own units, which have no log10.
     """
 
     p_value: np.ndarray
@@ -85,7 +86,7 @@ class TypicalityReference:
         sd: Standard deviation of each feature about it, `[F]`.
         covariance: Of the standardised residuals, shrunk, `[F, F]`.
         distances: Those of the reference maps, sorted, `[M]`.
-        log10_median: Mean over the reference maps of the median of log10, dex.
+        log10_median: Mean over the reference maps of the median of log10, dex; None for maps without log10.
         num_simulations: How many simulations it was fitted on.
 
     References:
@@ -99,7 +100,7 @@ class TypicalityReference:
     sd: np.ndarray
     covariance: np.ndarray
     distances: np.ndarray
-    log10_median: float
+    log10_median: float | None
     num_simulations: int
 
     @classmethod
@@ -133,15 +134,10 @@ class TypicalityReference:
             coefficients, sd, covariance = _fit(features[~is_left_out], design[~is_left_out], position[~is_left_out])
             residual = features[is_left_out] - design[is_left_out] @ coefficients
             distances[is_left_out] = _distance(residual / sd, covariance)
-        median = float(features[:, tuple(feature_names).index(MEDIAN)].mean())
-        return cls(
-            parameters,
-            tuple(feature_names),
-            *_fit(features, design, position),
-            np.sort(distances),
-            median,
-            len(names),
-        )
+        fitted = _fit(features, design, position)
+        names_of_features, num_simulations = tuple(feature_names), len(names)
+        median = float(features[:, names_of_features.index(MEDIAN)].mean()) if MEDIAN in names_of_features else None
+        return cls(parameters, names_of_features, *fitted, np.sort(distances), median, num_simulations)
 
     def score(self, features, theta):
         """Compares maps with the reference.
@@ -162,12 +158,10 @@ class TypicalityReference:
         is_finite = np.isfinite(z).all(axis=1)
         distance = np.where(is_finite, _distance(np.where(is_finite[:, None], z, 0.0), self.covariance), np.inf)
         num_farther = len(self.distances) - np.searchsorted(self.distances, distance)
-        return Typicality(
-            (1 + num_farther) / (1 + len(self.distances)),
-            z,
-            self.feature_names,
-            features[:, self.feature_names.index(MEDIAN)] - self.log10_median,
-        )
+        offset = np.zeros(len(features))
+        if self.log10_median is not None:
+            offset = features[:, self.feature_names.index(MEDIAN)] - self.log10_median
+        return Typicality((1 + num_farther) / (1 + len(self.distances)), z, self.feature_names, offset)
 
     def to_config(self):
         """The reference as JSON-compatible values."""

@@ -5,12 +5,15 @@ import math
 import numpy as np
 
 from higlow_tf.errors import InputError
+from higlow_tf.map_transforms import is_modelled, map_transform_of, modelled_map
 
-__all__ = ["MEDIAN", "typicality_features"]
+__all__ = ["MEDIAN", "PERCENTILE_NAMES", "typicality_features"]
 
 _PERCENTILES = (1, 16, 50, 84, 99)
+PERCENTILE_NAMES = {"log10": "log10_percentile_", "identity": "percentile_"}
+"""How the names of the percentiles begin, by map transform."""
 MEDIAN = "log10_percentile_50"
-"""Name of the feature by which other units are recognised."""
+"""Name of the feature by which other units are recognised, where there are logarithms."""
 
 
 def typicality_features(model, hi_maps, theta):
@@ -23,7 +26,8 @@ def typicality_features(model, hi_maps, theta):
         latent_kurtosis_level_l       arcsinh of their excess kurtosis; 0
         latent_correlation_level_l    correlation of neighbours on the periodic map, same channel; 0
     and of the map itself
-        log10_percentile_q            percentiles of log10 of the pixels, dex of the map's unit
+        log10_percentile_q            percentiles of log10 of the pixels, dex of the map's unit; or, for a model with
+        percentile_q                  map_transform="identity", percentiles of the pixels
 
     Convention: theta must be found for all maps in the same way. Nobody knows the parameters of a new map, so that theta is the
         posterior mean, also for the maps of the reference.
@@ -38,11 +42,12 @@ def typicality_features(model, hi_maps, theta):
         The features `[N, F]` and their names. The features of a map that the model cannot take are not finite.
 
     Raises:
-        InputError: If there is no map, or a pixel is not positive and finite.
+        InputError: If there is no map, or a pixel is not finite, or for a model of log10 maps not positive.
     """
-    hi_maps = np.asarray(hi_maps)
-    if not hi_maps.size or not np.all(np.isfinite(hi_maps) & (hi_maps > 0)):
-        raise InputError("hi_maps: expected one or more maps of positive, finite pixels. Received: others.")
+    hi_maps, map_transform = np.asarray(hi_maps), map_transform_of(model)
+    if not hi_maps.size or not is_modelled(hi_maps, map_transform).all():
+        pixels = "positive, finite" if map_transform == "log10" else "finite"
+        raise InputError(f"hi_maps: expected one or more maps of {pixels} pixels. Received: others.")
     shapes = model.latent_shapes
     sizes = np.array([math.prod(shape) for shape in shapes])
     by_level = np.asarray(model.log_prob_by_level(hi_maps, theta), np.float64) / sizes
@@ -54,9 +59,9 @@ def typicality_features(model, hi_maps, theta):
             f"{name}_level_{level}"
             for name in ("log_prob", "latent_mean", "latent_log_variance", "latent_kurtosis", "latent_correlation")
         ]
-    log10_pixels = np.log10(hi_maps.reshape(len(hi_maps), -1), dtype=np.float64)
-    columns += list(np.percentile(log10_pixels, _PERCENTILES, axis=1))
-    names += [f"log10_percentile_{percentile}" for percentile in _PERCENTILES]
+    pixels = modelled_map(hi_maps.reshape(len(hi_maps), -1), map_transform)
+    columns += list(np.percentile(pixels, _PERCENTILES, axis=1))
+    names += [f"{PERCENTILE_NAMES[map_transform]}{percentile}" for percentile in _PERCENTILES]
     return np.stack(columns, axis=1), tuple(names)
 
 

@@ -7,6 +7,7 @@ from higlow_tf.models.end_layer_fit import EndLayerFit, fit_end_layers
 from higlow_tf.models.from_preset import model_from_preset
 from higlow_tf.models.glow_level import GlowLevel
 from higlow_tf.models.hiflow import HIFlow
+from higlow_tf.models.map_flow import MapFlow
 from higlow_tf.models.operations import Operations, count_operations
 from higlow_tf.models.presets import HIFLOW_PRESETS, PRESETS, preset
 from higlow_tf.models.sample_files import write_samples
@@ -23,6 +24,7 @@ __all__ = [
     "Operations",
     "count_operations",
     "fetch_model",
+    "MapFlow",
     "fit_end_layers",
     "load_model",
     "model_from_preset",

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import tensorflow as tf
 
-from higlow_tf.data.parameters import ParameterSpace, ParameterSpec, nearest_name
+from higlow_tf.data.parameters import ParameterSpace, nearest_name
 from higlow_tf.errors import InputError, InputWarning
 
 __all__ = [
@@ -23,13 +23,7 @@ __all__ = [
 
 def parameter_space(parameters):
     """Names, specs, their configurations or a `ParameterSpace` -> `ParameterSpace`."""
-    if isinstance(parameters, ParameterSpace):
-        return parameters
-    if isinstance(parameters, dict) or (parameters and all(isinstance(p, dict) for p in parameters)):
-        return ParameterSpace.from_config(parameters)
-    if all(isinstance(p, ParameterSpec) for p in parameters):
-        return ParameterSpace(tuple(parameters))
-    return ParameterSpace.from_names(parameters)
+    return parameters if isinstance(parameters, ParameterSpace) else ParameterSpace.from_names(parameters)
 
 
 def nuisance_names(nuisance, parameters):

@@ -7,6 +7,7 @@ import numpy as np
 
 from higlow_tf.bijectors import Multiscale
 from higlow_tf.errors import InputError
+from higlow_tf.map_transforms import modelled_map
 from higlow_tf.models.architecture import GlowArchitecture
 from higlow_tf.models.arguments import per_level, start_batch
 from higlow_tf.models.glow_level import GlowLevel
@@ -20,6 +21,8 @@ __all__ = ["ConditionalGlow"]
 _NUM_MAPS_OF_START = 1024
 # Operations of each level, all rows together, from which on its compilation pays; see docs/performance.md.
 _OPERATIONS_WORTH_COMPILING = 2.0e11
+# Of the last level, where nothing says how many levels there are; and the most levels then.
+_FEWEST_PIXELS, _MOST_LEVELS = 4, 4
 _FIELDS = [field.name for field in fields(GlowArchitecture)]
 
 
@@ -28,7 +31,8 @@ class ConditionalGlow(MapFlow):
     """Density and emulator of maps given simulation parameters: a conditional multiscale Glow.
 
     Math:
-        u = log10(map);  x_0 = (u - map_shift) / map_scale   (beyond the extremes of training: see `LogarithmicTails`)
+        u = log10(map), or the map itself with map_transform="identity"
+        x_0 = (u - map_shift) / map_scale   (beyond the extremes of training: see `LogarithmicTails`)
         each level: squeeze, K steps (injector, 1x1 convolution, coupling), half of the channels leave as z_level
         log p(u | theta) = sum over levels of log N(z_level; 0, 1) + log-determinants
 
@@ -38,7 +42,9 @@ class ConditionalGlow(MapFlow):
         parameters: Names of the CAMELS registry, `ParameterSpec`s or their configurations.
         nuisance: Names of those parameters that one does not ask for: they vary and are drawn from their prior where
             they are not given.
-        num_levels: Glow's L.
+        map_transform: "log10" for positive maps whose logarithm is modelled; "identity" for maps that are modelled as they
+            are, whose pixels may be negative. The unit of the density is then that of the map.
+        num_levels: Glow's L; None for as many, up to 4, as leave the last level at least 4 pixels a side.
         num_steps_per_level: Glow's K.
         width: Hidden channels of the coupling networks; one number, or one a level.
         injector: "channel" (one number a channel) or "scalar" (one a map, as in the paper).
@@ -56,11 +62,11 @@ class ConditionalGlow(MapFlow):
         `fit` and `evaluate` take x = theta `[B, P]` and y = maps `[B, H, W]` or `[B, H, W, C]`, and sample weights.
 
     Units:
-        Maps are positive and physical, in and out; theta is physical. Every density is that of the log10 map, in nats;
+        Maps are physical, in and out, and positive for "log10"; theta is physical. Every density is that of u, in nats;
         losses are nats per pixel.
 
     Weights:
-        Trainable: all networks. Fixed: `map_shift`, `map_log_scale`, `log10_lowest` and `log10_highest` (set by
+        Trainable: all networks. Fixed: `map_shift`, `map_log_scale`, `map_lowest` and `map_highest` (set by
         `initialize`), permutations and signs of the 1x1 convolutions.
 
     Example:
@@ -83,7 +89,8 @@ class ConditionalGlow(MapFlow):
         parameters=("Omega_m", "sigma_8"),
         *,
         nuisance=(),
-        num_levels=4,
+        map_transform="log10",
+        num_levels=None,
         num_steps_per_level=GlowArchitecture.num_steps,
         width=GlowArchitecture.width,
         injector=GlowArchitecture.injector,
@@ -99,6 +106,7 @@ class ConditionalGlow(MapFlow):
         **kwargs,
     ):
         super().__init__(locals(), **kwargs)
+        num_levels = self.num_levels
         if map_size % 2**num_levels or map_size < 2**num_levels:
             raise InputError(
                 f"Expected a map size that {2**num_levels} divides, for {num_levels} levels. Received: {map_size}."
@@ -118,6 +126,10 @@ class ConditionalGlow(MapFlow):
         # -- bijector wiring
         self.multiscale = Multiscale([level.bijector for level in self.levels], (map_size, map_size, num_channels))
         self._complete(self.multiscale)
+
+    def _checked(self, key, value):
+        value = super()._checked(key, value)
+        return _default_num_levels(self.map_size) if key == "num_levels" and value is None else value
 
     def _architectures(self):
         """The architecture of each level: all are alike but for their widths."""
@@ -147,9 +159,16 @@ class ConditionalGlow(MapFlow):
     def initialize(self, train):
         """As `MapFlow.initialize`, and starts every level at a whitening of the training maps (`[N, H, W]`, or with channels)."""
         scaler = self._fit_scaler(train)
-        x = (np.log10(start_batch(train, _NUM_MAPS_OF_START)) - scaler.shift) / scaler.scale
+        maps = modelled_map(start_batch(train, _NUM_MAPS_OF_START), self.map_transform)
+        x = (maps - scaler.shift) / scaler.scale
         x = np.transpose(x, (3, 1, 2, 0))
         for level in self.levels:
             x = level.initialize(x)
             x = x[: len(x) // 2]
         return self
+
+
+def _default_num_levels(map_size):
+    """As many squeezes as the map size allows, without levels of very few pixels."""
+    fitting = [level for level in range(1, _MOST_LEVELS + 1) if map_size % 2**level == 0]
+    return max([level for level in fitting if map_size // 2**level >= _FEWEST_PIXELS], default=1)

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from higlow_tf.errors import InputError, InputWarning
+from higlow_tf.map_transforms import is_modelled
 from higlow_tf.models.arguments import check_training_data
 from higlow_tf.models.end_layer_statistics import TrainingStatistics, curve_knots, transport, wave_power
 from higlow_tf.models.weights import copy_weights
@@ -196,7 +197,7 @@ def _drawn(model, train, seed, progress):
         parts.append(model.sample(np.asarray(train.theta[start : start + _CHUNK]), seed=seed, first_row=start).numpy())
         progress("end layers", round(_MAX_ROUNDS * start / train.num_maps, 2), 2 * _MAX_ROUNDS)
     maps = np.concatenate(parts)
-    is_usable = np.all(np.isfinite(maps) & (maps > 0.0), axis=tuple(range(1, maps.ndim)))
+    is_usable = is_modelled(maps, model.map_transform)
     num_unusable = np.count_nonzero(~is_usable)
     if num_unusable > _MAX_UNUSABLE * len(maps):
         raise InputError(

@@ -20,7 +20,8 @@ class HIFlow(MapFlow):
     """Density and emulator of maps given simulation parameters: a conditional masked autoregressive flow.
 
     Math:
-        u = log10(map);  x_0 = (u - map_shift) / map_scale   (beyond the extremes of training: see `LogarithmicTails`)
+        u = log10(map), or the map itself with map_transform="identity"
+        x_0 = (u - map_shift) / map_scale   (beyond the extremes of training: see `LogarithmicTails`)
         each block: x_(b+1) = (x_b - shift(x_b, theta)) * exp(-log_scale(x_b, theta)), both from the pixels before, in an
         order that differs from block to block;  z = x after the last block
         log p(u | theta) = log N(z; 0, 1) + log-determinants
@@ -34,6 +35,7 @@ class HIFlow(MapFlow):
         parameters: Names of the CAMELS registry, `ParameterSpec`s or their configurations.
         nuisance: Names of those parameters that one does not ask for: they vary and are drawn from their prior where
             they are not given.
+        map_transform: "log10" or "identity", as in `ConditionalGlow`.
         num_blocks: Masked autoregressive steps.
         width: Hidden units of a block's network.
         ordering: "random" (each block its own) or "reversed" (row by row, in every second block backwards, as in [2]). A
@@ -48,11 +50,11 @@ class HIFlow(MapFlow):
         `fit` and `evaluate` take x = theta `[B, P]` and y = maps `[B, H, W]` or `[B, H, W, C]`, and sample weights.
 
     Units:
-        Maps are positive and physical, in and out; theta is physical. Every density is that of the log10 map, in nats;
+        Maps are physical, in and out, and positive for "log10"; theta is physical. Every density is that of u, in nats;
         losses are nats per pixel. Latents are in the order `[C, H, W]`.
 
     Weights:
-        Trainable: all networks. Fixed: `map_shift`, `map_log_scale`, `log10_lowest` and `log10_highest` (set by
+        Trainable: all networks. Fixed: `map_shift`, `map_log_scale`, `map_lowest` and `map_highest` (set by
         `initialize`).
 
     Example:
@@ -77,6 +79,7 @@ class HIFlow(MapFlow):
         parameters=("Omega_m", "sigma_8"),
         *,
         nuisance=(),
+        map_transform="log10",
         num_blocks=5,
         width=512,
         ordering="random",

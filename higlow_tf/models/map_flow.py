@@ -3,51 +3,49 @@
 import math
 from collections.abc import Mapping
 
-import keras
-import numpy as np
 import tensorflow as tf
 
-from higlow_tf.bijectors import ConditionalChain, MapPreprocessing
+from higlow_tf.bijectors import ConditionalChain
 from higlow_tf.data import parameter_tensors
-from higlow_tf.data.scalers import fit_map_scaler, log10_extremes
 from higlow_tf.errors import InputError
 from higlow_tf.layout import from_channel_major, to_channel_major
-from higlow_tf.models.arguments import check_training_data, latents_and_theta, maps_and_theta, theta_rows
+from higlow_tf.models.arguments import latents_and_theta, maps_and_theta, theta_rows
 from higlow_tf.models.completion import completed_rows
-from higlow_tf.models.configuration import ConfiguredModel
 from higlow_tf.models.end_layers import end_layers_bijector
 from higlow_tf.models.late_compilation import LateCompilation
+from higlow_tf.models.preprocessed_model import PreprocessedModel
 from higlow_tf.networks import EndLayerWeights
 
 __all__ = ["MapFlow"]
 
 _LOG_2PI = math.log(2.0 * math.pi)
-# log10 of a pixel beyond what a float32 can hold: until `initialize` sets them, the tails begin nowhere.
-_NO_BOUND = 100.0
 
 
-class MapFlow(ConfiguredModel):
+class MapFlow(PreprocessedModel):
     """Base of normalizing flows of maps given simulation parameters.
 
     Math:
-        u = log10(map);  x = (u - map_shift) / map_scale   (beyond the extremes of training: see `LogarithmicTails`)
+        u = log10(map), or the map itself with map_transform="identity"
+        x = (u - map_shift) / map_scale   (beyond the extremes of training: see `LogarithmicTails`)
         log p(u | theta) = sum over levels of log N(z_level; 0, 1) + log-determinants
 
     A subclass has the class attributes `title` and `presets`, and a constructor in this order: it hands its own arguments
     to this class, makes its layers (which need nothing but themselves to be built), wires them into one bijector of
     the standardised map, and hands that to `_complete`. It has `latent_shapes` and the graph function
-    `_latents_by_level` (standardised map -> list of (z_level, log-determinant)).
+    `_latents_by_level` (standardised map -> list of (z_level, log-determinant)). Its constructor must have the arguments
+    `map_size`, `num_channels` and `parameters`; `nuisance`, `map_transform` and `use_end_layers` are as useful to it as to
+    `ConditionalGlow`, and have the values below where it lacks them.
 
     A model uses whole float32 numbers: the constructor switches TensorFloat-32 off, here and when a model is loaded. A
     density sums thousands of products, and the ten bits of TensorFloat-32, the default of recent GPUs, are too few.
     This is a setting of TensorFlow for the whole process: other models in it are then slower and more exact, too.
 
     Units:
-        Maps are positive and physical, in and out; theta is physical. Every density is that of the log10 map, in nats;
+        Maps are physical, in and out, and positive for "log10"; theta is physical. Every density is that of u, in nats;
         losses are nats per pixel.
 
     Args:
-        arguments, **kwargs: See `ConfiguredModel`.
+        arguments, **kwargs: See `PreprocessedModel`.
 
     Attributes:
         split: What the model was trained on: the content of split.json, or None. `load_model` sets it, as the next two.
@@ -55,16 +53,14 @@ class MapFlow(ConfiguredModel):
         typicality: What typical maps look like to it: the content of typicality.json, or None.
     """
 
+    nuisance = ()
+    use_end_layers = False
     # Whether XLA may compile the drawing of maps, and up to how many rows it compiles nothing but training.
     _is_drawing_compiled, _most_rows_of_graph = True, 0
 
     def __init__(self, arguments, **kwargs):
         super().__init__(arguments, **kwargs)
         tf.config.experimental.enable_tensor_float_32_execution(False)
-        self.preprocessing = MapPreprocessing(
-            lambda: (self.map_shift.value, self.map_log_scale.value),
-            lambda: (self.log10_lowest.value, self.log10_highest.value),
-        )
         self.split = None
         self.calibration = None
         self.typicality = None
@@ -88,30 +84,6 @@ class MapFlow(ConfiguredModel):
             layer.build(None)
         self._add_scaler_weights()
         self.built = True
-
-    # ---- the scaler of the maps
-
-    def _add_scaler_weights(self):
-        shape = (self.num_channels,)
-        self.map_shift = self.add_weight(name="map_shift", shape=shape, initializer="zeros", trainable=False)
-        self.map_log_scale = self.add_weight(name="map_log_scale", shape=shape, initializer="zeros", trainable=False)
-        self.log10_lowest = self.add_weight(
-            name="log10_lowest", shape=shape, initializer=keras.initializers.Constant(-_NO_BOUND), trainable=False
-        )
-        self.log10_highest = self.add_weight(
-            name="log10_highest", shape=shape, initializer=keras.initializers.Constant(_NO_BOUND), trainable=False
-        )
-
-    def _fit_scaler(self, train):
-        """Sets the scaler and the bounds of the tails to those of the training maps, and returns the `MapScaler`."""
-        check_training_data(self, train)
-        scaler = fit_map_scaler(train)
-        lowest, highest = log10_extremes(train)
-        self.log10_lowest.assign(lowest)
-        self.log10_highest.assign(highest)
-        self.map_shift.assign(scaler.shift)
-        self.map_log_scale.assign(np.log(scaler.scale))
-        return scaler
 
     def initialize(self, train):
         """Fits the scaler of the maps. Call it once, before `fit`.
@@ -149,14 +121,14 @@ class MapFlow(ConfiguredModel):
         return self.map_size**2 * self.num_channels
 
     def density_by_level(self, hi_maps, theta):
-        """Log-density of the log10 map by level: `[N, H, W, C]`, `[N, P]` -> `[N, L]` nats. A graph function.
+        """Log-density of the modelled map by level: `[N, H, W, C]`, `[N, P]` -> `[N, L]` nats. A graph function.
 
-        A map with a pixel that is not positive and finite gives NaN in its own row.
+        A map with a pixel that has no log10 or is not finite gives NaN in its own row.
         """
-        log10_maps = self.preprocessing.exp10.inverse_and_log_det(to_channel_major(hi_maps))[0]
-        is_good = tf.reduce_all(tf.math.is_finite(log10_maps), axis=(0, 1, 2))
-        log10_maps = tf.where(is_good, log10_maps, tf.zeros_like(log10_maps))
-        x, ildj = self.preprocessing.log10_part.inverse_and_log_det(log10_maps)
+        modelled = self.preprocessing.modelled_map(to_channel_major(hi_maps))
+        is_good = tf.reduce_all(tf.math.is_finite(modelled), axis=(0, 1, 2))
+        modelled = tf.where(is_good, modelled, tf.zeros_like(modelled))
+        x, ildj = self.preprocessing.modelled_part.inverse_and_log_det(modelled)
         condition = self.normalize(theta)
         if self.end_layers is not None:
             x, end_ildj = self.end_layers.inverse_and_log_det(x, condition)
@@ -197,14 +169,14 @@ class MapFlow(ConfiguredModel):
     # ---- the verbs
 
     def log_prob(self, hi_maps, theta):
-        """Log-density of each log10 map.
+        """Log-density of each log10 map, or of each map with map_transform="identity".
 
         Args:
-            hi_maps: Physical maps `[N, H, W]` (or `[N, H, W, C]`), positive.
+            hi_maps: Physical maps `[N, H, W]` (or `[N, H, W, C]`); positive for "log10".
             theta: Parameters `[N, P]`, physical; or one row for all maps.
 
         Returns:
-            `[N]`, total nats; NaN for a map with a pixel that is not positive and finite.
+            `[N]`, total nats; NaN for a map with a pixel that is not finite, or for "log10" not positive.
 
         Raises:
             InputError: If the shapes are not those of the model.

@@ -5,10 +5,12 @@ import zipfile
 import zlib
 from typing import Annotated, Any, Literal
 
+import keras
 import pydantic
 
 from higlow_tf.errors import InputError
 from higlow_tf.models.architecture import GlowArchitecture
+from higlow_tf.models.map_flow import MapFlow
 from higlow_tf.networks.defaults import MAX_LOG_SCALE
 from higlow_tf.text_files import Record, check_record
 
@@ -55,6 +57,7 @@ class _Flow(Record):
     num_channels: _up_to(256)
     parameters: Annotated[list[dict], pydantic.Field(min_length=1, max_length=1000)]
     nuisance: Annotated[list[str], pydantic.Field(max_length=1000)] = []
+    map_transform: Literal["log10", "identity"] = "log10"
     max_log_scale: pydantic.PositiveFloat = MAX_LOG_SCALE
     use_end_layers: bool = False
     seed: int = 0
@@ -91,6 +94,16 @@ class _HIFlow(_Flow):
         return self.num_blocks * 3 * self.map_size**2 * self.num_channels * self.width
 
 
+class _OwnFlow(_Flow):
+    """A flow of the user's: its constructor checks the arguments that are its own."""
+
+    model_config = pydantic.ConfigDict(extra="allow")
+
+    def fewest_weights(self):
+        """Nothing is known of them."""
+        return 0
+
+
 _CONFIGS = {"higlow_tf>ConditionalGlow": _Glow, "higlow_tf>HIFlow": _HIFlow}
 
 
@@ -107,8 +120,8 @@ def check_model_file(path):
     """Refuses a file from which no model can be built, or only one that would never end to be built.
 
     Raises:
-        InputError: If the file is no whole zip file of a model, its configuration is not that of a `ConditionalGlow` or a
-            `HIFlow`, or declares more weights than the file has.
+        InputError: If the file is no whole zip file of a model, its configuration is not that of a `ConditionalGlow`, a
+            `HIFlow` or a subclass of `MapFlow` that is registered with Keras, or declares more weights than the file has.
     """
     read_model_config(path)
 
@@ -125,10 +138,11 @@ def read_model_config(path):
             raise
         raise InputError(f"{path}: expected {EXPECTED}. Received: {error or 'a damaged file'}.") from None
     check_record(_Model, content, path, EXPECTED)
-    config_type = _CONFIGS.get(content["registered_name"])
+    config_type = _config_type(content["registered_name"])
     if config_type is None:
         raise InputError(
-            f"{path}: expected {EXPECTED} of a ConditionalGlow or a HIFlow. Received: {content['registered_name'][:80]!r}."
+            f"{path}: expected {EXPECTED} of a MapFlow that is registered with Keras, of a ConditionalGlow or a HIFlow. "
+            f"Received: {content['registered_name'][:80]!r}."
         )
     check_record(config_type, content["config"], path, EXPECTED)
     number = config_type.model_validate(content["config"]).fewest_weights()
@@ -138,6 +152,14 @@ def read_model_config(path):
             f"Received: {weights_bytes} bytes of weights."
         )
     return content["config"]
+
+
+def _config_type(registered_name):
+    """What the configuration must be; None for what is no flow."""
+    if registered_name in _CONFIGS:
+        return _CONFIGS[registered_name]
+    kind = keras.saving.get_registered_object(registered_name)
+    return _OwnFlow if isinstance(kind, type) and issubclass(kind, MapFlow) else None
 
 
 def _read_parts(file, path):

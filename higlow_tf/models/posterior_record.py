@@ -14,11 +14,9 @@ __all__ = ["CALIBRATION_FILE", "TYPICALITY_FILE", "forget_posterior_records", "r
 
 CALIBRATION_FILE, TYPICALITY_FILE = "calibration.json", "typicality.json"
 _EXPECTED = "a whole JSON file of `higlow calibrate`"
-# Features as `higlow_tf.inference.typicality_features` names them; the median is needed by name.
-_FEATURE = (
-    r"^(log_prob|latent_mean|latent_log_variance|latent_kurtosis|latent_correlation)_level_\d+$|^log10_percentile_\d+$"
-)
-_MEDIAN = "log10_percentile_50"
+# Features as `higlow_tf.inference.typicality_features` names them; a median is needed by name, one of log10 with its value.
+_FEATURE = r"^(log_prob|latent_mean|latent_log_variance|latent_kurtosis|latent_correlation)_level_\d+$|^(log10_)?percentile_\d+$"
+_LOG10_MEDIAN, _MEDIAN = "log10_percentile_50", "percentile_50"
 
 _NotNegative = pydantic.NonNegativeFloat
 _Numbers = Annotated[list[float], pydantic.Field(min_length=1)]
@@ -40,7 +38,7 @@ class _Calibration(Record):
 class _Typicality(Record):
     parameters: list[dict]
     feature_names: list[Annotated[str, pydantic.StringConstraints(pattern=_FEATURE)]]
-    log10_median: float
+    log10_median: float | None
     num_simulations: pydantic.PositiveInt
     coefficients: _Matrix
     sd: Annotated[list[pydantic.PositiveFloat], pydantic.Field(min_length=1)]
@@ -50,8 +48,9 @@ class _Typicality(Record):
     @pydantic.model_validator(mode="after")
     def _check_shapes(self):
         number = len(self.feature_names)
-        if len(set(self.feature_names)) != number or _MEDIAN not in self.feature_names:
-            raise ValueError(f"feature_names that repeat, or are without {_MEDIAN}")
+        median = _MEDIAN if self.log10_median is None else _LOG10_MEDIAN
+        if len(set(self.feature_names)) != number or median not in self.feature_names:
+            raise ValueError(f"feature_names that repeat, or are without {median}")
         num_parameters = len(ParameterSpace.from_config(self.parameters))
         numbers = (1, 1 + num_parameters, (1 + num_parameters) * (2 + num_parameters) // 2)
         # The largest polynomial that leaves three simulations a coefficient, as the fit chooses it.

@@ -11,11 +11,11 @@ import numpy as np
 from higlow_tf.errors import InputError, InputWarning
 from higlow_tf.expected_rows import expect_rows
 from higlow_tf.files import check_room, whole_path
+from higlow_tf.map_transforms import default_units, map_transform_of
 
 __all__ = ["sample_paths", "write_samples"]
 
 _FORMAT_VERSION = 1
-_UNITS = "(Msun/h)/(Mpc/h)^2"
 _CHUNK = 256
 # What HDF5 writes beside the arrays: measured 10 kB.
 _MAX_HDF5_OVERHEAD = 2**14
@@ -88,6 +88,10 @@ def _shape(model, theta):
     return (len(theta), model.map_size, model.map_size, *channels)
 
 
+def _units(model):
+    return model.split["units"] if model.split else default_units(map_transform_of(model))
+
+
 def _open_npy(stack, model, out, theta, seed, temperature):
     """Both files take their names at the end, or neither does."""
     table = stack.enter_context(whole_path(_table_path(out)))
@@ -104,7 +108,7 @@ def _open_hdf5(stack, model, out, theta, seed, temperature):
     file = stack.enter_context(h5py.File(part, "w"))
     dataset = file.create_dataset("maps", shape, dtype="<f4")
     file["theta"] = theta
-    facts = {"seed": seed, "units": model.split["units"] if model.split else _UNITS}
+    facts = {"seed": seed, "units": _units(model)}
     for name, fact in facts.items():
         file[name] = fact
     names = list(model.parameters.names)

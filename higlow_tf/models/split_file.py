@@ -53,6 +53,7 @@ class _Split(Record):
     num_channels: _Size = 1
     native_size: _Size | None = None
     slab_thickness_mpc_h: pydantic.PositiveFloat | None = None
+    map_transform: Literal["log10", "identity"] = "log10"
     parameters: list[_Parameter]
     num_maps: _Size
     content_hash: _LongHash

@@ -80,10 +80,15 @@ def _facts(record):
         ("pixels", f"{size} x {size}{regridded}" if size else "not recorded"),
         ("box, units", f"{record['box_size_mpc_h']:g} Mpc/h, {record['units']}"),
         *([("projected", f"from grids, in slabs of {thickness:g} Mpc/h")] if thickness else []),
+        *([("modelled", "the maps themselves, not their log10")] if _is_identity(record) else []),
         ("conditioned on", "\n".join(_prior_text(spec) for spec in record["parameters"])),
         ("content", f"{record['num_maps']} maps, {record['content_hash']}"),
         ("zeros", _zeros_text(record)),
     ]
+
+
+def _is_identity(record):
+    return record.get("map_transform") == "identity"
 
 
 def _stated(fact):
@@ -97,7 +102,7 @@ def _prior_text(spec):
 
 def _zeros_text(record):
     if record["zero_floor"] is None:
-        return "none"
+        return "kept as they are" if _is_identity(record) else "none"
     text = f"floored at {record['zero_floor']['floor']:.4g}"
     if "zero_pixels" not in record:
         return text

@@ -95,6 +95,11 @@ class RunConfig(_Section):
     training: TrainingConfig = TrainingConfig()
     format_version: Literal[1] = 1
 
+    @property
+    def map_transform(self):
+        """What the model sees of a map, "log10" or "identity"."""
+        return self.model.get("map_transform", "log10")
+
     @pydantic.model_validator(mode="before")
     @classmethod
     def _fill_in_recipe(cls, content):

@@ -17,7 +17,7 @@ __all__ = ["load_data_like", "load_maps_like", "true_parameters"]
 _REDSHIFT_TOLERANCE = 0.0101
 
 
-def load_data_like(record, maps, params=None, *, parameters=None, nuisance=()):
+def load_data_like(record, maps, params=None, *, parameters=None, nuisance=(), map_transform=None):
     """Reads maps and parameters as the maps of a run were read: same parameters, box, slabs and map size.
 
     Args:
@@ -26,6 +26,7 @@ def load_data_like(record, maps, params=None, *, parameters=None, nuisance=()):
         params: Path of the table; None for an HDF5 file that holds parameters.
         parameters: `ParameterSpace`; needed if there is no record, otherwise those of the record.
         nuisance: Names of those of them that one does not ask for: an error says why they are needed nevertheless.
+        map_transform: That of the model; None for that of the record.
 
     Returns:
         `HIMapDataset` as read, before a floor.
@@ -42,7 +43,7 @@ def load_data_like(record, maps, params=None, *, parameters=None, nuisance=()):
         )
     parameters = parameters or ParameterSpace.from_config(record["parameters"])
     try:
-        data = load_cmd(maps, params, parameters, **_reading(record))
+        data = load_cmd(maps, params, parameters, **_reading(record, map_transform))
     except MissingColumnError as error:
         if error.column not in nuisance:
             raise
@@ -54,18 +55,19 @@ def load_data_like(record, maps, params=None, *, parameters=None, nuisance=()):
     return data
 
 
-def load_maps_like(record, maps, *, floor=True):
+def load_maps_like(record, maps, *, floor=True, map_transform=None):
     """Reads maps without parameters the way the maps of a run were read; see `load_data_like`.
 
     Args:
         record: Content of split.json, or None.
         maps: Path of the maps, or several for the channels.
         floor: Whether the floor for zeros of the run is applied, so that its model can take the maps.
+        map_transform: That of the model; None for that of the record.
 
     Returns:
         `MapFiles`.
     """
-    found = load_maps_only(maps, **_reading(record))
+    found = load_maps_only(maps, **_reading(record, map_transform))
     _check_same_kind(record, found)
     if not floor or not record or record["zero_floor"] is None:
         return found
@@ -106,10 +108,11 @@ def true_parameters(files, params, names, rows, combine):
     return theta[first]
 
 
-def _reading(record):
+def _reading(record, map_transform):
     """The arguments of `load_cmd` that read a file as that of the run was; older records have fewer."""
     names = ("map_size", "slab_thickness_mpc_h", "box_size_mpc_h")
-    return {name: record.get(name) for name in names} if record else {}
+    how = {name: record.get(name) for name in names} if record else {}
+    return how | {"map_transform": map_transform or (record or {}).get("map_transform", "log10")}
 
 
 def _check_same_kind(record, data):

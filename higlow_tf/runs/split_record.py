@@ -43,6 +43,7 @@ def make_split_record(data, subsets, *, fractions, seed, zero_floor):
         "num_channels": data.num_channels,
         "native_size": data.native_size,
         "slab_thickness_mpc_h": data.slab_thickness_mpc_h,
+        "map_transform": data.map_transform,
         "parameters": data.parameters.to_config(),
         "num_maps": data.num_maps,
         "content_hash": data.content_hash(),

@@ -28,7 +28,8 @@ __all__ = ["load_run_data", "run_nuisance", "train_run"]
 def load_run_data(config) -> HIMapDataset:
     """The maps and parameters that a run's configuration names."""
     data = config.data
-    return load_cmd(data.map_files, data.params, data.parameters, nuisance=data.nuisance, **data.reading)
+    how = {"nuisance": data.nuisance, "map_transform": config.map_transform, **data.reading}
+    return load_cmd(data.map_files, data.params, data.parameters, **how)
 
 
 def run_nuisance(config, parameters):
@@ -160,7 +161,8 @@ def _split(config, data):
     """Splits, fits the floor on training maps, and records both."""
     fractions, seed = config.data.split_fractions, config.data.split_seed
     subsets = data.split_by_simulation(fractions, seed=seed)
-    floor = ZeroFloor.fit(subsets[0]) if data.zero_pixels else None
+    has_floor = config.map_transform == "log10" and data.zero_pixels > 0
+    floor = ZeroFloor.fit(subsets[0]) if has_floor else None
     record = make_split_record(data, subsets, fractions=fractions, seed=seed, zero_floor=floor)
     train, validation = (subset if floor is None else floor.apply(subset) for subset in subsets[:2])
     return train, validation, record

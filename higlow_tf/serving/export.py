@@ -11,6 +11,7 @@ from higlow_tf.files import check_new, whole_path
 from higlow_tf.inference.calibration import Calibration, chosen_calibration
 from higlow_tf.inference.marginal_likelihood import MarginalLikelihood
 from higlow_tf.inference.typicality import TypicalityReference
+from higlow_tf.map_transforms import inverse_map_transform, name_of_modelled_map
 from higlow_tf.serving.model_card import CARD_FILE, make_model_card
 from higlow_tf.serving.request_checks import MAX_EVALUATIONS, MAX_GRID_POINTS
 from higlow_tf.serving.served_likelihood import CHUNK_SIZE
@@ -23,7 +24,7 @@ _VERSION = "1"
 _VERSION_FILES = ("saved_model.pb", "fingerprint.pb", "variables", "assets", "assets.extra")
 _INSIDE_PRIOR = "inside_prior: whether theta lies in the prior; outside of it the model extrapolates"
 _DOCUMENTATION = {
-    "log_prob": f"log-density of each log10 map; also serving_default; {_INSIDE_PRIOR}",
+    "log_prob": f"log-density of each {{modelled_map}}; also serving_default; {_INSIDE_PRIOR}",
     "sample": f"one map a row; a row depends on nothing but its own theta, seed and temperature; {_INSIDE_PRIOR}",
     "posterior": (
         "theta_grid: points of equal prior mass; one without points is replaced by the model's own (equally spaced, edges of "
@@ -54,7 +55,8 @@ def export_model(
         assets.extra/model_card.json, assets.extra/tf_serving_warmup_requests.
         The folder `1` appears whole or not at all.
 
-    Signatures (maps lack the axis C where the model has one channel; a map that is not positive and finite gives NaN):
+    Signatures (maps lack the axis C where the model has one channel; a map that is not finite, or for a model of log10 maps
+    not positive, gives NaN):
         log_prob:  hi_map [B, H, W, C], theta [B, P] -> log_prob [B], inside_prior bool [B]
         sample:    theta [B, P], seed int64 [B, 2], temperature [B] -> hi_map [B, H, W, C], inside_prior bool [B]
         posterior: hi_map [B, H, W, C], theta_grid [B, G, P]
@@ -114,7 +116,7 @@ def export_model(
         model,
         name,
         nuisance=marginal.nuisance,
-        signatures=_describe(signatures),
+        signatures=_describe(signatures, name_of_modelled_map(model.map_transform)),
         calibration=calibration,
         metrics=metrics,
     )
@@ -166,7 +168,7 @@ def _check_batch_size(xla, batch_size):
         raise InputError(f"Expected a positive batch size. Received: {batch_size}.")
 
 
-def _describe(signatures):
+def _describe(signatures, modelled_map):
     """Names, dtypes and shapes of the signatures for the card; None is any size."""
 
     def tensors(specs):
@@ -178,7 +180,7 @@ def _describe(signatures):
         described[name] = {
             "inputs": tensors({spec.name: spec for spec in function.structured_input_signature[0]}),
             "outputs": tensors(function.structured_outputs),
-            "documentation": documentation,
+            "documentation": documentation.format(modelled_map=modelled_map),
         }
     return described
 
@@ -189,7 +191,7 @@ def _warmup_requests(flow, parameters, batch_size):
     middle = parameters.denormalize(np.zeros(num_parameters)).astype(np.float32)
     theta = np.broadcast_to(middle, (batch_size, num_parameters))
     shape = (batch_size, flow.map_size, flow.map_size, flow.num_channels)
-    maps = np.broadcast_to(10.0 ** flow.map_shift.numpy(), shape).astype(np.float32)
+    maps = np.broadcast_to(inverse_map_transform(flow.map_shift.numpy(), flow.map_transform), shape).astype(np.float32)
     maps = maps[..., 0] if flow.num_channels == 1 else maps
     seeds = np.stack([np.zeros(batch_size), np.arange(batch_size)], axis=-1).astype(np.int64)
     grid = np.broadcast_to(middle, (batch_size, CHUNK_SIZE, num_parameters))

@@ -7,6 +7,7 @@ from pathlib import PurePath
 
 from higlow_tf.data.card_parameters import card_entries
 from higlow_tf.errors import InputError
+from higlow_tf.map_transforms import name_of_modelled_map
 from higlow_tf.versions import versions
 
 __all__ = ["CARD_FILE", "CARD_FORMAT_VERSION", "make_model_card"]
@@ -15,6 +16,7 @@ CARD_FILE = "assets.extra/model_card.json"
 CARD_FORMAT_VERSION = 1
 
 _NOT_RECORDED = "not recorded"
+_WHICH_MAPS = {"log10": "maps of neutral hydrogen", "identity": "maps"}
 
 
 def make_model_card(model, name, *, nuisance=(), signatures, calibration, metrics=None):
@@ -39,7 +41,7 @@ def make_model_card(model, name, *, nuisance=(), signatures, calibration, metric
     card = {
         "format_version": CARD_FORMAT_VERSION,
         "name": name,
-        "summary": f"{model.title}: density and emulator of maps of neutral hydrogen given simulation parameters.",
+        "summary": f"{model.title}: density and emulator of {_WHICH_MAPS[model.map_transform]} given simulation parameters.",
         "data": _data(split),
         "split": _split(split),
         "parameters": card_entries(spec for spec in model.parameters if spec.name not in nuisance),
@@ -47,7 +49,7 @@ def make_model_card(model, name, *, nuisance=(), signatures, calibration, metric
         "units": {
             "hi_map": split["units"] if split else _NOT_RECORDED,
             "theta": "physical values, as in the parameter tables of the simulations",
-            "log_prob": "nats of the log10 map, summed over its pixels",
+            "log_prob": f"nats of the {name_of_modelled_map(model.map_transform)}, summed over its pixels",
             "temperature": "factor of the standard deviation of the latents",
         },
         "map_size": model.map_size,
@@ -101,12 +103,17 @@ def _limits(model, split):
     suite = split["suite"] if split and split["suite"] else _NOT_RECORDED
     redshift = split["redshift"] if split and split["redshift"] is not None else _NOT_RECORDED
     box = f"{split['box_size_mpc_h']:g} Mpc/h" if split else _NOT_RECORDED
+    is_log10 = model.map_transform == "log10"
     return [
         f"Parameters outside the prior ({prior}): the model extrapolates there; the output inside_prior tells.",
         f"Another redshift than that of the training maps ({redshift}).",
         f"Another box size or pixel size than those of the training maps (box: {box}; {model.map_size} pixels a side).",
         f"Other physics or another suite than that of the training maps ({suite}), without a test on it.",
         "Maps with noise, beam, foregrounds or a mask, unless the training maps had them.",
-        "Maps with zeros that were not floored as the training maps were: such a map gives NaN.",
+        *(
+            ["Maps with zeros that were not floored as the training maps were: such a map gives NaN."]
+            if is_log10
+            else []
+        ),
         "Judging the model on its own training maps.",
     ]

@@ -47,8 +47,8 @@ def publish_model(run, out_dir, examples, metrics, *, overwrite=False):
         The folder.
 
     Raises:
-        InputError: If the run is not calibrated, if there are too many or too few examples, if these are training maps, or if
-            a file is in the way.
+        InputError: If the run is not calibrated, if its model is not one of log10 maps, if there are too many or too few
+            examples, if these are training maps, or if a file is in the way.
     """
     run, out_dir = Path(run), check_new(Path(out_dir), overwrite, is_folder=True, own_names=_PUBLISHED)
     missing = [name for name in _COPIED if not (run / name).exists()]
@@ -58,6 +58,11 @@ def publish_model(run, out_dir, examples, metrics, *, overwrite=False):
     if not low <= examples.num_maps <= high:
         raise InputError(f"examples: expected {low} to {high} maps. Received: {examples.num_maps}.")
     model = load_model(run)
+    if model.map_transform != "log10":
+        raise InputError(
+            f"{run}: expected a model of log10 maps, for the answers that a copy is checked against (export_model takes any). "
+            f"Received: map_transform={model.map_transform!r}."
+        )
     # Compiling would take far longer than answering.
     model.compile(jit_compile=False)
     examples, _ = maps_for_testing(model.split, examples)

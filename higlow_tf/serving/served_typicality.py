@@ -6,10 +6,9 @@ import numpy as np
 import tensorflow as tf
 
 from higlow_tf.data.parameter_tensors import normalize
+from higlow_tf.inference.typicality_features import PERCENTILE_NAMES
 
 __all__ = ["typicality_p_value"]
-
-_PERCENTILE = "log10_percentile_"
 
 
 def typicality_p_value(flow, reference, maps, theta, flow_theta):
@@ -29,8 +28,12 @@ def typicality_p_value(flow, reference, maps, theta, flow_theta):
     """
     if reference is None:
         return tf.fill([tf.shape(theta)[0]], math.nan)
-    percentiles = [float(name.removeprefix(_PERCENTILE)) for name in reference.feature_names if _PERCENTILE in name]
-    features = tf.concat([_features_by_level(flow, maps, flow_theta), _log10_percentiles(maps, percentiles)], axis=1)
+    beginning = PERCENTILE_NAMES[flow.map_transform]
+    percentiles = [float(name.removeprefix(beginning)) for name in reference.feature_names if beginning in name]
+    is_log10 = flow.map_transform == "log10"
+    features = tf.concat(
+        [_features_by_level(flow, maps, flow_theta), _percentiles(maps, percentiles, is_log10)], axis=1
+    )
     # Monomials in the order of their degree, as many as the reference has coefficients.
     design = _monomials(reference.parameters, tf.cast(theta, tf.float64))[:, : len(reference.coefficients)]
     z = (features - design @ tf.constant(reference.coefficients)) / reference.sd
@@ -65,14 +68,16 @@ def _whiteness(z, shape):
     return mean, tf.math.log(variance), tf.asinh(kurtosis), correlation
 
 
-def _log10_percentiles(maps, percentiles):
-    """Percentiles of log10 of the pixels, interpolated between neighbours as in NumPy: `[B, Q]`."""
+def _percentiles(maps, percentiles, is_log10):
+    """Percentiles of the pixels or of their log10, interpolated between neighbours as in NumPy: `[B, Q]`."""
     num_pixels = math.prod(maps.shape[1:])
     pixels = tf.sort(tf.cast(tf.reshape(maps, [-1, num_pixels]), tf.float64), axis=1)
     position = np.array(percentiles) / 100.0 * (num_pixels - 1)
     below = np.floor(position).astype(int)
     above = np.minimum(below + 1, num_pixels - 1)
-    low, high = (tf.math.log(tf.gather(pixels, index, axis=1)) / math.log(10.0) for index in (below, above))
+    low, high = (tf.gather(pixels, index, axis=1) for index in (below, above))
+    if is_log10:
+        low, high = (tf.math.log(pixel) / math.log(10.0) for pixel in (low, high))
     return low + (position - below) * (high - low)
 
 

@@ -1,9 +1,7 @@
 """One case for every bijector: how to build it with random weights, and the shapes of what it maps."""
 
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -11,6 +9,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from higlow_tf import bijectors as hb
+from higlow_tf.bijectors.check_bijector import BijectorCase, Built
 from higlow_tf.models import ConditionalGlow, GlowArchitecture, GlowLevel, HIFlow
 from higlow_tf.models.end_layers import end_layers_bijector
 from higlow_tf.networks import (
@@ -49,53 +48,6 @@ class CountedCalls:
     def __call__(self, *args, **kwargs):
         self.num_calls += 1
         return self.function(*args, **kwargs)
-
-
-@dataclass
-class Built:
-    """A bijector, its weights (`frozen`: those that no gradient need reach) and its network, where it has one."""
-
-    bijector: Any
-    weights: list = field(default_factory=list)
-    frozen: list = field(default_factory=list)
-    network: CountedCalls | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class BijectorCase:
-    """What the contract needs to know of a bijector.
-
-    Attributes:
-        kind: The class that the case stands for.
-        build: From the name of a dtype to `Built`, weights randomised.
-        latent_shape, map_shape: Shapes of one event on either side.
-        conditional_shape: Shape of one condition; None for an unconditional bijector.
-        is_permutation: Whether the entries are only moved.
-        positive: Which side, "latents" or "maps", must be positive; None for neither.
-        calls_per_pass: How often an eager pass evaluates the network.
-        is_jitted: Whether XLA compiles it in the test. It takes seconds for a whole model; the chain is compiled as the
-            step of `RepeatedSteps`.
-    """
-
-    kind: type
-    build: Callable
-    latent_shape: tuple = EVENT
-    map_shape: tuple = EVENT
-    conditional_shape: tuple | None = None
-    is_permutation: bool = False
-    positive: str | None = None
-    calls_per_pass: int = 1
-    is_jitted: bool = True
-
-    @functools.cached_property
-    def _built(self):
-        return {}
-
-    def built(self, dtype):
-        """The bijector of a dtype, built once."""
-        if dtype not in self._built:
-            self._built[dtype] = self.build(dtype)
-        return self._built[dtype]
 
 
 def inverted(case):
@@ -203,12 +155,13 @@ def _act_norm(dtype):
     return Built(hb.ActNorm(counted), weights, frozen, counted)
 
 
-def _map_preprocessing(dtype):
+def _map_preprocessing(dtype, map_transform="log10"):
     shift, log_scale = _variable(np.full(CHANNELS, 1.5), dtype), _variable(np.full(CHANNELS, -0.9), dtype)
     weights = randomise([shift, log_scale])
     counted = CountedCalls(lambda: (tf.convert_to_tensor(shift), tf.convert_to_tensor(log_scale)))
     bounds = tf.constant([[0.5] * CHANNELS, [1.6] * CHANNELS], dtype)
-    return Built(hb.MapPreprocessing(counted, lambda: (bounds[0], bounds[1])), weights, [], counted)
+    preprocessing = hb.MapPreprocessing(counted, lambda: (bounds[0], bounds[1]), map_transform=map_transform)
+    return Built(preprocessing, weights, [], counted)
 
 
 def _logarithmic_tails(dtype):
@@ -399,6 +352,10 @@ CASES = {
     "Exp10": BijectorCase(hb.Exp10, lambda _: Built(hb.Exp10()), positive="maps"),
     "LogarithmicTails": BijectorCase(hb.LogarithmicTails, _logarithmic_tails),
     "MapPreprocessing": BijectorCase(hb.MapPreprocessing, _map_preprocessing, positive="maps"),
+    # The bounds of the tails are standardised, too.
+    "MapPreprocessing, identity": BijectorCase(
+        hb.MapPreprocessing, functools.partial(_map_preprocessing, map_transform="identity"), calls_per_pass=2
+    ),
     "HartleyTransform": BijectorCase(hb.HartleyTransform, lambda _: Built(hb.HartleyTransform())),
     "IsotropicFilter": BijectorCase(hb.IsotropicFilter, _isotropic_filter),
     "BandPowers": BijectorCase(hb.BandPowers, _band_powers, conditional_shape=CONDITION),

@@ -6,10 +6,10 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 from cases import CASES, Built, CountedCalls
-from contract import CHECKS
 from requirements import ContractError
 
 from higlow_tf.bijectors import ActNorm, AffineInjector, ConditionalAffineCoupling, Squeeze
+from higlow_tf.bijectors.contract import CHECKS
 
 
 class WrongInverse(ActNorm):

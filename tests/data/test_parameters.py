@@ -103,6 +103,14 @@ def test_config_is_json_and_round_trips():
     assert [spec.name for spec in own] == ["sigma_8", "x_HI"]
 
 
+def test_the_name_is_the_label_where_none_is_given():
+    spec = ParameterSpec("tilt_1", low=-3.0, high=-1.0)
+    assert spec == ParameterSpec("tilt_1", r"tilt\_1", -3.0, -1.0)
+    assert spec == ParameterSpec.from_config({"name": "tilt_1", "low": -3.0, "high": -1.0})
+    with pytest.raises(InputError, match="The prior edges of tilt_1 must be numbers. Received: None, None"):
+        ParameterSpec("tilt_1")
+
+
 @pytest.mark.parametrize(("name", "nearest"), [("omega_M", "Omega_m"), ("sigma8", "sigma_8"), ("ASN1", "A_SN1")])
 def test_unknown_name_is_answered_with_the_nearest(name, nearest):
     with pytest.raises(InputError, match=f"did you mean '{nearest}'.*Received: '{name}'"):
@@ -113,7 +121,7 @@ def test_unknown_name_is_answered_with_the_nearest(name, nearest):
     ("arguments", "words"),
     [
         (("Omega m", "x", 0.0, 1.0), "identifier"),
-        (("a", None, 0.0, 1.0), "label"),
+        (("a", 3, 0.0, 1.0), "label"),
         (("a", "x", 1.0, 1.0), "low < high"),
         (("a", "x", 0.0, float("inf")), "finite"),
         (("a", "x", None, 1.0), "numbers"),

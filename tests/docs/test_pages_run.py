@@ -71,6 +71,7 @@ MANUAL = (
     DOCS / "quickstart.md",
     *sorted((DOCS / "howto").glob("*.md")),
     DOCS / "concepts" / "floors.md",
+    DOCS / "library.md",
 )
 PAGES = [page for page in MANUAL if what_to_do(page)]
 

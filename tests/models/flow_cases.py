@@ -10,9 +10,8 @@ __all__ = ["CASES", "FlowCase", "randomise"]
 
 # Large enough that no log-scale, shift or matrix is trivial.
 WEIGHT_SD = 0.1
-LOG10_MEAN, LOG10_SD = 6.5, 0.4
-# So near to the mean that one pixel in three is in the tails.
-LOWEST, HIGHEST = LOG10_MEAN - LOG10_SD, LOG10_MEAN + LOG10_SD
+# Of what is modelled of the maps: their log10, or the maps, which then have negative pixels.
+MEAN, SD = {"log10": 6.5, "identity": 0.1}, 0.4
 PARAMETERS = ("Omega_m", "sigma_8", "A_SN1")  # the last is log-uniform
 
 
@@ -50,11 +49,13 @@ def randomise(model, sd=WEIGHT_SD, seed=1):
             # Less for the knots, which are near together and must increase.
             noise = (0.05 if "knots" in weight.name else 0.3) * sd * rng.standard_normal(weight.shape)
             weight.assign(weight.numpy() + noise)
+    mean = MEAN[model.map_transform]
     for weight, value in {
-        "map_shift": LOG10_MEAN,
-        "map_log_scale": np.log(LOG10_SD),
-        "log10_lowest": LOWEST,
-        "log10_highest": HIGHEST,
+        "map_shift": mean,
+        "map_log_scale": np.log(SD),
+        # So near to the mean that one pixel in three is in the tails.
+        "map_lowest": mean - SD,
+        "map_highest": mean + SD,
     }.items():
         getattr(model, weight).assign(np.full(model.num_channels, value))
 

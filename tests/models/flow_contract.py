@@ -10,9 +10,11 @@ import keras
 import numpy as np
 import scipy.stats
 import tensorflow as tf
+from flow_cases import MEAN, SD
 from requirements import require, require_close, require_equal, require_gradients
 
 from higlow_tf.errors import InputError
+from higlow_tf.map_transforms import inverse_map_transform, modelled_map
 
 __all__ = ["CHECKS"]
 
@@ -31,9 +33,10 @@ def _theta(model, seed=0, num_rows=NUM_ROWS):
 
 
 def _maps(model, seed=0, num_rows=NUM_ROWS):
-    """Positive maps about as bright as those that the cases are made for; without a channel axis for one channel."""
+    """Maps about as bright as those that the cases are made for; without a channel axis for one channel."""
     shape = (num_rows, model.map_size, model.map_size, model.num_channels)
-    maps = 10.0 ** np.random.default_rng(seed).normal(6.5, 0.4, shape)
+    modelled = np.random.default_rng(seed).normal(MEAN[model.map_transform], SD, shape)
+    maps = inverse_map_transform(modelled, model.map_transform)
     return maps[..., 0] if model.num_channels == 1 else maps
 
 
@@ -41,8 +44,8 @@ def _latents(model, seed=0, num_rows=NUM_ROWS):
     return np.random.default_rng(seed).standard_normal((num_rows, model.num_dimensions))
 
 
-def _log10(maps):
-    return np.log10(np.asarray(maps))
+def _modelled(model, maps):
+    return modelled_map(np.asarray(maps), model.map_transform)
 
 
 def _answers(model):
@@ -73,7 +76,7 @@ def check_inverse(case):
     theta, z, maps = _theta(model), _latents(model), _maps(model)
     require_close(model.encode(tf.identity(model.decode(z, theta)), theta), z, EXACT, "latents of decoded latents")
     again = model.decode(tf.identity(model.encode(maps, theta)), theta)
-    require_close(_log10(again), _log10(maps), EXACT, "maps of encoded maps")
+    require_close(_modelled(model, again), _modelled(model, maps), EXACT, "maps of encoded maps")
 
 
 def check_levels(case):
@@ -100,8 +103,10 @@ def check_change_of_variables(case):
     copies = tf.constant(z[rows])
     with tf.GradientTape() as tape:
         tape.watch(copies)
-        log10_maps = tf.math.log(model.generate(copies, tf.constant(theta[rows]))) / np.log(10.0)
-        outputs = tf.linalg.diag_part(tf.reshape(log10_maps, [NUM_ROWS, size, size]))
+        modelled = model.generate(copies, tf.constant(theta[rows]))
+        if model.map_transform == "log10":
+            modelled = tf.math.log(modelled) / np.log(10.0)
+        outputs = tf.linalg.diag_part(tf.reshape(modelled, [NUM_ROWS, size, size]))
     jacobians = tf.reshape(tape.gradient(outputs, copies), [NUM_ROWS, size, size])
     expected = np.sum(scipy.stats.norm.logpdf(z), axis=1) - np.linalg.slogdet(jacobians)[1]
     log_prob = model.log_prob(tf.identity(model.decode(z, theta)), theta)
@@ -109,16 +114,16 @@ def check_change_of_variables(case):
 
 
 def check_integral(case):
-    """exp(log_prob) integrates to one over the log10 maps: importance sampling from a wide Gaussian."""
+    """exp(log_prob) integrates to one over the modelled maps: importance sampling from a wide Gaussian."""
     model = case.build(**case.smallest)
     theta = np.repeat(_theta(model, num_rows=1), NUM_PROPOSALS, axis=0)
-    drawn = _log10(model.generate(tf.constant(_latents(model, num_rows=NUM_DRAWS)), tf.constant(theta[:NUM_DRAWS])))
-    drawn = drawn.reshape(NUM_DRAWS, -1)
+    maps = model.generate(tf.constant(_latents(model, num_rows=NUM_DRAWS)), tf.constant(theta[:NUM_DRAWS]))
+    drawn = _modelled(model, maps).reshape(NUM_DRAWS, -1)
     proposal = scipy.stats.multivariate_normal(drawn.mean(axis=0), 1.5 * np.cov(drawn.T), seed=1)
-    log10_maps = proposal.rvs(NUM_PROPOSALS)
+    modelled = proposal.rvs(NUM_PROPOSALS)
     shape = (NUM_PROPOSALS, model.map_size, model.map_size, model.num_channels)
-    log_prob = np.sum(model.density_by_level(tf.constant(10.0 ** log10_maps.reshape(shape)), theta), axis=1)
-    weights = np.exp(log_prob - proposal.logpdf(log10_maps))
+    proposed = tf.constant(inverse_map_transform(modelled.reshape(shape), model.map_transform))
+    weights = np.exp(np.sum(model.density_by_level(proposed, theta), axis=1) - proposal.logpdf(modelled))
     error = weights.std() / np.sqrt(NUM_PROPOSALS)
     require(error < 0.05, f"integral: expected an error below 0.05. Received: {error:.2f}")
     require(
@@ -149,8 +154,8 @@ def check_rows(case):
     verbs = {
         "log_prob": lambda theta, maps, z: model.log_prob(maps, theta),
         "encode": lambda theta, maps, z: model.encode(maps, theta),
-        "decode": lambda theta, maps, z: _log10(model.decode(z, theta)),
-        "sample": lambda theta, maps, z: _log10(model.sample(theta, seed=2)),
+        "decode": lambda theta, maps, z: _modelled(model, model.decode(z, theta)),
+        "sample": lambda theta, maps, z: _modelled(model, model.sample(theta, seed=2)),
     }
     for name, verb in verbs.items():
         together = verb(theta, maps, z)
@@ -196,15 +201,18 @@ def check_names(case):
 
 
 def check_bad_maps(case):
-    """A pixel that is not positive and finite makes its own row NaN, and no other."""
+    """A pixel that is not finite, or has no log10 that is modelled, makes its own row NaN, and no other."""
     model = case.build("float32")
-    bad = (0.0, -1.0, np.nan, np.inf)
+    has_density = model.map_transform == "identity"
+    values = {0.0: has_density, -1.0: has_density, np.nan: False, np.inf: False}
     theta, maps = (x.astype("f4") for x in (_theta(model, num_rows=6), _maps(model, num_rows=6)))
     good = np.asarray(model.log_prob(maps, theta))
-    maps[1:5, 1, 1] = np.reshape(bad, (4,) + (1,) * (maps.ndim - 3))
+    maps[1:5, 1, 1] = np.reshape(list(values), (4,) + (1,) * (maps.ndim - 3))
     found = np.asarray(model.log_prob(maps, theta))
-    for value, log_prob in zip(bad, found[1:5], strict=True):
-        require(np.isnan(log_prob), f"a map with a pixel of {value}: expected NaN. Received: {log_prob}")
+    for (value, is_finite), log_prob in zip(values.items(), found[1:5], strict=True):
+        expected = "a number" if is_finite else "NaN"
+        is_right = np.isfinite(log_prob) if is_finite else np.isnan(log_prob)
+        require(is_right, f"a map with a pixel of {value}: expected {expected}. Received: {log_prob}")
     require_equal(found[[0, 5]], good[[0, 5]], "log_prob beside bad maps")
 
 
@@ -285,7 +293,7 @@ def check_precisions(case):
         require(dtypes == ["float64", "float32"], f"{verb}: expected float64 and float32. Received: {dtypes}")
         if verb != "sample":  # the random numbers of the two are different
             require_close(rounded, exact, FLOAT32, f"{verb} in float32")
-    exact, rounded = (_log10(each.decode(_latents(each), _theta(each))) for each in (model, single))
+    exact, rounded = (_modelled(each, each.decode(_latents(each), _theta(each))) for each in (model, single))
     require_close(rounded, exact, FLOAT32, "decode in float32")
 
 
@@ -336,7 +344,7 @@ def check_graph(case):
     require(len(traces) == 1, f"expected one trace for every batch size. Received: {len(traces)}")
     eager = _eagerly(lambda maps, theta, z: (model.log_prob(maps, theta), model.decode(z, theta)))(*arguments)
     require_close(log_prob, eager[0], TRACED, "log_prob of a graph")
-    require_close(_log10(drawn), _log10(eager[1]), TRACED, "maps of a graph")
+    require_close(_modelled(model, drawn), _modelled(model, eager[1]), TRACED, "maps of a graph")
 
 
 def _eagerly(function):

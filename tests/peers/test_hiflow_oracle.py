@@ -86,8 +86,8 @@ def pair(request):
         variable.assign_add(0.1 * rng.standard_normal(variable.shape))
     model.map_shift.assign([SHIFT])
     model.map_log_scale.assign([LOG_SCALE])
-    model.log10_lowest.assign([LOWEST])
-    model.log10_highest.assign([HIGHEST])
+    model.map_lowest.assign([LOWEST])
+    model.map_highest.assign([HIGHEST])
     return model, TorchHIFlow(model)
 
 

@@ -99,6 +99,13 @@ class Client:
         """`Calibration` of the model, from the card; None without one. With both, `higlow_tf.inference.infer` takes a client."""
         return None if self._card is None else self._card.calibration
 
+    @property
+    def map_transform(self):
+        """Whether maps must be positive, "log10", or not, "identity"; from the card, and "log10" without one."""
+        return (
+            "log10" if self._card is None else self._card.content.get("model_config", {}).get("map_transform", "log10")
+        )
+
     @cached_property
     def signatures(self):
         """What the server says of the model: for each signature "inputs" and "outputs", name -> (dtype, shape)."""
@@ -139,7 +146,7 @@ class Client:
         return outputs["hi_map"]
 
     def log_prob(self, hi_maps, theta, *, progress=None):
-        """Log-density of each log10 map, `[N, H, W]`, `[N, P]` -> float32 `[N]`, nats; NaN for a map that has none.
+        """Log-density of each modelled map (the card says which), `[N, H, W]`, `[N, P]` -> float32 `[N]`, nats, or NaN.
 
         Args, raises and warns as `sample`.
         """

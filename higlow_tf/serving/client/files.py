@@ -68,7 +68,7 @@ class _SampledModel:
 
     def __init__(self, client):
         self.parameters = named_parameters(client)
-        self.sample = client.sample
+        self.map_transform, self.sample = client.map_transform, client.sample
         shape = client.signatures["sample"]["outputs"]["hi_map"][1]
         self.map_size, self.num_channels = shape[1], shape[3] if len(shape) == 4 else 1
         card = client.card()

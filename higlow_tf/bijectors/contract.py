@@ -1,4 +1,4 @@
-"""The contract that every bijector keeps, as checks of a `BijectorCase` that raise `ContractError`."""
+"""The contract that every bijector keeps, as checks of a `BijectorCase` that raise `ContractError`; see `check_bijector`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
-from requirements import ContractError, require, require_close
+
+from higlow_tf.bijectors.requirements import ContractError, require, require_close
 
 __all__ = ["CHECKS", "INVERT_CHECKS", "applies"]
 
