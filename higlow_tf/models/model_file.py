@@ -90,7 +90,19 @@ class _HIFlow(_Flow):
         return self.num_blocks * 3 * self.map_size**2 * self.num_channels * self.width
 
 
-_CONFIGS = {"higlow_tf>ConditionalGlow": _Glow, "higlow_tf>HIFlow": _HIFlow}
+class _TRENF(_Flow):
+    num_blocks: _Blocks
+    width: _Width
+    num_filter_knots: _Width
+    num_curve_knots: _Width
+
+    def fewest_weights(self):
+        """The second layers of the two networks of every block."""
+        knots = self.num_filter_knots + 2 * self.num_curve_knots
+        return self.num_blocks * self.num_channels * knots * self.width
+
+
+_CONFIGS = {"higlow_tf>ConditionalGlow": _Glow, "higlow_tf>HIFlow": _HIFlow, "higlow_tf>TRENF": _TRENF}
 
 
 class _Model(Record):
@@ -106,8 +118,8 @@ def check_model_file(path):
     """Refuses a file from which no model can be built, or only one that would never end to be built.
 
     Raises:
-        InputError: If the file is no whole zip file of a model, its configuration is not that of a `ConditionalGlow` or a
-            `HIFlow`, or declares more weights than the file has.
+        InputError: If the file is no whole zip file of a model, its configuration is not that of a `ConditionalGlow`, a
+            `HIFlow` or a `TRENF`, or declares more weights than the file has.
     """
     read_model_config(path)
 
@@ -127,7 +139,7 @@ def read_model_config(path):
     config_type = _CONFIGS.get(content["registered_name"])
     if config_type is None:
         raise InputError(
-            f"{path}: expected {EXPECTED} of a ConditionalGlow or a HIFlow. Received: {content['registered_name'][:80]!r}."
+            f"{path}: expected {EXPECTED} of a ConditionalGlow, HIFlow or TRENF. Received: {content['registered_name'][:80]!r}."
         )
     check_record(config_type, content["config"], path, EXPECTED)
     number = config_type.model_validate(content["config"]).fewest_weights()
