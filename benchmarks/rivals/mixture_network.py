@@ -74,8 +74,8 @@ def mixture_log_density(output, at):
         log p = logsumexp over k of ln weight_k + sum(ln diag L_k) - |L_k (at - mean_k)|**2 / 2 - P ln(2 pi) / 2
 
     Args:
-        output: Of `mixture_network`, `[B, K, Q]`. For each Gaussian: the logit of its weight, its mean `[P]`, ln of the diagonal of
-            the lower triangular matrix L `[P]` (bounded to -4 ... 4), and what stands below it, row by row.
+        output: Of `mixture_network`, `[B, K, Q]`. For each Gaussian: the logit of its weight, its mean `[P]`, ln of the diagonal
+            of the lower triangular matrix L `[P]` (bounded to -4 ... 4), and what stands below it, row by row.
         at: Points in [-1, 1], `[B or 1, G, P]`.
 
     Returns:
