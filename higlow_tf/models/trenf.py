@@ -8,7 +8,7 @@ from higlow_tf.errors import InputError
 from higlow_tf.models.arguments import start_batch
 from higlow_tf.models.map_flow import MapFlow
 from higlow_tf.models.presets import TRENF_PRESETS
-from higlow_tf.networks import CurveNetwork, FilterNetwork
+from higlow_tf.networks import CurveNetwork, FilterNetwork, wave_numbers
 from higlow_tf.networks.defaults import MAX_LOG_SCALE
 
 __all__ = ["TRENF"]
@@ -125,7 +125,7 @@ class TRENF(MapFlow):
         scaler = self._fit_scaler(train)
         x = (np.log10(start_batch(train, _NUM_MAPS_OF_START)) - scaler.shift) / scaler.scale
         waves = np.fft.fft2(x, axes=(1, 2), norm="ortho")
-        log_rms = 0.5 * np.log(np.mean(np.abs(waves) ** 2, axis=0))
+        log_rms = 0.5 * np.log(_mean_of_equal_lengths(np.mean(np.abs(waves) ** 2, axis=0)))
         for of_filter in self.filters:
             of_filter.start_at(np.transpose(log_rms, (2, 0, 1)) / self.num_blocks)
         return self
@@ -143,6 +143,14 @@ class TRENF(MapFlow):
 
     def _latents_by_level(self, x, conditional_input):
         return [self.steps.inverse_and_log_det(x, conditional_input)]
+
+
+def _mean_of_equal_lengths(power):
+    """Power of each wave `[H, H, C]` -> its mean over all waves of the same length, in their places."""
+    lengths = np.rint(wave_numbers(len(power)) ** 2).astype(int)  # squares of lengths are whole numbers
+    count = np.bincount(lengths.ravel())
+    sums = [np.bincount(lengths.ravel(), channel.ravel()) for channel in np.moveaxis(power, -1, 0)]
+    return np.stack([total[lengths] / count[lengths] for total in sums], axis=-1)
 
 
 def _block(of_filter, of_curve):

@@ -129,13 +129,13 @@ def test_weights_with_a_changed_byte_are_refused(model_folder):
         load_model(model_folder)
 
 
-@pytest.mark.parametrize(("name", "model_type"), KINDS.items())
+@pytest.mark.parametrize(("name", "model_type"), list(KINDS.items()))
 def test_the_checked_configuration_is_that_of_the_constructor(name, model_type):
     arguments = set(inspect.signature(model_type.__init__).parameters) - {"self", "kwargs"}
     assert set(_CONFIGS[name].model_fields) == {*arguments, "name", "trainable", "dtype"}
 
 
-@pytest.mark.parametrize(("name", "preset"), zip(KINDS, ("tiny", "hiflow16", "trenf"), strict=True))
+@pytest.mark.parametrize(("name", "preset"), list(zip(KINDS, ("tiny", "hiflow16", "trenf"), strict=True)))
 def test_fewest_weights_are_no_more_than_there_are(name, preset):
     model = KINDS[name].from_preset(preset)
     config = {**model.get_config(), "dtype": "float32"}

