@@ -154,7 +154,7 @@ def test_ridge_by_the_command(files, tmp_path, capsys):
     assert main([*files, "--out", str(out), "--rival", "ridge"]) == 0
     content = json.loads((out / "rivals.json").read_text())
     row = content["rivals"]["ridge"]
-    assert row["metrics"]["information_gain_nats"]["value"] > 0.5
+    assert row["metrics"]["information_gain_nats"]["value"] > 0.1
     assert row["training"]["cpu_seconds"] > 0.0
     assert content["problem"]["num_simulations"] == {"train": 28, "validation": 4, "test": 8}
     assert (out / "rivals.png").stat().st_size > 1000

@@ -17,8 +17,6 @@ import functools
 import sys
 from pathlib import Path
 
-from benchmarks.rivals.problem import read_problem
-from benchmarks.rivals.rows import has_row, open_rows, read_rows, write_row
 from higlow_tf.cli.console import load_tensorflow
 from higlow_tf.errors import InputError
 from higlow_tf.files import whole_path, write_json
@@ -42,9 +40,11 @@ def main(arguments=None):
 
 def compare(options):
     """Trains and judges what is asked for and not there, and writes the table of all that is there."""
-    load_tensorflow()
+    load_tensorflow()  # before all that imports it: its libraries would write lines
     from benchmarks.rivals.flows import of_run
     from benchmarks.rivals.judging import judge
+    from benchmarks.rivals.problem import read_problem
+    from benchmarks.rivals.rows import has_row, open_rows, write_row
 
     problem = read_problem(
         options.maps,
@@ -110,6 +110,7 @@ def _method(rival):
 
 
 def _write(out, problem):
+    from benchmarks.rivals.rows import read_rows
     from benchmarks.rivals.table import draw_rows, table_of
 
     rows, config = read_rows(out), problem.to_config()

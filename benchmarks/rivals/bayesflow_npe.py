@@ -1,6 +1,8 @@
 """Neural posterior estimation by BayesFlow 2: its own networks, its own workflow and its own recipe."""
 
 import importlib.util
+import logging
+import os
 import time
 
 import keras
@@ -31,10 +33,10 @@ def check_bayesflow():
 
 
 def train_bayesflow(problem, seconds, seed, folder):
-    """Trains with `BasicWorkflow.fit_offline`: AdamW, a cosine schedule over the epochs that the time allows, at most 100.
+    """Trains as `BasicWorkflow.fit_offline` does: AdamW, a cosine schedule over the epochs that the time allows, at most 100.
 
-    What is not BayesFlow's default: maps are shifted, rotated and reflected at random, as for every rival, and the weights of the
-    best validation epoch are kept.
+    What is not BayesFlow's default: maps are shifted, rotated and reflected at random, as for every rival, the weights of the
+    best validation epoch are kept, and XLA, whose convolutions are slow on CPUs, does not compile.
 
     Args:
         problem: `Problem`.
@@ -84,8 +86,10 @@ def train_bayesflow(problem, seconds, seed, folder):
 
 def _workflow():
     """Networks with their default sizes. Theta and maps are standardised already."""
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     import bayesflow
 
+    logging.getLogger("bayesflow").setLevel(logging.ERROR)
     adapter = bayesflow.Adapter().rename("theta", "inference_variables").rename("maps", "summary_variables")
     return bayesflow.BasicWorkflow(
         adapter=adapter,
@@ -96,20 +100,21 @@ def _workflow():
 
 
 def _fit(workflow, train, validation, epochs, seed, callbacks):
+    """What `fit_offline` of the workflow does, but for XLA."""
+    from bayesflow.datasets import OfflineDataset
+
     rng = np.random.default_rng(seed)
 
     def augmented(batch):
         seeds = rng.integers(2**31, size=(len(batch["maps"]), 2))
         return {**batch, "maps": augment_maps(batch["maps"], seeds).numpy()}
 
-    return workflow.fit_offline(
-        train,
-        epochs=epochs,
-        batch_size=_BATCH_SIZE,
-        validation_data=validation,
-        augmentations=augmented,
-        callbacks=callbacks,
-        verbose=0,
+    dataset = OfflineDataset(train, _BATCH_SIZE, workflow.adapter, augmentations=augmented)
+    others = OfflineDataset(validation, _BATCH_SIZE, workflow.adapter, stage="validation")
+    optimizer = workflow.build_optimizer(epochs, dataset.num_batches, strategy="offline")
+    workflow.approximator.compile(optimizer=optimizer, jit_compile=False)
+    return workflow.approximator.fit(
+        dataset=dataset, epochs=epochs, validation_data=others, callbacks=callbacks, verbose=0
     )
 
 
