@@ -110,7 +110,7 @@ def _fit(workflow, train, validation, epochs, seed, callbacks):
         return {**batch, "maps": augment_maps(batch["maps"], seeds).numpy()}
 
     dataset = OfflineDataset(train, _BATCH_SIZE, workflow.adapter, augmentations=augmented)
-    others = OfflineDataset(validation, _BATCH_SIZE, workflow.adapter, stage="validation")
+    others = None if validation is None else OfflineDataset(validation, _BATCH_SIZE, workflow.adapter)
     optimizer = workflow.build_optimizer(epochs, dataset.num_batches, strategy="offline")
     workflow.approximator.compile(optimizer=optimizer, jit_compile=False)
     return workflow.approximator.fit(
@@ -133,7 +133,7 @@ def _seconds_per_epoch(train, validation, seed):
     """CPU seconds of an epoch, from some steps of a workflow that is thrown away; a validation map costs a third of a step's."""
     few = {name: array[: _BATCH_SIZE * (_FIRST_STEPS + _TIMED_STEPS)] for name, array in train.items()}
     times = _StepTimes()
-    _fit(_workflow(), few, {name: array[:_BATCH_SIZE] for name, array in validation.items()}, 1, seed, [times])
+    _fit(_workflow(), few, None, 1, seed, [times])
     of_map = float(np.median(np.diff(times.ends)[_FIRST_STEPS - 1 :])) / _BATCH_SIZE
     return of_map * (len(train["maps"]) + len(validation["maps"]) / 3)
 
