@@ -87,6 +87,7 @@ def train_bayesflow(problem, seconds, seed, folder):
 def _workflow():
     """Networks with their default sizes. Theta and maps are standardised already."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TQDM_DISABLE", "1")
     import bayesflow
 
     logging.getLogger("bayesflow").setLevel(logging.ERROR)
