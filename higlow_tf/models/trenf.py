@@ -58,7 +58,7 @@ class TRENF(MapFlow):
         `initialize`).
 
     Example:
-        >>> model = TRENF.from_preset("trenf", map_size=4, width=4)
+        >>> model = TRENF.from_preset("trenf", map_size=4, width=4, num_blocks=1)
         >>> model.sample([[0.3, 0.8]], seed=1).shape
         TensorShape([1, 4, 4])
 

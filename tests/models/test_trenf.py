@@ -83,6 +83,7 @@ def test_wrong_arguments_are_one_sentence(arguments, message):
         HIFlow.from_preset("trenf")
 
 
+@pytest.mark.slow
 def test_a_run_learns_and_its_model_is_loaded(tmp_path):
     maps, theta = make_maps(20, 4)
     np.save(tmp_path / "Maps_HI_Toy_LH_z=6.00.npy", maps.astype("f4"))
