@@ -45,7 +45,7 @@ $(VENV)/.docs: $(VENV)/.core
 # Benchmarks are compared with the release that they were measured with, where it can be had. Notebooks need a kernel.
 $(VENV)/.peers: $(VENV)/.installed
 	$(BIN)/python $(PIP) install --quiet torch==2.13.0 || $(BIN)/python $(PIP) install --quiet torch
-	$(BIN)/python $(PIP) install --quiet --editable '.[notebooks,docs]'
+	$(BIN)/python $(PIP) install --quiet --editable '.[notebooks,docs,peers]'
 	touch $@
 
 # The lower bounds of pyproject.toml, all at once.

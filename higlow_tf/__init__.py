@@ -8,7 +8,7 @@ _ROOMS = (
     "batch", "bijectors", "data", "diagnostics", "evaluation", "gallery", "inference", "models", "networks", "plotting",
     "reports", "runs", "serving",
 )  # fmt: skip
-_MODELS = ("ConditionalGlow", "HIFlow", "load_model", "save_model")
+_MODELS = ("ConditionalGlow", "HIFlow", "TRENF", "load_model", "save_model")
 
 __all__ = ["InputError", "InputWarning", "__version__", *_MODELS, *_ROOMS]
 

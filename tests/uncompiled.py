@@ -4,7 +4,7 @@ import functools
 
 import pytest
 
-from higlow_tf.models import ConditionalGlow, HIFlow
+from higlow_tf.models import TRENF, ConditionalGlow, HIFlow
 
 __all__ = ["no_compilation"]
 
@@ -13,7 +13,7 @@ __all__ = ["no_compilation"]
 def no_compilation():
     """XLA would take most of the time of these tests, and what it compiles is tested with the model."""
     with pytest.MonkeyPatch.context() as patch:
-        for model in (ConditionalGlow, HIFlow):
+        for model in (ConditionalGlow, HIFlow, TRENF):
             plain = functools.partial(_without_compilation, model._make_compiled)
             patch.setattr(model, "_make_compiled", functools.partialmethod(plain))
         yield

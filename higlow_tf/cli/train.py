@@ -40,7 +40,7 @@ def train(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="Architecture: compact, higlow, paper or tiny; of the baseline hiflow64, hiflow32 or hiflow16."
+            help="Architecture: compact, higlow, paper or tiny; of the baselines hiflow64, hiflow32, hiflow16 or trenf."
         ),
     ] = None,
     maps: Annotated[

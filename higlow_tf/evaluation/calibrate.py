@@ -72,8 +72,8 @@ def calibrate(model, validation, test=None, options=None, *, progress=None, cach
     """Fits the repair of the posteriors, and judges raw and repaired ones. Nothing is written. The model stays as it is.
 
     Args:
-        model: `ConditionalGlow` or `HIFlow`, of one to three parameters of interest. Those that are named in `model.nuisance` are
-            integrated over their prior.
+        model: `ConditionalGlow`, `HIFlow` or `TRENF`, of one to three parameters of interest. Those that are named in
+            `model.nuisance` are integrated over their prior.
         validation: `HIMapDataset` of validation simulations: neither trained on nor judged.
         test: `HIMapDataset` of test simulations, or None to fit only.
         options: `CalibrationOptions`; None for the defaults.

@@ -14,19 +14,25 @@ _MOMENTUM = 0.9
 
 
 class PeriodicConvolution(layers.Conv2D):
-    """A 3x3 convolution of periodic maps, which keeps their size.
+    """A convolution of periodic maps: 3x3, which keeps their size, or 4x4 in strides of 2, which halves it.
 
     Args:
         filters: Channels of the result.
+        kernel_size, strides: 3 and 1, or 4 and 2.
         seed: Seed of the initial weights.
 
     Input shape: `[B, H, W, I]`
-    Output shape: `[B, H, W, filters]`
+    Output shape: `[B, H / strides, W / strides, filters]`
     """
 
-    def __init__(self, filters: int, *, seed: int):
+    def __init__(self, filters: int, kernel_size: int = 3, strides: int = 1, *, seed: int):
         super().__init__(
-            filters, 3, padding="valid", use_bias=False, kernel_initializer=keras.initializers.HeNormal(seed=seed)
+            filters,
+            kernel_size,
+            strides=strides,
+            padding="valid",
+            use_bias=False,
+            kernel_initializer=keras.initializers.HeNormal(seed=seed),
         )
 
     def call(self, inputs):
@@ -34,7 +40,8 @@ class PeriodicConvolution(layers.Conv2D):
         return super().call(ops.concatenate([rows[:, :, -1:], rows, rows[:, :, :1]], axis=2))
 
     def compute_output_shape(self, input_shape):
-        return (*input_shape[:-1], self.filters)
+        rows, columns = (size // stride for size, stride in zip(input_shape[1:3], self.strides, strict=True))
+        return (input_shape[0], rows, columns, self.filters)
 
 
 def map_network(map_size: int, seed: int) -> keras.Model:

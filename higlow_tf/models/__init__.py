@@ -1,4 +1,4 @@
-"""Keras models: the conditional Glow and HIFlow, their presets, and saving."""
+"""Keras models: the conditional Glow, HIFlow and TRENF, their presets, and saving."""
 
 from higlow_tf.gallery import fetch_model
 from higlow_tf.models.architecture import GlowArchitecture
@@ -9,13 +9,16 @@ from higlow_tf.models.glow_level import GlowLevel
 from higlow_tf.models.hiflow import HIFlow
 from higlow_tf.models.map_flow import MapFlow
 from higlow_tf.models.operations import Operations, count_operations
-from higlow_tf.models.presets import HIFLOW_PRESETS, PRESETS, preset
+from higlow_tf.models.presets import HIFLOW_PRESETS, PRESETS, TRENF_PRESETS, preset
 from higlow_tf.models.sample_files import write_samples
 from higlow_tf.models.saving import load_model, save_model
+from higlow_tf.models.trenf import TRENF
 
 __all__ = [
     "HIFLOW_PRESETS",
     "PRESETS",
+    "TRENF",
+    "TRENF_PRESETS",
     "ConditionalGlow",
     "EndLayerFit",
     "GlowArchitecture",

@@ -8,9 +8,6 @@ from higlow_tf.models.row_batches import in_batches
 
 __all__ = ["LateCompilation"]
 
-# As of `in_batches`: more of them leave the cache of a core.
-_ROWS_AT_ONCE = 64
-
 
 class LateCompilation:
     """Applies a function to rows: as TensorFlow runs a graph, or, for calls and jobs of many rows, as XLA compiles it.
@@ -41,6 +38,4 @@ class LateCompilation:
             # A graph that knows how many rows it has divides them into chunks for XLA, which costs here.
             specs = [tf.TensorSpec([None, *array.shape[1:]], array.dtype) for array in arrays]
             self.plain = tf.function(self._function, input_signature=specs, autograph=False)
-        starts = range(0, num_rows, _ROWS_AT_ONCE)
-        results = [self.plain(*(array[start : start + _ROWS_AT_ONCE] for array in arrays)) for start in starts]
-        return results[0] if len(results) == 1 else tf.concat(results, axis=0)
+        return in_batches(self.plain, *arrays)

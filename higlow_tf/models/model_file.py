@@ -94,6 +94,18 @@ class _HIFlow(_Flow):
         return self.num_blocks * 3 * self.map_size**2 * self.num_channels * self.width
 
 
+class _TRENF(_Flow):
+    num_blocks: _Blocks
+    width: _Width
+    num_filter_knots: _Width
+    num_curve_knots: _Width
+
+    def fewest_weights(self):
+        """The second layers of the two networks of every block."""
+        knots = self.num_filter_knots + 2 * self.num_curve_knots
+        return self.num_blocks * self.num_channels * knots * self.width
+
+
 class _OwnFlow(_Flow):
     """A flow of the user's: its constructor checks the arguments that are its own."""
 
@@ -104,7 +116,7 @@ class _OwnFlow(_Flow):
         return 0
 
 
-_CONFIGS = {"higlow_tf>ConditionalGlow": _Glow, "higlow_tf>HIFlow": _HIFlow}
+_CONFIGS = {"higlow_tf>ConditionalGlow": _Glow, "higlow_tf>HIFlow": _HIFlow, "higlow_tf>TRENF": _TRENF}
 
 
 class _Model(Record):
@@ -121,7 +133,8 @@ def check_model_file(path):
 
     Raises:
         InputError: If the file is no whole zip file of a model, its configuration is not that of a `ConditionalGlow`, a
-            `HIFlow` or a subclass of `MapFlow` that is registered with Keras, or declares more weights than the file has.
+            `HIFlow`, a `TRENF` or a subclass of `MapFlow` that is registered with Keras, or declares more weights than the file
+            has.
     """
     read_model_config(path)
 
@@ -141,7 +154,7 @@ def read_model_config(path):
     config_type = _config_type(content["registered_name"])
     if config_type is None:
         raise InputError(
-            f"{path}: expected {EXPECTED} of a MapFlow that is registered with Keras, of a ConditionalGlow or a HIFlow. "
+            f"{path}: expected {EXPECTED} of a MapFlow that is registered with Keras, of a ConditionalGlow, HIFlow or TRENF. "
             f"Received: {content['registered_name'][:80]!r}."
         )
     check_record(config_type, content["config"], path, EXPECTED)

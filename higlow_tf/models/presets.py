@@ -1,10 +1,10 @@
-"""Architectures by name. Data, not code: each is the keyword arguments of `ConditionalGlow` or `HIFlow`."""
+"""Architectures by name. Data, not code: each is the keyword arguments of `ConditionalGlow`, `HIFlow` or `TRENF`."""
 
 import difflib
 
 from higlow_tf.errors import InputError
 
-__all__ = ["HIFLOW_PRESETS", "POSTERIOR_RECIPE", "PRESETS", "RECIPES", "preset"]
+__all__ = ["HIFLOW_PRESETS", "POSTERIOR_RECIPE", "PRESETS", "RECIPES", "TRENF_PRESETS", "preset"]
 
 PRESETS = {
     # The paper's text (arXiv 2211.12724): 64x64, 6 blocks of 20 steps, width 16, an injector with one number a map,
@@ -63,6 +63,12 @@ HIFLOW_PRESETS = {
     "hiflow64": {"map_size": 64, "num_blocks": 5, "width": 256},
 }
 
+# Of `TRENF`. Each filter and each slope is within a factor e of one: six of them reach from 1/400 to 400, which the square root
+# of the power of a map of 64 pixels a side needs.
+TRENF_PRESETS = {
+    "trenf": {"map_size": 64, "num_blocks": 6, "width": 32, "num_filter_knots": 16, "num_curve_knots": 16},
+}
+
 # What the training of a preset sets otherwise than the defaults of `TrainingConfig`. A map of 4096 pixels is 4096 examples
 # to a convolution: many steps of few maps learn faster, and eight maps stay in the cache of a CPU core.
 # HIFlow has no convolution and takes the defaults: batches of 16 or 32 and half or three times the rate were worse.
@@ -87,12 +93,12 @@ def preset(name, presets=None):
 
     Args:
         name: Its name.
-        presets: `PRESETS` or `HIFLOW_PRESETS`; None for both.
+        presets: `PRESETS`, `HIFLOW_PRESETS` or `TRENF_PRESETS`; None for all.
 
     Raises:
         InputError: If there is no preset of that name.
     """
-    presets = PRESETS | HIFLOW_PRESETS if presets is None else presets
+    presets = PRESETS | HIFLOW_PRESETS | TRENF_PRESETS if presets is None else presets
     if name not in presets:
         nearest = difflib.get_close_matches(str(name), presets, n=1)
         hint = f" (did you mean {nearest[0]!r}?)" if nearest else ""

@@ -29,7 +29,7 @@ def write_samples(model, theta, out, *, seed=0, temperature=1.0, progress=None):
         .h5: maps, theta, seed, units; attributes: these two again, parameters, temperature, format_version.
 
     Args:
-        model: `ConditionalGlow` or `HIFlow`.
+        model: `ConditionalGlow`, `HIFlow` or `TRENF`.
         theta: Parameters `[N, P]`, physical.
         out: The file, .npy or .h5.
         seed: Row i depends on (seed, i) and its parameters alone.

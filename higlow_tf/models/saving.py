@@ -29,7 +29,7 @@ def save_model(model, directory, *, split=None, overwrite=False):
         with), versions.json, format_version; calibration.json and typicality.json if the model was loaded with them.
 
     Args:
-        model: `ConditionalGlow` or `HIFlow`.
+        model: `ConditionalGlow`, `HIFlow` or `TRENF`.
         directory: New folder.
         split: What the model was trained on, a dict as in a run's split.json; JSON-compatible.
         overwrite: Whether an existing folder may be replaced.

@@ -3,7 +3,9 @@
 from higlow_tf.networks.act_norm_weights import StackedActNormWeights
 from higlow_tf.networks.convolution import PADDINGS, conv1x1, conv3x3
 from higlow_tf.networks.coupling_network import StackedCouplingNetwork, apply_coupling_network
+from higlow_tf.networks.curve_network import CurveNetwork
 from higlow_tf.networks.end_layer_weights import NUM_KNOTS, EndLayerWeights, condition_features, wave_numbers
+from higlow_tf.networks.filter_network import FilterNetwork
 from higlow_tf.networks.injector_network import StackedInjectorNetwork
 from higlow_tf.networks.lu_matrix import StackedLUMatrix
 from higlow_tf.networks.masked_network import MaskedAutoregressiveNetwork
@@ -12,7 +14,9 @@ from higlow_tf.networks.soft_clamp import soft_clamp, soft_clamp_inverse
 __all__ = [
     "NUM_KNOTS",
     "PADDINGS",
+    "CurveNetwork",
     "EndLayerWeights",
+    "FilterNetwork",
     "MaskedAutoregressiveNetwork",
     "StackedActNormWeights",
     "StackedCouplingNetwork",

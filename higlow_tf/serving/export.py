@@ -77,7 +77,7 @@ def export_model(
         nuisance parameters).
 
     Args:
-        model: `ConditionalGlow` or `HIFlow`.
+        model: `ConditionalGlow`, `HIFlow` or `TRENF`.
         out_dir: Folder of the served model; its name is the model's.
         calibration: "stored" for the model's own, a `Calibration`, or its configuration. With its tempering t, the posterior is
             proportional to exp(t * mean of log_prob over `num_symmetries` symmetric copies of the map). The variance of each

@@ -23,7 +23,7 @@ def make_model_card(model, name, *, nuisance=(), signatures, calibration, metric
     """Collects the card of a model.
 
     Args:
-        model: `ConditionalGlow` or `HIFlow`. Its attribute `split` says what it was trained on, or is None.
+        model: `ConditionalGlow`, `HIFlow` or `TRENF`. Its attribute `split` says what it was trained on, or is None.
         name: Name under which the model is served.
         nuisance: Names of the parameters that are drawn or integrated over, and not in the signatures' theta.
         signatures: Documentation of the signatures, JSON-compatible.

@@ -24,7 +24,7 @@ def reference_answers(model, hi_maps, theta):
     Samples are compared as log10 maps: ten to the power of a float32 near 7 multiplies its rounding by 16.
 
     Args:
-        model: `ConditionalGlow` or `HIFlow`. If it has an attribute `calibration`, this is applied to the posterior.
+        model: `ConditionalGlow`, `HIFlow` or `TRENF`. If it has an attribute `calibration`, this is applied to the posterior.
         hi_maps: Physical maps `[N, H, W]` (or `[N, H, W, C]`).
         theta: Their parameters of interest, `[N, P]`; the samples are drawn at the first rows. Nuisance parameters are drawn, or
             integrated over.

@@ -24,7 +24,7 @@ class ServedLikelihood:
     The draws are those of `MarginalLikelihood`. A model without nuisance parameters has one empty draw, and is itself.
 
     Args:
-        flow: `ConditionalGlow` or `HIFlow` in float32.
+        flow: `ConditionalGlow`, `HIFlow` or `TRENF` in float32.
         density: Its log-density as a graph function, maps `[N, H, W, C]` and theta `[N, P + Q]` -> `[N]`.
         num_symmetries: Copies of a map, see `higlow_tf.inference.symmetry_indices`.
         nuisance: Names of the Q parameters that are not asked for; None for the model's own.

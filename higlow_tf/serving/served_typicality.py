@@ -17,7 +17,7 @@ def typicality_p_value(flow, reference, maps, theta, flow_theta):
     The features are those of `typicality_features`, in float64 as there.
 
     Args:
-        flow: `ConditionalGlow` or `HIFlow` in float32.
+        flow: `ConditionalGlow`, `HIFlow` or `TRENF` in float32.
         reference: `TypicalityReference`, or None if the model has none: all p-values are NaN then.
         maps: Physical maps `[B, H, W, C]`.
         theta: Their posterior means, `[B, P]`.

@@ -34,7 +34,7 @@ def make_signatures(
     for the points of a request, and of `own_moments` for the model's own grid.
 
     Args:
-        flow: `ConditionalGlow` or `HIFlow` in float32.
+        flow: `ConditionalGlow`, `HIFlow` or `TRENF` in float32.
         tempering: Factor of the log-likelihood in the posterior.
         widening: One number a parameter `[P]`, or one for all; in the units of theta.
         num_symmetries: Copies of a map, see `higlow_tf.inference.symmetry_indices`; log_prob itself is that of the map.

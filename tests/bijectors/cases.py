@@ -10,10 +10,12 @@ import tensorflow_probability as tfp
 
 from higlow_tf import bijectors as hb
 from higlow_tf.bijectors.check_bijector import BijectorCase, Built
-from higlow_tf.models import ConditionalGlow, GlowArchitecture, GlowLevel, HIFlow
+from higlow_tf.models import TRENF, ConditionalGlow, GlowArchitecture, GlowLevel, HIFlow
 from higlow_tf.models.end_layers import end_layers_bijector
 from higlow_tf.networks import (
+    CurveNetwork,
     EndLayerWeights,
+    FilterNetwork,
     MaskedAutoregressiveNetwork,
     StackedActNormWeights,
     StackedCouplingNetwork,
@@ -176,6 +178,18 @@ def _isotropic_filter(dtype):
     return Built(hb.IsotropicFilter(CountedCalls(lambda: tf.convert_to_tensor(log_transfer))), weights)
 
 
+def _filter_of_condition(dtype):
+    network, weights, frozen = _randomised(FilterNetwork(EVENT[0], CHANNELS, *CONDITION, 5, 4, dtype=dtype))
+    counted = CountedCalls(network)
+    return Built(hb.IsotropicFilter(counted, is_conditional=True), weights, frozen, counted)
+
+
+def _curve_of_condition(dtype):
+    network, weights, frozen = _randomised(CurveNetwork(CHANNELS, *CONDITION, 7, 4, dtype=dtype))
+    counted = CountedCalls(network)
+    return Built(hb.MonotoneCurve(counted, is_conditional=True), weights, frozen, counted)
+
+
 def _band_powers(dtype):
     bands = np.array([[0, 0, 1, 0], [0, 1, 1, 1], [1, 1, 1, 1], [0, 1, 1, 1]])
     num_summaries = 3 * CHANNELS
@@ -328,6 +342,14 @@ def _hiflow(dtype):
     return Built(model.bijector, randomise(model.trainable_variables, sd=WEIGHT_SD_OF_MODEL), frozen, counted)
 
 
+def _trenf(dtype):
+    model = TRENF(4, 2, num_blocks=2, width=4, num_filter_knots=5, num_curve_knots=5, dtype=dtype)
+    model.map_log_scale.assign(tf.fill([2], -1.5))
+    counted = model.filters[0].output = CountedCalls(model.filters[0].output)
+    frozen = [variable.value for variable in model.non_trainable_variables]
+    return Built(model.bijector, randomise(model.trainable_variables, sd=WEIGHT_SD_OF_MODEL), frozen, counted)
+
+
 CASES = {
     "Squeeze": BijectorCase(hb.Squeeze, lambda _: Built(hb.Squeeze()), latent_shape=(2, 2, 16), is_permutation=True),
     "ActNorm": BijectorCase(hb.ActNorm, _act_norm),
@@ -358,8 +380,12 @@ CASES = {
     ),
     "HartleyTransform": BijectorCase(hb.HartleyTransform, lambda _: Built(hb.HartleyTransform())),
     "IsotropicFilter": BijectorCase(hb.IsotropicFilter, _isotropic_filter),
+    "IsotropicFilter of a condition": BijectorCase(
+        hb.IsotropicFilter, _filter_of_condition, conditional_shape=CONDITION
+    ),
     "BandPowers": BijectorCase(hb.BandPowers, _band_powers, conditional_shape=CONDITION),
     "MonotoneCurve": BijectorCase(hb.MonotoneCurve, _monotone_curve),
+    "MonotoneCurve of a condition": BijectorCase(hb.MonotoneCurve, _curve_of_condition, conditional_shape=CONDITION),
     "MaskedAutoregressive": BijectorCase(
         hb.MaskedAutoregressive,
         _masked_autoregressive,
@@ -392,6 +418,15 @@ CASES = {
         _hiflow,
         latent_shape=SMALL_EVENT,
         map_shape=SMALL_EVENT,
+        conditional_shape=CONDITION,
+        positive="maps",
+        is_jitted=False,
+    ),
+    "TRENF": BijectorCase(
+        hb.ConditionalChain,
+        _trenf,
+        latent_shape=(4, 4, 2),
+        map_shape=(4, 4, 2),
         conditional_shape=CONDITION,
         positive="maps",
         is_jitted=False,

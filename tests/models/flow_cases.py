@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from higlow_tf.models import ConditionalGlow, HIFlow
+from higlow_tf.models import TRENF, ConditionalGlow, HIFlow
 
 __all__ = ["CASES", "FlowCase", "randomise"]
 
@@ -63,6 +63,8 @@ def randomise(model, sd=WEIGHT_SD, seed=1):
 GLOW = {"map_size": 4, "num_levels": 2, "num_steps_per_level": 2, "width": [4, 6], "injector_width": 4}
 PAPER = {"injector": "scalar", "padding": "zero", "use_split_prior": False, "use_act_norm": True}
 
+SMALL_TRENF = {"map_size": 4, "num_blocks": 2, "width": 3, "num_filter_knots": 5, "num_curve_knots": 5}
+
 CASES = {
     "ConditionalGlow": FlowCase(
         ConditionalGlow, GLOW | {"use_map_mean": True}, 948 + 1924, {"map_size": 2, "num_levels": 1, "width": 4}
@@ -104,5 +106,13 @@ CASES = {
         },
         3 * 288,
         {},
+    ),
+    # A block: filter width (P + 1) + C F (width + 1), curve width (P + 1) + 2 C K (width + 1).
+    "TRENF": FlowCase(TRENF, SMALL_TRENF, 2 * (9 + 5 * 4 + 9 + 10 * 4), {"map_size": 2, "num_blocks": 1}),
+    "TRENF with end layers, one nuisance": FlowCase(
+        TRENF,
+        SMALL_TRENF | {"num_channels": 2, "parameters": PARAMETERS, "nuisance": ["A_SN1"], "use_end_layers": True},
+        2 * (12 + 10 * 4 + 12 + 20 * 4),
+        {"map_size": 2, "num_channels": 1},
     ),
 }

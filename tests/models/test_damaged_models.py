@@ -10,10 +10,11 @@ import pytest
 from model_folders import replace
 
 from higlow_tf.errors import InputError
-from higlow_tf.models import ConditionalGlow, HIFlow, load_model
+from higlow_tf.models import TRENF, ConditionalGlow, HIFlow, load_model
 from higlow_tf.models.model_file import _CONFIGS
 
 GLOW, HIFLOW = "higlow_tf>ConditionalGlow", "higlow_tf>HIFlow"
+KINDS = {GLOW: ConditionalGlow, HIFLOW: HIFlow, "higlow_tf>TRENF": TRENF}
 
 
 def zipped(parts):
@@ -81,7 +82,7 @@ def test_a_file_from_before_there_was_a_nuisance_is_read(model_folder):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"registered_name": "Custom>Thing"}, "of a ConditionalGlow or a HIFlow. Received: 'Custom>Thing'"),
+        ({"registered_name": "Custom>Thing"}, "of a ConditionalGlow, HIFlow or TRENF. Received: 'Custom>Thing'"),
         ({"registered_name": None}, "registered_name"),
         ({"config": None}, "config"),
         ({"registered_name": HIFLOW}, "config|num_blocks"),
@@ -128,16 +129,15 @@ def test_weights_with_a_changed_byte_are_refused(model_folder):
         load_model(model_folder)
 
 
-@pytest.mark.parametrize(("name", "model_type"), [(GLOW, ConditionalGlow), (HIFLOW, HIFlow)])
+@pytest.mark.parametrize(("name", "model_type"), list(KINDS.items()))
 def test_the_checked_configuration_is_that_of_the_constructor(name, model_type):
     arguments = set(inspect.signature(model_type.__init__).parameters) - {"self", "kwargs"}
     assert set(_CONFIGS[name].model_fields) == {*arguments, "name", "trainable", "dtype"}
 
 
-@pytest.mark.parametrize("preset", ["tiny", "hiflow16"])
-def test_fewest_weights_are_no_more_than_there_are(preset):
-    model_type, name = (HIFlow, HIFLOW) if preset == "hiflow16" else (ConditionalGlow, GLOW)
-    model = model_type.from_preset(preset)
+@pytest.mark.parametrize(("name", "preset"), list(zip(KINDS, ("tiny", "hiflow16", "trenf"), strict=True)))
+def test_fewest_weights_are_no_more_than_there_are(name, preset):
+    model = KINDS[name].from_preset(preset)
     config = {**model.get_config(), "dtype": "float32"}
     fewest = _CONFIGS[name].model_validate(config).fewest_weights()
     assert 0.2 * model.count_params() < fewest <= model.count_params()

@@ -78,6 +78,15 @@ def _end_layers(layer, condition):
     return [layer.transport(tf.transpose(condition))[1]]
 
 
+def _filter(layer, condition):
+    return [layer(tf.transpose(condition))]
+
+
+def _curve(layer, condition):
+    """Heights and slopes of the knots; their places are fixed."""
+    return list(layer(tf.transpose(condition))[1:])
+
+
 def _masked(layer, condition, y):
     return list(layer(y, tf.transpose(condition)))
 
@@ -109,6 +118,22 @@ CASES = {
         _coupling,
     ),
     "EndLayerWeights": NetworkCase(networks.EndLayerWeights, (8, CHANNELS, P), {}, 0, ((P,),), _end_layers),
+    "FilterNetwork": NetworkCase(
+        networks.FilterNetwork,
+        (8, CHANNELS, P, 5, WIDTH),
+        {**LIMIT, "seed": 3},
+        WIDTH * (P + 1) + CHANNELS * 5 * (WIDTH + 1),
+        ((P,),),
+        _filter,
+    ),
+    "CurveNetwork": NetworkCase(
+        networks.CurveNetwork,
+        (CHANNELS, P, 5, WIDTH),
+        {**LIMIT, "seed": 3},
+        WIDTH * (P + 1) + CHANNELS * 10 * (WIDTH + 1),
+        ((P,),),
+        _curve,
+    ),
     "MaskedAutoregressiveNetwork": NetworkCase(
         networks.MaskedAutoregressiveNetwork,
         (NUM_PIXELS, WIDTH, P),

@@ -1,0 +1,1 @@
+"""Other methods that infer parameters from maps, on the split of higlow and judged as higlow is."""
