@@ -37,7 +37,6 @@ def estimate(
     """
     load_tensorflow()
     from higlow_tf.runs import estimate as estimate_run
-    from higlow_tf.runs.costs import MEMORY_WITHIN
     from higlow_tf.runs.options import parse_settings
 
     found = estimate_run(
@@ -57,4 +56,4 @@ def estimate(
         ("disk", f"{found.disk_mib:,.0f} MiB in the folder of the run"),
     ]  # fmt: skip
     print_table(("what", "estimate"), rows)
-    say(f"Memory within a factor of {MEMORY_WITHIN:g}. The time is that of the machine as busy as it is now.")
+    say("The time is that of the machine as busy as it is now. Memory and time are rough.")

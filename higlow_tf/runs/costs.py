@@ -13,10 +13,7 @@ from higlow_tf.models.from_preset import model_from_preset
 from higlow_tf.runs.config import parse_run_config
 from higlow_tf.runs.options import with_values
 
-__all__ = ["MEMORY_WITHIN", "Estimate", "disk_mib", "estimate", "memory_mib"]
-
-MEMORY_WITHIN = 1.5
-"""Factor within which the memory of a run is that of its estimate; a test compares them."""
+__all__ = ["Estimate", "disk_mib", "estimate", "memory_mib"]
 
 # The probe has the first level alone, and as many steps: its compilation takes a few seconds.
 _PROBE_STEPS = 2
@@ -80,7 +77,7 @@ def estimate(preset="compact", *, map_size=None, batch_size=None, num_maps=15000
         settings: Other values of the configuration, by their path with dots: `{"model.width": 64}`.
 
     Returns:
-        `Estimate`; `MEMORY_WITHIN` says how good its memory is.
+        `Estimate`.
 
     Raises:
         InputError: If the preset or a setting does not exist, or there are fewer training maps than a batch.
