@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from higlow_tf.bijectors.contract import CHECKS, applies
+from higlow_tf.bijectors.contract import CHECKS
+from higlow_tf.bijectors.contract_scope import applies
 
 __all__ = ["BijectorCase", "Built", "check_bijector"]
 

@@ -10,7 +10,7 @@ import tensorflow_probability as tfp
 
 from higlow_tf.bijectors.requirements import ContractError, require, require_close
 
-__all__ = ["CHECKS", "INVERT_CHECKS", "applies"]
+__all__ = ["CHECKS"]
 
 BATCH = 3
 BATCH_SHAPES = ((), (BATCH,), (2, BATCH))
@@ -292,20 +292,3 @@ CHECKS = {
     "variables unchanged": check_variables_unchanged,
     "one evaluation": check_one_evaluation,
 }
-
-# What `tfb.Invert` can break: it hands the calls on with their sides exchanged.
-INVERT_CHECKS = ("round trips", "log-dets", "condition", "distribution", "one evaluation")
-
-_ONLY_FOR = {
-    "jit": lambda case: case.is_jitted,
-    "condition": lambda case: case.conditional_shape is not None,
-    "permutation": lambda case: case.is_permutation,
-    "gradients": lambda case: case.built("float64").weights,
-    "variables unchanged": lambda case: case.built("float64").weights,
-    "one evaluation": lambda case: case.built("float64").network is not None,
-}
-
-
-def applies(check, case):
-    """Whether a check, by name, says something about a case."""
-    return check not in _ONLY_FOR or bool(_ONLY_FOR[check](case))

@@ -4,7 +4,8 @@ import pytest
 from cases import CASES, inverted
 
 import higlow_tf.bijectors
-from higlow_tf.bijectors.contract import CHECKS, INVERT_CHECKS, applies
+from higlow_tf.bijectors.contract import CHECKS
+from higlow_tf.bijectors.contract_scope import INVERT_CHECKS, applies
 
 # Not bijectors that could be run: the abstract base, the tuple that a 1x1 convolution is given, and the contract itself.
 WITHOUT_CASE = {"OnePassBijector", "Conv1x1Kernel", "ContractError", "check_bijector"}
