@@ -133,7 +133,8 @@ for name, text in (
 # %%
 figure, axes = STYLE.new_figure(1, 2, size_in=(9.0, 4.2))
 plot_coverage(axes[0], {"raw": raw.coverage, "calibrated": calibrated.coverage})
-plot_rank_ecdf(axes[1], calibrated.ranks, parameter_labels=dict(zip(data.parameters.names, data.parameters.labels)))
+labels = dict(zip(data.parameters.names, data.parameters.labels, strict=True))
+plot_rank_ecdf(axes[1], calibrated.ranks, parameter_labels=labels)
 axes[1].set_title("calibrated")
 figure
 

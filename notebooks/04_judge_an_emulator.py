@@ -218,9 +218,9 @@ plot_response(axes[1:], deaf.statistics.response)
 figure
 
 # %% [markdown]
-# The mean spectrum of the deaf emulator is right. What catches it are the two questions that take the parameters seriously: is
-# $P(k)$ right *at each cosmology* (left), and does it *answer* to the parameters as simulations do (the response
-# $d \ln P / d\theta$, which is nearly zero here)? An emulator without such a line in its paper has not been tested as an emulator.
+# The mean spectrum of the deaf emulator is right. What catches it are the two questions that take the parameters seriously:
+# is $P(k)$ right *at each cosmology* (left), and does it *answer* to the parameters as simulations do (the response
+# $d \ln P / d\theta$, which is nearly zero here)? An emulator without such a line in its paper has not been tested as one.
 #
 # ## 5. An emulator of another kind
 #

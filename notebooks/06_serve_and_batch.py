@@ -53,7 +53,7 @@ import urllib.request
 from importlib.util import find_spec
 
 import numpy as np
-import tensorflow as tf
+from IPython.display import display
 
 import higlow_tf as hg
 from higlow_tf.plotting import STYLE, plot_map_panel
