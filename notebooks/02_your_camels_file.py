@@ -97,8 +97,7 @@ print(f"{'your file' if have_file else 'mock maps'}: {maps.name}, {params.name}"
 map_size = 64 if have_file else None  # 256x256 pixels are averaged to 64x64; None leaves them as they are
 data = hg.data.load_cmd(maps, params, map_size=map_size)
 print(data)
-print(f"field {data.field}, suite {data.suite}, set {data.set_name}, redshift {data.redshift}")
-print(f"box {data.box_size_mpc_h:g} Mpc/h, pixels in {data.units}")
+print(f"{data.field}, set {data.set_name}, box {data.box_size_mpc_h:g} Mpc/h, pixels in {data.units}")
 print(f"{data.zero_pixels} pixels are zero; {data.outside_prior().sum()} maps lie outside the prior")
 print(f"also in the table: {', '.join(data.other_parameters) or 'nothing'}")
 
@@ -131,16 +130,14 @@ axes[1].set_title("all pixels of all maps")
 figure
 
 # %% [markdown]
-# A hypercube that is evenly filled, and pixels with a long tail of bright ones: galaxies. The tail is why the model works on
-# $\log_{10}$ of the maps.
+# A hypercube that is evenly filled, and pixels with a long tail of bright ones: galaxies. The model works on $\log_{10}$.
 #
 # **The split is by simulation.** The 15 maps of a simulation share one universe. If some of them were in the training and
 # others in the test, the test would reward memory.
 
 # %%
 train, validation, test = data.split_by_simulation((0.7, 0.1, 0.2), seed=0)
-for name, part in (("train", train), ("validation", validation), ("test", test)):
-    print(f"{name:10s} {part.num_simulations:4d} simulations, {part.num_maps:5d} maps")
+print(*(f"{part.num_simulations} simulations, {part.num_maps} maps" for part in (train, validation, test)), sep="\n")
 
 # %% [markdown]
 # ## 3. Train with plain Keras
@@ -165,16 +162,10 @@ with strategy.scope():
     model.initialize(train)  # scaler and a whitening start, from training maps only
     model.compile(optimizer=keras.optimizers.Adam(2e-3), jit_compile=not SMALL)
 before = model.evaluate(validation.to_tf_evaluation(batch_size), verbose=0, return_dict=True)["loss"]
-history = model.fit(
-    train.to_tf(batch_size),
-    validation_data=validation.to_tf_evaluation(batch_size),
-    epochs=fit_epochs,
-    shuffle=False,
-    verbose=0,
-)
-print(
-    f"validation, nats per pixel: {before:.3f} before, {history.history['val_loss'][-1]:.3f} after {fit_epochs} epochs"
-)
+validating = validation.to_tf_evaluation(batch_size)
+history = model.fit(train.to_tf(batch_size), validation_data=validating, epochs=fit_epochs, shuffle=False, verbose=0)
+after = history.history["val_loss"][-1]
+print(f"validation loss, nats per pixel: {before:.3f} before, {after:.3f} after {fit_epochs} epochs")
 
 # %% [markdown]
 # The loss is the negative log-density of a map in nats per pixel; smaller is better. It starts well, because `initialize`
