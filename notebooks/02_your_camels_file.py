@@ -161,8 +161,8 @@ with strategy.scope():
     model = hg.ConditionalGlow.from_preset(preset, map_size=data.map_size, **overrides)
     model.initialize(train)  # scaler and a whitening start, from training maps only
     model.compile(optimizer=keras.optimizers.Adam(2e-3), jit_compile=not SMALL)
-before = model.evaluate(validation.to_tf_evaluation(batch_size), verbose=0, return_dict=True)["loss"]
 validating = validation.to_tf_evaluation(batch_size)
+before = model.evaluate(validating, verbose=0, return_dict=True)["loss"]
 history = model.fit(train.to_tf(batch_size), validation_data=validating, epochs=fit_epochs, shuffle=False, verbose=0)
 after = history.history["val_loss"][-1]
 print(f"validation loss, nats per pixel: {before:.3f} before, {after:.3f} after {fit_epochs} epochs")
@@ -191,7 +191,7 @@ class BackUp(keras.callbacks.Callback):
 
 # %% [markdown]
 # And this function begins a run, or continues it: from the folder, or from its copy on the Drive. **Run it again after each
-# disconnect.** It counts the minutes of all its calls together.
+# disconnect.** The minutes of all its calls count together.
 
 # %%
 if SMALL:
@@ -252,8 +252,7 @@ print(f"epochs {epochs[0]} to {epochs[-1]} without a gap: {bool((np.diff(epochs)
 print(f"best validation loss: {run.history['val_loss'].min():.3f} nats per pixel, epoch {epochs[run.best_epoch]}")
 
 # %% [markdown]
-# Nothing but the epoch that was interrupted is lost. A run that is over can be given more time in the same way, by a larger
-# number; the learning rate rises again, and falls for the new end:
+# Only the epoch that was interrupted is lost. A run that is over can be given more time by a larger number:
 
 # %%
 run = train_or_continue(longer)
@@ -277,7 +276,7 @@ plot_map_panel(axes, test.maps[rows], generated, theta, box_size_mpc_h=test.box_
 figure
 
 # %% [markdown]
-# May your next file test this run? `audit_run` knows its maps by their content, whatever their names are:
+# May a file test this run? `audit_run` knows maps by their content:
 
 # %%
 audit = hg.runs.audit_run(run_folder, maps, params)
