@@ -127,9 +127,10 @@ def free_port():
 def server(folder):
     """A server of a model as long as the block runs; gives its address."""
     port, log = free_port(), out / "server.log"
-    options = ["--port", str(port), "--grpc-port", str(free_port())]
+    command = [*higlow, "serve", str(folder), "--port", str(port), "--grpc-port", str(free_port())]
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
     with log.open("w") as file:
-        process = subprocess.Popen([*higlow, "serve", str(folder), *options], stdout=file, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment)
     try:
         while "Ready." not in log.read_text():
             if process.poll() is not None:
