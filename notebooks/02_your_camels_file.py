@@ -82,7 +82,7 @@ have_file = (Path(FOLDER) / MAPS).is_file()
 if have_file:
     maps, params = (Path(shutil.copy(Path(FOLDER) / name, ".")) for name in (MAPS, PARAMS))
 else:
-    size = {"simulations": 20, "map_size": 16} if SMALL else {"simulations": 60, "map_size": 32}
+    size = {"simulations": 20, "map_size": 16, "processes": 1} if SMALL else {"simulations": 60, "map_size": 32}
     maps, params, _ = hg.data.mock.write_mock(out / "data", seed=7, overwrite=True, **size)
 print(f"{'your file' if have_file else 'mock maps'}: {maps.name}, {params.name}")
 

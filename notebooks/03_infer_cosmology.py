@@ -55,7 +55,8 @@ import higlow_tf as hg
 from higlow_tf.plotting import STYLE, plot_coverage, plot_posterior, plot_rank_ecdf, plot_typicality
 
 SMALL = bool(os.environ.get("HIGLOW_NOTEBOOK_SMALL"))  # the smallest sizes, for tests
-num_simulations, num_together = (6, 3) if SMALL else (40, 15)
+num_together = 3 if SMALL else 15
+mock = {"simulations": 4, "processes": 1} if SMALL else {"simulations": 40}
 calibration = hg.evaluation.CalibrationOptions(maps_per_simulation=1 if SMALL else 2)
 out = Path("infer_cosmology")
 
@@ -67,7 +68,7 @@ model.compile(jit_compile=False)
 # Maps to test it on: new mock simulations, spread over the prior, with other initial conditions than those of training.
 
 # %%
-maps, params, _ = hg.data.mock.write_mock(out / "data", simulations=num_simulations, seed=2026, overwrite=True)
+maps, params, _ = hg.data.mock.write_mock(out / "data", seed=2026, overwrite=True, **mock)
 data = hg.data.load_cmd(maps, params)
 print(data)
 
@@ -166,8 +167,8 @@ figure, axes = STYLE.new_figure(1, 3, size_in=(11.4, 4.0))
 for ax, (kind, result) in zip(axes, kinds.items(), strict=True):
     plot_posterior(ax, result.theta_grid[0], result.log_posterior[0], truth=truth)
     ax.set_title(kind, pad=48)
-    ax.set_xlim(truth[0] - 0.14, truth[0] + 0.14)
-    ax.set_ylim(truth[1] - 0.14, truth[1] + 0.14)
+    ax.set_xlim(data.parameters.low[0], data.parameters.high[0])
+    ax.set_ylim(data.parameters.low[1], data.parameters.high[1])
 figure
 
 # %% [markdown]

@@ -56,7 +56,8 @@ from higlow_tf.diagnostics import MapSamples, compare_power
 from higlow_tf.plotting import STYLE, plot_map_panel, plot_pixel_pdf, plot_power, plot_power_by_cosmology, plot_response
 
 SMALL = bool(os.environ.get("HIGLOW_NOTEBOOK_SMALL"))  # the smallest sizes, for tests
-num_simulations, num_maps = (10, 40) if SMALL else (40, 240)
+num_simulations, num_maps = (8, 40) if SMALL else (40, 240)
+mock = {"processes": 1} if SMALL else {}
 options = hg.evaluation.EvaluationOptions(num_samples=num_maps, num_cosmologies=0, num_posteriors=0)
 out = Path("judge_an_emulator")
 
@@ -71,7 +72,7 @@ warnings.simplefilter("ignore", hg.InputWarning)  # of too few simulations for e
 # Only maps of simulations that the model has never seen can judge it. These are new ones.
 
 # %%
-maps, params, _ = hg.data.mock.write_mock(out / "data", simulations=num_simulations, seed=4, overwrite=True)
+maps, params, _ = hg.data.mock.write_mock(out / "data", simulations=num_simulations, seed=4, overwrite=True, **mock)
 test = hg.data.load_cmd(maps, params)
 print(hg.runs.audit_run(next(folder for folder in folders if folder.is_dir()) / "run", maps, params).verdict)
 
