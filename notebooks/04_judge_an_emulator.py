@@ -173,7 +173,7 @@ plot_map_panel(axes, simulated.maps, too_much.generated[rows], simulated.theta)
 figure
 
 # %% [markdown]
-# Would you have seen it? The spectrum and the pixels do:
+# Would you have seen it? The spectrum has risen by a fifth on all scales:
 
 # %%
 figure, axes = STYLE.new_figure(2, 2, size_in=(9.6, 5.2), height_ratios=(2, 1), share_x=True)
@@ -184,6 +184,9 @@ axes[0, 1].set_title("20 % too much power")
 figure
 
 # %% [markdown]
+# On small scales the model had a little too little power, so that a fifth more looks *better* there: two errors cancel. A
+# spectrum alone cannot tell. The pixels can: their tails are too long now (the table below has it).
+#
 # ## 4. An emulator that does not listen
 #
 # This one draws perfectly good maps, but at the parameters of *another* test map. All maps together are those of the model. So
@@ -221,7 +224,8 @@ figure
 # %% [markdown]
 # The mean spectrum of the deaf emulator is right. What catches it are the two questions that take the parameters seriously:
 # is $P(k)$ right *at each cosmology* (left), and does it *answer* to the parameters as simulations do (the response
-# $d \ln P / d\theta$, which is nearly zero here)? An emulator without such a line in its paper has not been tested as one.
+# $d \ln P / d\theta$ on the right: that of a deaf emulator is what chance makes of it)? An emulator without such a line in
+# its paper has not been tested as one.
 #
 # ## 5. An emulator of another kind
 #
