@@ -12,6 +12,7 @@ import argparse
 import base64
 import io
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -33,6 +34,7 @@ _DOTS_PER_INCH = 72
 _NUM_COLOURS = 128
 _KINDS = ("image/png", "text/plain")
 _NO_LONGER_TRUE_ELSEWHERE = ("execution", "scrolled")
+_OF_A_LIBRARY = re.compile(r"^(?:INFO|WARNING):(?:tensorflow|absl):.*\n?", re.MULTILINE)
 
 
 def run_notebook(source, *, small=False, after_first=""):
@@ -110,7 +112,7 @@ def _tidied_outputs(outputs, count, places):
     kept, printed = [], ""
     for output in outputs:
         if output.output_type == "stream":
-            printed += output.text if output.name == "stdout" else ""
+            printed += _OF_A_LIBRARY.sub("", output.text) if output.name == "stdout" else ""
             continue
         data = {kind: output.data[kind] for kind in _KINDS if kind in output.get("data", {})}
         if "image/png" in data:

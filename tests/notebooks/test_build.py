@@ -38,7 +38,8 @@ def ran(*outputs):
 
 
 def test_text_is_joined_without_stderr_and_without_paths_of_the_machine():
-    notebook = tidy(ran(stream("in /a/b/c"), stream("noise", "stderr"), stream(" and /a/x")), {"/a": "A", "/a/b": "B"})
+    outputs = [stream("INFO:tensorflow:Assets\nin /a/b/c"), stream("noise", "stderr"), stream(" and /a/x")]
+    notebook = tidy(ran(*outputs), {"/a": "A", "/a/b": "B"})
     (output,) = notebook.cells[1].outputs
     assert (output.output_type, output.name, output.text) == ("stream", "stdout", "in B/c and A/x")
 
