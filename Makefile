@@ -1,4 +1,5 @@
-# Everything from a bare clone and a Python 3.11:  make demo | serve-demo | docs | test | check | test-all | test-oldest | matrix
+# Everything from a bare clone and a Python 3.11:
+#   make demo | serve-demo | notebooks | docs | test | check | test-all | test-oldest | matrix
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,11 +9,12 @@ PIP := -m pip --disable-pip-version-check --no-input
 PYTEST := -m pytest -n 2 --dist loadfile
 QUICK := not slow and not gpu and not peer and not notebook and not benchmark
 
-.PHONY: help install demo serve-demo docs test test-all test-oldest matrix check format clean
+.PHONY: help install demo serve-demo notebooks docs test test-all test-oldest matrix check format clean
 
 help:
 	@echo "make demo         train on mock maps and write higlow_demo/report.html (about 9 minutes on two cores, installation included)"
 	@echo "make serve-demo   serve the model of saved_models/, ask it over REST and gRPC, and write serve_demo.png"
+	@echo "make notebooks    run the notebooks and write them with their outputs (half an hour on two cores)"
 	@echo "make docs         the documentation as a site, docs/_build/html/index.html; a warning is an error"
 	@echo "make test         the quick tests"
 	@echo "make check        lint, format and the quick tests: what CI runs"
@@ -35,6 +37,11 @@ $(VENV)/.installed: $(VENV)/.core
 # Ray and the messages of TensorFlow Serving.
 $(VENV)/.serve: $(VENV)/.core
 	$(BIN)/python $(PIP) install --quiet --editable '.[serve]'
+	touch $@
+
+# A kernel, and what the notebooks show of serving and batch jobs.
+$(VENV)/.notebooks: $(VENV)/.core
+	$(BIN)/python $(PIP) install --quiet --editable '.[notebooks,serve,batch]'
 	touch $@
 
 # Sphinx and its theme.
@@ -62,6 +69,9 @@ demo: $(VENV)/.core
 
 serve-demo: $(VENV)/.serve
 	$(BIN)/python benchmarks/serve_demo.py --out serve_demo.png
+
+notebooks: $(VENV)/.notebooks
+	$(BIN)/python -m notebooks.build
 
 docs: $(VENV)/.docs
 	$(BIN)/python -m sphinx -E -W --keep-going -q -b html docs docs/_build/html

@@ -160,5 +160,5 @@ print(f"calibration: {card['calibration']}")
 # map from another simulation code, or from the sky, these numbers do not hold. `infer` warns if a map is unlike those of
 # training.
 #
-# Next: `higlow demo` trains a model of your own in minutes, and `higlow --help` is the manual. `notebooks/02_the_demo_in_python`
+# Next: `higlow demo` trains a model of your own in minutes, and `higlow --help` is the manual. `notebooks/07_the_demo_in_python`
 # does the same as the demo, call by call.

@@ -135,7 +135,7 @@ def _cells_of_mass(known, target, shape):
     for _ in range(_MOST_ZOOMS):
         log_prior = _prior_on(target, cells)
         log_density = _likelihood_on(known, cells) + log_prior
-        smaller = _box_of(log_density > log_density.max() - _NATS_STORED, cells, _MARGIN_CELLS * cells.width)
+        smaller = _box_of(log_density >= log_density.max() - _NATS_STORED, cells, _MARGIN_CELLS * cells.width)
         if np.all(smaller[1] - smaller[0] > _SHRINKS * (cells.high - cells.low)):
             break
         cells = Cells(*smaller, shape)

@@ -37,11 +37,12 @@ def apply_clipped_finite(optimizer, loss, gradients, variables, clip_norm):
     def apply(gradients):
         optimizer.apply(gradients, variables)
 
-    if replicas == 1:
+    if not tf.distribute.has_strategy():
         tf.cond(is_finite, lambda: apply(gradients), lambda: None)
         return is_finite
 
-    # A condition with a collective inside must be opened where all replicas meet; all have the same `is_finite`.
+    # A condition with a collective inside must be opened where all replicas meet; all have the same `is_finite`. Keras's
+    # optimizers meet there under every strategy, also under one of a single device.
     def apply_everywhere(strategy, gradients, is_finite):
         tf.cond(
             strategy.experimental_local_results(is_finite)[0],

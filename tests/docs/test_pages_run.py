@@ -51,8 +51,9 @@ SMALLER_PYTHON = (
     (r"count=64", "count=2"),
     (r"\[:10\]", "[:2]"),
 )
-# The chain of the README stands there twice: once for the shell, once for Python.
-README_IN_PYTHON = ((r'"(runs|saved_models)/first', r'"\1/in_python'), (r'"report"', '"report_in_python"'))
+# The chain of this page stands there twice: once for the shell, once for Python.
+GLANCE = DOCS / "glance.md"
+GLANCE_IN_PYTHON = ((r'"(runs|saved_models)/first', r'"\1/in_python'), (r'"report"', '"report_in_python"'))
 
 
 def what_to_do(page):
@@ -68,6 +69,7 @@ def what_to_do(page):
 
 MANUAL = (
     ROOT / "README.md",
+    GLANCE,
     DOCS / "quickstart.md",
     *sorted((DOCS / "howto").glob("*.md")),
     DOCS / "concepts" / "floors.md",
@@ -126,7 +128,7 @@ def test_a_page_can_be_followed(page, prepared, tmp_path, monkeypatch):
     names, num_resumed = {"hg": hg}, 0
     for kind, content in what_to_do(page):
         if kind == "python":
-            changes = SMALLER_PYTHON + (README_IN_PYTHON if page.name == "README.md" else ())
+            changes = SMALLER_PYTHON + (GLANCE_IN_PYTHON if page == GLANCE else ())
             exec(compile(smaller(content, changes), str(page), "exec"), names)
             continue
         arguments = shlex.split(smaller(shlex.join(content), SMALLER))

@@ -55,6 +55,16 @@ def test_hpd_level_of_a_gaussian_is_that_of_its_ellipse(rng):
     np.testing.assert_allclose(levels, 1.0 - np.exp(-0.5 * distance), atol=0.01)
 
 
+def test_log_likelihoods_beyond_the_digits_of_a_float_give_an_answer():
+    """As of a map in other units: a distance of some nats from the peak is lost in rounding."""
+    model = GaussianModel(TWO, 1e-24 * np.eye(2))
+    posterior = infer(model, model.maps_at([0.1, -0.2]))
+    exact_mean = model.parameters.denormalize(np.array([[0.1, -0.2]]))
+    # Within one spacing of the first points: 2 / 8 of the normalised prior, whose half width is 0.2.
+    np.testing.assert_allclose(posterior.mean, exact_mean, atol=0.05)
+    assert np.isfinite(posterior.sd).all()
+
+
 def test_flat_posterior():
     model = GaussianModel(TWO, 1e12 * np.eye(2))
     posterior = infer(model, model.maps_at([0.0, 0.0]))

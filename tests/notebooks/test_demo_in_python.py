@@ -10,7 +10,7 @@ import higlow_tf as hg
 
 __all__ = ["no_compilation"]
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "02_the_demo_in_python.py"
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "07_the_demo_in_python.py"
 FEW = {
     "mock": {"simulations": 40, "map_size": 16},
     "training": {"preset": "tiny", "epochs": 1, "nuisance": "none"},
