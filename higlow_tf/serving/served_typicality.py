@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from higlow_tf.data.parameter_tensors import normalize
 from higlow_tf.inference.typicality_features import PERCENTILE_NAMES
+from higlow_tf.map_transforms import map_transform_of
 
 __all__ = ["typicality_p_value"]
 
@@ -28,9 +29,10 @@ def typicality_p_value(flow, reference, maps, theta, flow_theta):
     """
     if reference is None:
         return tf.fill([tf.shape(theta)[0]], math.nan)
-    beginning = PERCENTILE_NAMES[flow.map_transform]
+    map_transform = map_transform_of(flow)
+    beginning = PERCENTILE_NAMES[map_transform]
     percentiles = [float(name.removeprefix(beginning)) for name in reference.feature_names if beginning in name]
-    is_log10 = flow.map_transform == "log10"
+    is_log10 = map_transform == "log10"
     features = tf.concat(
         [_features_by_level(flow, maps, flow_theta), _percentiles(maps, percentiles, is_log10)], axis=1
     )

@@ -21,10 +21,13 @@ HEAVY_MODULES = {"train_progress.py"}
 ALLOWED = sys.stdlib_module_names
 LIGHT_PACKAGES = (
     "higlow_tf.cli",
+    "higlow_tf.devices",
     "higlow_tf.errors",
     "higlow_tf.files",
     "higlow_tf.folder_lock",
+    "higlow_tf.gallery",
     "higlow_tf.ownership",
+    "higlow_tf.versions",
     "numpy",
     "typer",
     "yaml",
