@@ -77,6 +77,7 @@ def test_a_wrong_architecture_is_one_sentence(arguments, message):
         GlowArchitecture(**arguments)
 
 
+@pytest.mark.slow
 def test_what_is_kept_changes_no_gradient(rng):
     """Under XLA, in chunks of few maps: the gradients of a level with and without kept activations."""
     y = tf.constant(rng.standard_normal((8, 16, 16, 2)), tf.float32)
