@@ -12,7 +12,7 @@ QUICK := not slow and not gpu and not peer and not notebook and not benchmark
 .PHONY: help install demo serve-demo notebooks docs test test-all test-oldest matrix check format clean
 
 help:
-	@echo "make demo         train on mock maps and write higlow_demo/report.html (about 9 minutes on two cores, installation included)"
+	@echo "make demo         train on mock maps and write higlow_demo/report.html (about 8 minutes on two cores, installation included)"
 	@echo "make serve-demo   serve the model of saved_models/, ask it over REST and gRPC, and write serve_demo.png"
 	@echo "make notebooks    run the notebooks and write them with their outputs (half an hour on two cores)"
 	@echo "make docs         the documentation as a site, docs/_build/html/index.html; a warning is an error"
