@@ -2,7 +2,7 @@
 
 python -m notebooks.build                          all of them, at full size
 python -m notebooks.build 03_infer_cosmology       one
-python -m notebooks.build --small --out /tmp/look  at the sizes of the tests, elsewhere
+python -m notebooks.build --small --out FOLDER  at the sizes of the tests, elsewhere
 
 A notebook is written as a Python file in jupytext's percent format. It runs in an empty folder in which `saved_models` lies.
 Outputs are the text on stdout and pictures. Lines on stderr are left out, since libraries write there what they like.

@@ -57,7 +57,7 @@ class RepeatedSteps(OnePassBijector):
         self._make_step = make_step
         self._stacked_weights_fn = stacked_weights_fn
         self._num_steps = num_steps
-        self._kept_channels = tuple(kept_channels)
+        self.kept_channels = tuple(kept_channels)
 
     def forward_and_log_det(self, x, conditional_input=None):
         return self._run(x, conditional_input, "forward")
@@ -75,7 +75,7 @@ class RepeatedSteps(OnePassBijector):
             y, log_det = getattr(step, f"{direction}_and_log_det")(x, conditional_input)
             return tf.ensure_shape(y, x.shape), log_det
 
-        loop = _CheckpointedLoop(one_step, self._num_steps, direction == "inverse", num_shared, self._kept_channels)
+        loop = _CheckpointedLoop(one_step, self._num_steps, direction == "inverse", num_shared, self.kept_channels)
         leaves = tf.nest.flatten(trees)
         per_map = [_to_chunks(leaf, chunk_size) for leaf in leaves[num_shared:]]
         conditions = _to_chunks(tf.transpose(conditional_input), chunk_size)

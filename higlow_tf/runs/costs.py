@@ -20,16 +20,15 @@ _PROBE_STEPS = 2
 _PROBE_ROUNDS = 5
 # On a CPU the time grows in proportion to the maps: a few are enough. A GPU wants the whole batch.
 _MOST_PROBE_PIXELS = 2**15
-_VALIDATION_SHARE_OF_STEP = (
-    0.25  # one pass forwards, of four: one forwards, one again on the way back, two for the gradients
-)
+# One pass forwards, of three: two more for the gradients. 0.29 was measured for `paper`.
+_VALIDATION_SHARE_OF_STEP = 0.3
 _MIB = 2**20
 _BYTES = 4
 # Measured: TensorFlow, Keras and the package, and what XLA takes to compile a level or a block and does not give back.
 _START_MIB, _COMPILATION_MIB = 1000, 200
-# Inputs of steps are kept forwards and copied on the way back; of a weight there are the gradient, two moments, the average and
-# what a checkpoint copies.
-_COPIES_OF_KEPT, _COPIES_OF_WEIGHTS = 3, 12
+# Inputs of steps are kept forwards and copied on the way back, activations are kept once; of a weight there are the gradient, two
+# moments, the average and what a checkpoint copies.
+_COPIES_OF_INPUTS, _COPIES_OF_WEIGHTS = 3, 12
 # Beside their numbers: an HDF5 dataset of model.keras, an array of a checkpoint, a map in split.json.
 _FILE_BYTES_OF_VARIABLE, _ARRAY_BYTES, _RECORD_BYTES_OF_MAP = 2500, 300, 80
 
@@ -176,18 +175,22 @@ def memory_mib(model, batch_size, num_maps):
         batch_size: Maps a step.
         num_maps: Maps of the file. Those that take more than 1 GiB stay on disk.
     """
-    kept = 0
-    if hasattr(model, "levels"):
-        kept = batch_size * model.num_steps_per_level * sum(_map_sizes(model))
+    inputs, activations = _kept_a_map(model) if hasattr(model, "levels") else (0, 0)
+    kept = batch_size * (_COPIES_OF_INPUTS * inputs + activations)
     weights, maps = _COPIES_OF_WEIGHTS * model.count_params(), num_maps * model.num_dimensions * _BYTES
     maps = min(maps, IN_MEMORY_BYTES)
     parts = len(model.levels) if hasattr(model, "levels") else len(model.blocks)
-    return _START_MIB + _COMPILATION_MIB * parts + (_BYTES * (_COPIES_OF_KEPT * kept + weights) + maps) / _MIB
+    return _START_MIB + _COMPILATION_MIB * parts + (_BYTES * (kept + weights) + maps) / _MIB
 
 
-def _map_sizes(model):
-    """Numbers in the map that each level of a Glow works on."""
-    return [model.num_dimensions // 2**level for level in range(len(model.levels))]
+def _kept_a_map(model):
+    """Numbers that training keeps of a map for the way back: inputs of all steps of a Glow, and activations in them."""
+    inputs = activations = 0
+    for number, level in enumerate(model.levels):
+        pixels = (model.map_size // 2 ** (number + 1)) ** 2 * model.num_steps_per_level
+        inputs += pixels * level.channels
+        activations += pixels * sum(level.steps.kept_channels)
+    return inputs, activations
 
 
 def disk_mib(model, num_maps):

@@ -35,3 +35,11 @@ def test_memory_and_disk_grow_with_what_they_hold():
     assert costs.disk_mib(larger, 100) > 3 * costs.disk_mib(model, 100)
     per_map = costs.memory_mib(model, 8, 20_000) - costs.memory_mib(model, 8, 10_000)
     assert per_map == pytest.approx(10_000 * model.num_dimensions * 4 / 2**20)
+
+
+def test_memory_holds_what_training_keeps_of_the_steps():
+    kept, again = (ConditionalGlow.from_preset("tiny", width=64, keep_activations=is_kept) for is_kept in (True, False))
+    # Two levels of two steps: 64 and 16 pixels of 4 and 8 channels, two hidden layers, a shift and a log-scale.
+    numbers = 2 * (64 * (2 * 64 + 4) + 16 * (2 * 64 + 8))
+    difference = costs.memory_mib(kept, 8, 100) - costs.memory_mib(again, 8, 100)
+    assert difference == pytest.approx(8 * numbers * 4 / 2**20)
