@@ -4,12 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from higlow_tf.diagnostics import Metric, paired_difference
 from higlow_tf.evaluation.judgement import Judgement, judge_posteriors
 from higlow_tf.inference import PriorGrid, fit_calibration, theta_lattice_over_prior
 from higlow_tf.inference.symmetry import symmetric_copies
 
-__all__ = ["Verdict", "judge", "log_posteriors_of_copies", "paired_gain"]
+__all__ = ["Verdict", "judge", "log_posteriors_of_copies"]
 
 # Points an axis at which a rival gives its log posterior, by number of parameters: splines interpolate between them.
 _POINTS = {1: 65, 2: 33, 3: 17}
@@ -85,8 +84,3 @@ def log_posteriors_of_copies(log_density, dataset, num_symmetries):
         of_copies = np.asarray(log_density(copies, points), np.float64).reshape(len(maps), num_symmetries, -1)
         rows.append(np.stack([of_copies.mean(axis=1), of_copies[:, 0]], axis=1))
     return theta_grid, np.concatenate(rows)
-
-
-def paired_gain(gain, reference, simulation, seed=0) -> Metric:
-    """How many nats one method gains more than another on the same maps, with the error over simulations."""
-    return paired_difference(gain, reference, simulation, seed=seed)

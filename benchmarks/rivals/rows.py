@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from benchmarks.rivals.judging import paired_gain
+from higlow_tf.diagnostics import paired_difference
 from higlow_tf.errors import InputError
 from higlow_tf.files import whole_path, write_json
 from higlow_tf.text_files import read_json
@@ -77,7 +77,7 @@ def read_rows(out):
         reference = _arrays(out, ours)
         for name, row in rows.items():
             if name != ours:
-                difference = paired_gain(_arrays(out, name)["gain"], reference["gain"], reference["simulation"])
+                difference = paired_difference(_arrays(out, name)["gain"], reference["gain"], reference["simulation"])
                 row["metrics"]["gain_difference_nats"] = _finite(asdict(difference))
     return rows
 
