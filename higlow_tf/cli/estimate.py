@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from higlow_tf.cli.console import load_tensorflow, print_table, say
+from higlow_tf.cli.options import MemoryOption
 
 __all__ = ["estimate"]
 
@@ -22,6 +23,7 @@ def estimate(
     batch: Annotated[int | None, typer.Option(min=1, help="Maps a step.", show_default="as higlow train")] = None,
     maps: Annotated[int, typer.Option(min=1, help="Maps of the file; 70 % of them are trained on.")] = 15000,
     channels: Annotated[int, typer.Option(min=1, help="Fields in a map.")] = 1,
+    memory: MemoryOption = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -45,6 +47,7 @@ def estimate(
         batch_size=batch,
         num_maps=maps,
         num_channels=channels,
+        memory=memory,
         settings=parse_settings(settings or []),
     )
     rows = [

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["MapsFiles", "Overwrite", "ParamsFile", "Run", "Seed", "Task"]
+__all__ = ["MapsFiles", "MemoryOption", "Overwrite", "ParamsFile", "Run", "Seed", "Task"]
 
 
 class Task(enum.StrEnum):
@@ -15,6 +15,13 @@ class Task(enum.StrEnum):
     SAMPLE = "sample"
     LOG_PROB = "log_prob"
     POSTERIOR = "posterior"
+
+
+class Memory(enum.StrEnum):
+    """What a training step of a Glow keeps for its way back."""
+
+    HIGH = "high"
+    LOW = "low"
 
 
 Run = Annotated[
@@ -26,6 +33,14 @@ MapsFiles = Annotated[
 ]
 ParamsFile = Annotated[
     Path | None, typer.Option("--params", help="Parameters: a table, one row a simulation; not for .h5 with them.")
+]
+MemoryOption = Annotated[
+    Memory | None,
+    typer.Option(
+        "--memory",
+        help="high: keeps the activations of a step; low: evaluates them again, slower. Not for baselines.",
+        show_default="high",
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
 Overwrite = Annotated[

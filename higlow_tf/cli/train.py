@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from higlow_tf.cli.console import load_tensorflow, say
-from higlow_tf.cli.options import Overwrite
+from higlow_tf.cli.options import MemoryOption, Overwrite
 from higlow_tf.cli.training import join_with_words, train_with_progress
 from higlow_tf.errors import InputError
 
@@ -98,6 +98,7 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="KEY.PATH=VALUE", help="Any other value of the configuration; may be repeated."),
     ] = None,
+    memory: MemoryOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run from its last checkpoint.")] = False,
     overwrite: Overwrite = False,
     end_layers: Annotated[
@@ -137,6 +138,7 @@ def train(
         "learning_rate": learning_rate,
         "deterministic": True if deterministic else None,
         "end_layers": None if end_layers else False,
+        "memory": memory,
     }
     load_tensorflow()
     from higlow_tf.runs import new_config, resumed_config, run_folder

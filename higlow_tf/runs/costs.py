@@ -11,7 +11,7 @@ from higlow_tf.errors import InputError
 from higlow_tf.models import count_operations
 from higlow_tf.models.from_preset import model_from_preset
 from higlow_tf.runs.config import parse_run_config
-from higlow_tf.runs.options import with_values
+from higlow_tf.runs.options import keeps_activations, with_values
 
 __all__ = ["Estimate", "disk_mib", "estimate", "memory_mib"]
 
@@ -62,7 +62,9 @@ class Estimate:
     disk_mib: float
 
 
-def estimate(preset="compact", *, map_size=None, batch_size=None, num_maps=15000, num_channels=1, settings=None):
+def estimate(
+    preset="compact", *, map_size=None, batch_size=None, num_maps=15000, num_channels=1, memory=None, settings=None
+):
     """Estimates a run by its operations, counted, and by the rate of this machine, measured on a part of the model.
 
     The part is the first level with two steps. It is trained for a few steps, which takes some ten seconds with its compilation.
@@ -73,6 +75,7 @@ def estimate(preset="compact", *, map_size=None, batch_size=None, num_maps=15000
         batch_size: Maps a step; None for that of the preset's recipe.
         num_maps: Maps of the file; 70 % of them are trained on.
         num_channels: Fields in a map.
+        memory: "high" or "low", as that of `train`; None for that of the preset.
         settings: Other values of the configuration, by their path with dots: `{"model.width": 64}`.
 
     Returns:
@@ -81,7 +84,7 @@ def estimate(preset="compact", *, map_size=None, batch_size=None, num_maps=15000
     Raises:
         InputError: If the preset or a setting does not exist, or there are fewer training maps than a batch.
     """
-    config = _config(preset, map_size, batch_size, num_channels, settings)
+    config = _config(preset, map_size, batch_size, num_channels, memory, settings)
     training = config.training
     model = model_from_preset(config.preset, **config.model)
     train_maps, validation_maps = (int(share * num_maps) for share in config.data.split_fractions[:2])
@@ -108,9 +111,10 @@ def estimate(preset="compact", *, map_size=None, batch_size=None, num_maps=15000
     )
 
 
-def _config(preset, map_size, batch_size, num_channels, settings):
+def _config(preset, map_size, batch_size, num_channels, memory, settings):
     """The configuration of the run, checked as that of a run; its files are never read."""
     values = {"model.map_size": map_size, "training.batch_size": batch_size, "model.num_channels": num_channels}
+    values["model.keep_activations"] = keeps_activations(memory)
     given = {key: value for key, value in values.items() if value is not None} | dict(settings or {})
     content = {"data": {"maps": "maps.npy"}, "preset": preset, "model": {}, "training": {}}
     return parse_run_config(with_values(content, given), "the options")

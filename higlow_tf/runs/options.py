@@ -13,7 +13,16 @@ from higlow_tf.runs.continuation import CHANGEABLE, changed_key, open_to_continu
 from higlow_tf.runs.directory import RunDirectory
 from higlow_tf.runs.end_of_training import lacks_end_layers
 
-__all__ = ["OPTIONS", "check_changes", "is_over", "new_config", "parse_settings", "resumed_config", "with_values"]
+__all__ = [
+    "OPTIONS",
+    "check_changes",
+    "is_over",
+    "keeps_activations",
+    "new_config",
+    "parse_settings",
+    "resumed_config",
+    "with_values",
+]
 
 OPTIONS = {
     "preset": "preset",
@@ -31,10 +40,12 @@ OPTIONS = {
     "learning_rate": "training.learning_rate",
     "deterministic": "training.deterministic",
     "end_layers": "training.end_layers",
+    "memory": "model.keep_activations",
 }
 """Options of `train`, and where each of them stands in the configuration."""
 
 _SOURCE = "the options"
+_KEEPS_ACTIVATIONS = {"high": True, "low": False}
 # What a new run takes if nothing is said. A configuration without the key is that of an older run, which took none.
 _NUISANCE = "known"
 
@@ -131,8 +142,16 @@ def _values(options, settings=None):
         "params": _absolute(options.get("params")),
         "parameters": _columns(options.get("parameters")),
         "nuisance": _columns(options.get("nuisance")),
+        "memory": keeps_activations(options.get("memory")),
     }
     return {OPTIONS[name]: value for name, value in prepared.items() if value is not None} | dict(settings or {})
+
+
+def keeps_activations(memory):
+    """The argument of a Glow for the option `memory`: high, low or None for what the model takes by itself."""
+    if memory is not None and memory not in _KEEPS_ACTIVATIONS:
+        raise InputError(f"memory: expected {' or '.join(_KEEPS_ACTIVATIONS)}. Received: {memory!r}.")
+    return _KEEPS_ACTIVATIONS.get(memory)
 
 
 def _absolute(files):

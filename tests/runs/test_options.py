@@ -44,6 +44,9 @@ def test_options_and_settings_are_known_or_refused():
     assert parse_settings(["a.b=[1, 2]", "c=x"]) == {"a.b": [1, 2], "c": "x"}
     with pytest.raises(InputError, match="expected the path of a value. Received: preset"):
         new_config(preset="tiny", **FILES, settings={"preset.x": 1})
+    assert new_config(preset="tiny", **FILES, memory="low").model == {"keep_activations": False}
+    with pytest.raises(InputError, match="memory: expected high or low. Received: 'none'"):
+        new_config(preset="tiny", **FILES, memory="none")
 
 
 @pytest.mark.parametrize(
