@@ -227,7 +227,7 @@ class MapFlow(PreprocessedModel):
         theta = theta_rows(self, theta)
         rows = tf.range(tf.shape(theta)[0], dtype=tf.int64) + tf.cast(first_row, tf.int64)
         row_seeds = tf.stack([tf.fill(tf.shape(rows), tf.constant(seed, tf.int64)), rows], axis=-1)
-        return self.decode(self.noise(row_seeds) * tf.cast(temperature, self.compute_dtype), theta)
+        return self.decode(self._graph_of_noise(row_seeds) * tf.cast(temperature, self.compute_dtype), theta)
 
     def sample_from_prior(self, n, seed=0):
         """Draws theta from the prior and a map for each: the unconditional maps of the paper's Fig. 2B.
@@ -266,3 +266,6 @@ class MapFlow(PreprocessedModel):
         self._compiled_density = LateCompilation(self.density_by_level, jit_compile, rows)
         self._compiled_generate = LateCompilation(self.generate, jit_compile and self._is_drawing_compiled, rows)
         self._compiled_latents = LateCompilation(self.infer_latents, jit_compile, rows)
+        # Row by row outside a graph, the noise took as long as the flow.
+        row_seeds = tf.TensorSpec([None, 2], tf.int64)
+        self._graph_of_noise = tf.function(self.noise, input_signature=[row_seeds], autograph=False)
