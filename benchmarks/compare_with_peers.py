@@ -1,6 +1,7 @@
 """Speed and memory of `higlow_tf` beside PyTorch, `torch.compile`, tfp.bijectors.Glow and the Glow of normflows, on the CPU.
 
     python benchmarks/compare_with_peers.py --rows paper:64:1 --memory --json rows.json
+    python benchmarks/compare_with_peers.py --rows all --json rows.json --markdown table.md
     higlow benchmark --rows all --peer benchmarks/compare_with_peers.py --json rows.json
 
 PyTorch has the same weights, maps and threads as ours and computes the same function, which is checked. All programs are run in
@@ -37,24 +38,38 @@ def main():
     parser.add_argument("--rounds", type=int, default=_ROUNDS, help="measurements of each program, in turn")
     parser.add_argument("--memory", action="store_true", help="measure memory, too: one more process for each number")
     parser.add_argument("--json", type=Path, help="file for the rows")
+    parser.add_argument("--markdown", type=Path, help="file for all rows of the JSON file as a table")
     parser.add_argument("--memory-of", nargs=3, metavar=("PROGRAM", "TASK", "PROBLEM"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if options.memory_of:
         _print_peak(*options.memory_of)
         return
-    rows = _rows_of_case(options) if options.case else _rows_of_cases(options)
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    if options.case:
+        _write(_rows_of_case(options), options.json)
+        return
+    rows = _rows_of_cases(options)
+    if options.markdown:
+        from speed_peers.markdown import markdown_table
+
+        from higlow_tf.evaluation.machine import measure_rates
+        from higlow_tf.evaluation.speed_rows import limit_threads
+
+        limit_threads(1)
+        options.markdown.write_text(markdown_table(rows, measure_rates(1)), encoding="utf-8")
 
 
 def _rows_of_cases(options):
-    """Each case in a process of its own, because TensorFlow is told its threads once; prints each row."""
+    """Each case in a process of its own, because TensorFlow is told its threads once; prints each row, and keeps it at once."""
     from higlow_tf.evaluation import compare_with_peer, find_cases
 
     options_of_script = ["--programs", options.programs, "--rounds", str(options.rounds)]
-    rows = []
+    has_rows = options.json is not None and options.json.exists()
+    rows = json.loads(options.json.read_text(encoding="utf-8")) if has_rows else []
     for case in find_cases(options.rows):
+        if any(row["title"] == case.title for row in rows):
+            print(f"\n{case.title}: in {options.json} already")
+            continue
         of_case = compare_with_peer(
             __file__, [case], options.tasks.split(","), with_memory=options.memory, options=options_of_script
         )
@@ -62,7 +77,13 @@ def _rows_of_cases(options):
         for row in of_case:
             print(_line(row), flush=True)
         rows += of_case
+        _write(rows, options.json)
     return rows
+
+
+def _write(rows, file):
+    if file is not None:
+        file.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 
 
 def _rows_of_case(options):
