@@ -45,7 +45,20 @@ def test_a_model_carries_what_its_run_knows(tmp_path):
     assert (loaded.split, loaded.calibration, loaded.typicality) == (SPLIT, CALIBRATION, TYPICALITY)
 
 
-@pytest.mark.parametrize(("num_rows", "sizes"), [(1, [1]), (3, [8]), (64, [64]), (70, [64, 8]), (129, [64, 64, 1])])
+@pytest.mark.parametrize(
+    ("num_rows", "sizes"),
+    [
+        (1, [1]),
+        (3, [8]),
+        (17, [8, 8, 8]),
+        (32, [8, 8, 8, 8]),
+        (33, [64]),
+        (64, [64]),
+        (70, [64, 8]),
+        (80, [64, 64]),
+        (129, [64, 64, 8]),
+    ],
+)
 def test_rows_go_in_batches_of_few_sizes(num_rows, sizes):
     found = []
 
