@@ -1,0 +1,186 @@
+"""Checks the programs of an export, and times them in turn with PyTorch: ours, a peer, the next peer, ours, ..."""
+
+import importlib.metadata
+import math
+import time
+
+import numpy as np
+
+from benchmarks.gpu_step.folder import CHECK_BATCH, CHECK_STEPS, TASKS, read_export
+from benchmarks.speed_peers.problem import Problem
+from higlow_tf.errors import InputError
+
+__all__ = ["AGREEMENT", "OURS", "time_programs"]
+
+OURS = "higlow_tf"
+
+AGREEMENT = 1e-3
+"""float32 sums over thousands of pixels in two orders of operations; far below any difference between two functions."""
+
+_AGREEMENT_OF_CHANGES = 0.05
+_SHORTEST_S = 0.2
+
+
+def time_programs(folder, names, rounds, progress):
+    """Times all programs of an export.
+
+    Args:
+        folder: Of the export.
+        names: Peers: "torch", "torch.compile".
+        rounds: Measurements of each program, in turn.
+        progress: Function that is told, in words, what is done.
+
+    Returns:
+        Dict: `preset`, `device`, `platform`, `versions`, `rates` (see `measure_rates`), `rounds` and `rows`, one for each program,
+        task and batch.
+
+    Raises:
+        InputError: If the folder is not that of an export, JAX is missing, or two programs that shall compute the same do not.
+    """
+    export, state = read_export(folder)
+    jax_programs, rates = _jax_modules()
+    platform, device = jax_programs.jax_device()
+    progress(f"{export.preset} on {device}")
+    _check_values(folder, export, state, jax_programs)
+    progress("TensorFlow's values: found again")
+    measured_rates = rates.measure_rates(platform)
+    rows = []
+    for program in export.programs:
+        if program.batch_size == CHECK_BATCH and len(export.programs) > len(TASKS):
+            continue
+        problem = _problem(export, state, program.batch_size)
+        call, wait, _ = jax_programs.jax_tasks(folder, program, problem, state)
+        seconds, first_s, notes = _in_turn({OURS: (call, wait)}, names, program, problem, platform, rounds)
+        for name in (OURS, *names):
+            rows.append(_row(name, program, seconds, first_s, notes.get(name), measured_rates))
+        progress(f"{program.title}: timed")
+    versions = {name: _version(name) for name in ("jax", "jaxlib", "torch")} | {"export": export.versions}
+    return {
+        "format_version": 1,
+        "preset": export.preset,
+        "device": device,
+        "platform": platform,
+        "versions": versions,
+        "rates": measured_rates,
+        "rounds": rounds,
+        "rows": rows,
+    }
+
+
+def _jax_modules():
+    """Imported here, so that what needs no JAX works without."""
+    try:
+        from benchmarks.gpu_step import jax_programs, rates
+    except ImportError as error:
+        raise InputError(f"Expected JAX 0.7 or newer (pip install jax). Received: {error}.") from error
+    return jax_programs, rates
+
+
+def _problem(export, state, batch_size):
+    weights = {name: state[path] for name, path in export.weights.items()}
+    return Problem(export.config, batch_size, threads=1, weights=weights)
+
+
+# ---- do they compute the same?
+
+
+def _check_values(folder, export, state, jax_programs):
+    problem, expected = _problem(export, state, CHECK_BATCH), export.expected
+    for task in TASKS:
+        program = export.find(task, CHECK_BATCH)
+        call, _, values = jax_programs.jax_tasks(folder, program, problem, state)
+        steps = CHECK_STEPS if task == "train" else 1
+        found = np.asarray([np.asarray(call()) for _ in range(steps)]).reshape(np.shape(expected[task]))
+        _check(f"{program.title}: expected TensorFlow's values", found, expected[task], AGREEMENT)
+        if task == "train":
+            moved = [np.linalg.norm(np.asarray(values[name]) - state[name]) for name in program.updates]
+            changes = [expected["moved"][name] for name in program.updates]
+            what = f"{program.title}: expected TensorFlow's changes of weights and optimizer"
+            # Relative to each: moments of Adam are tiny.
+            _check(what, _over(moved, changes), np.ones(len(changes)), _AGREEMENT_OF_CHANGES)
+
+
+def _over(found, expected):
+    found, expected = np.asarray(found), np.asarray(expected)
+    return np.where(found == expected, 1.0, found / np.where(expected == 0.0, 1e-30, expected))
+
+
+def _check(sentence, found, expected, tolerance):
+    found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
+    error = np.max(np.abs(found - expected) / np.maximum(1.0, np.abs(expected)))
+    if not error < tolerance:
+        raise InputError(f"{sentence} to {tolerance:g}. Received: a difference of {error:.3g}.")
+
+
+# ---- how long do they take?
+
+
+def _in_turn(runs, names, program, problem, platform, rounds):
+    """Seconds of a call `[rounds]` by program, those of the first call, and why some have none."""
+    first_s, calls, notes = {}, {}, {}
+    start = time.perf_counter()
+    call, wait = runs[OURS]
+    reference = np.asarray(wait(call()))
+    first_s[OURS] = time.perf_counter() - start
+    for name in names:
+        start = time.perf_counter()
+        try:
+            from benchmarks.gpu_step.torch_programs import torch_task
+
+            call, wait = torch_task(name, program, problem, platform)
+            result = wait(call())
+        except Exception as error:  # not installed, no compiler, no memory: a row with the reason
+            notes[name] = f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}"
+            continue
+        first_s[name] = time.perf_counter() - start
+        _check(f"{program.title}, {name}: expected our values", result, reference, AGREEMENT)
+        runs[name] = call, wait
+    for name, (call, wait) in runs.items():
+        _seconds(call, wait, 1)  # what a second call still compiles
+        calls[name] = max(1, math.ceil(_SHORTEST_S / max(_seconds(call, wait, 1), 1e-5)))
+    seconds = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, (call, wait) in runs.items():
+            seconds[name].append(_seconds(call, wait, calls[name]))
+    return {name: np.array(values) for name, values in seconds.items()}, first_s, notes
+
+
+def _seconds(call, wait, calls):
+    """Wall seconds of a call, as the mean over several that are begun one after the other, until the last is done."""
+    start = time.perf_counter()
+    for _ in range(calls):
+        result = call()
+    wait(result)
+    return (time.perf_counter() - start) / calls
+
+
+def _row(name, program, seconds, first_s, note, rates):
+    row = {"task": program.task, "batch_size": program.batch_size, "who": name, "note": note}
+    shares = {"share_of_copy": None, "share_of_float32": None, "share_of_tf32": None}
+    if name not in seconds:
+        return row | {"wall_s": None, "maps_per_s": None, "ratio": None, "first_s": None} | shares
+    wall_s = _summary(seconds[name])
+    operations_per_s = program.operations / wall_s["median"]
+    shares["share_of_copy"] = program.moved_bytes / wall_s["median"] / rates["copy_bytes_per_s"]
+    shares["share_of_float32"] = operations_per_s / rates["float32_per_s"]
+    if rates["tf32_per_s"] is not None:
+        shares["share_of_tf32"] = operations_per_s / rates["tf32_per_s"]
+    return {
+        **row,
+        "wall_s": wall_s,
+        "maps_per_s": program.batch_size / wall_s["median"],
+        "ratio": None if name == OURS else _summary(seconds[name] / seconds[OURS]),
+        "first_s": first_s[name],
+        **shares,
+    }
+
+
+def _summary(values):
+    return {"median": float(np.median(values)), "min": float(np.min(values)), "max": float(np.max(values))}
+
+
+def _version(name):
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
