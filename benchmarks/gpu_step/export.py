@@ -14,8 +14,9 @@ from higlow_tf.bijectors.repeated_steps import whole_batches
 from higlow_tf.errors import InputError
 from higlow_tf.evaluation.speed_tasks import needs_of_task, synthetic_model
 from higlow_tf.files import whole_path, write_json
+from higlow_tf.models import PRESETS
 
-__all__ = ["export_programs"]
+__all__ = ["changed_inputs", "export_programs", "graph_of_task", "model_to_export", "write_program"]
 
 _LEARNING_RATE = 1e-3
 # XLA's note of which output takes the memory of which input: `{2}: (6, {}, may-alias)`.
@@ -37,21 +38,19 @@ def export_programs(preset, batch_sizes, out, progress=None):
     Raises:
         InputError: If the preset is unknown or that of another model, or the folder exists.
     """
+    if preset not in PRESETS:
+        raise InputError(f"--preset: expected one of {', '.join(PRESETS)}. Received: {preset!r}.")
     if out.exists():
         raise InputError(f"--out: expected a path that does not exist. Received: {out}.")
-    model = synthetic_model(preset, {})
-    if not hasattr(model, "levels"):
-        raise InputError(f"--preset: expected one of ConditionalGlow. Received: {preset!r}.")
-    model.compile(optimizer=keras.optimizers.Adam(_LEARNING_RATE))
-    model.optimizer.build(model.trainable_variables)
-    graphs = {task: _graph(model, task) for task in TASKS}
+    model = model_to_export(preset)
+    graphs = {task: graph_of_task(model, task) for task in TASKS}
     weights = {_without_model(variable): variable.path for variable in model.weights}
-    with whole_path(out, is_folder=True) as folder, whole_batches():
+    with whole_path(out, is_folder=True) as folder:
         folder.mkdir()
         programs, state = [], {}
         for batch_size in sorted({CHECK_BATCH, *batch_sizes}):
             for task, graph in graphs.items():
-                program, variables = _write_program(model, graph, task, batch_size, folder)
+                program, variables = write_program(model, graph, task, batch_size, folder)
                 programs.append(program)
                 state |= variables
                 _tell(progress, f"{program.title}: written")
@@ -65,8 +64,16 @@ def export_programs(preset, batch_sizes, out, progress=None):
     return export
 
 
-def _graph(model, task):
-    """A function of theta and maps that XLA compiles as a whole.
+def model_to_export(preset):
+    """A model with random weights and an optimizer."""
+    model = synthetic_model(preset, {})
+    model.compile(optimizer=keras.optimizers.Adam(_LEARNING_RATE))
+    model.optimizer.build(model.trainable_variables)  # no variable can be made inside a traced step
+    return model
+
+
+def graph_of_task(model, task):
+    """A function of theta and maps that XLA compiles as a whole, for a batch at once.
 
     In training, the package lets XLA compile value and gradients, and leaves clipping and the optimizer around them to
     TensorFlow. Here XLA compiles all of `train_step`.
@@ -75,10 +82,20 @@ def _graph(model, task):
         "train": lambda theta, maps: model.train_step((theta, maps))["loss"],
         "log_prob": lambda theta, maps: model.log_prob(maps, theta),
     }
-    return tf.function(functions[task], jit_compile=True, autograph=False)
+
+    def function(theta, maps):
+        with whole_batches():
+            return functions[task](theta, maps)
+
+    return tf.function(function, jit_compile=True, autograph=False)
 
 
-def _write_program(model, graph, task, batch_size, folder):
+def write_program(model, graph, task, batch_size, folder):
+    """Writes the program of a graph of `graph_of_task` for a batch.
+
+    Returns:
+        The pair (`Program`, its variables by name).
+    """
     problem = Problem.of_model(model, batch_size, threads=1)
     arguments = tf.constant(problem.theta()), tf.constant(problem.maps())
     concrete = graph.get_concrete_function(*arguments)
@@ -86,7 +103,7 @@ def _write_program(model, graph, task, batch_size, folder):
     variables = _captured(concrete, model)
     names = list(variables)
     inputs = [*arguments, *(variable.value for variable in variables.values())]
-    changed = _changed_inputs(lower(stage="hlo").split("\n", 1)[0])
+    changed = changed_inputs(lower(stage="hlo").split("\n", 1)[0])
     outputs = [concrete.structured_outputs, *(inputs[number] for number in changed)]
     operations, moved_bytes = needs_of_task(model, task, batch_size)
     program = Program(
@@ -104,7 +121,7 @@ def _write_program(model, graph, task, batch_size, folder):
     return program, variables
 
 
-def _changed_inputs(header):
+def changed_inputs(header):
     """Numbers of the inputs that the outputs after the first replace, from the first line of a module as text."""
     pairs = sorted((int(output), int(source)) for output, source in _ALIAS.findall(header))
     if [output for output, _ in pairs] != list(range(1, len(pairs) + 1)):

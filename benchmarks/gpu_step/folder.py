@@ -1,8 +1,8 @@
 """What an export holds, and reading it. NumPy alone: whoever reads it has no TensorFlow.
 
-manifest.json      what is below, with shapes, expected values, counted operations
-state.npz          weights, optimizer state and metrics by name, before the first step
-TASK_BATCH.hlo.gz  a program as XLA takes it (a serialized HLO module), compressed
+- manifest.json: an `Export`, with shapes, expected values, counted operations
+- state.npz: weights, optimizer state and metrics by name, before the first step
+- TASK_BATCH.hlo.gz: a program as XLA takes it (a serialized HLO module), compressed
 """
 
 import dataclasses

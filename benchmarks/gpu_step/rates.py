@@ -8,11 +8,9 @@ import jax.numpy as jnp
 __all__ = ["measure_rates"]
 
 _ROUNDS = 7
-# By kind of device: rows of a square matrix, and bytes of a copy that no cache holds.
-_SIZES = {"cpu": (1024, 2**28)}
-_OTHER_SIZES = (8192, 2**31)
-_CALLS = {"cpu": 1}
-_OTHER_CALLS = 10
+# By kind of device: rows of a square matrix, bytes of a copy that no cache holds, and calls that are begun at once.
+_SIZES = {"cpu": (1024, 2**28, 1)}
+_OTHER_SIZES = (8192, 2**31, 10)
 
 
 def measure_rates(platform):
@@ -25,8 +23,7 @@ def measure_rates(platform):
         Dict: `copy_bytes_per_s`, bytes read and written by a copy; `float32_per_s` and `tf32_per_s`, floating-point operations of
         the product of two large float32 matrices, exact and in TensorFloat-32, None where the device has none.
     """
-    size, copied = _SIZES.get(platform, _OTHER_SIZES)
-    calls = _CALLS.get(platform, _OTHER_CALLS)
+    size, copied, calls = _SIZES.get(platform, _OTHER_SIZES)
     source = jnp.ones(copied // 4, jnp.float32)
     copy_s = _seconds(jax.jit(jnp.copy), (source,), calls)
     matrix = jax.random.normal(jax.random.key(0), (size, size), jnp.float32)

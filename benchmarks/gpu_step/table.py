@@ -8,10 +8,11 @@ _TITLES = ("task", "batch", "program", "ms", "maps/s", "ratio", "of copy", "of f
 def table_of(measured):
     """Markdown of what `time_programs` returns."""
     rates, versions = measured["rates"], measured["versions"]
+    copies, products = rates["copy_bytes_per_s"] / 1e9, rates["float32_per_s"] / 1e12
     tf32 = "no TF32" if rates["tf32_per_s"] is None else f"TF32 {rates['tf32_per_s'] / 1e12:.3g} TFLOP/s"
     head = (
-        f"{measured['preset']} on {measured['device']} ({measured['platform']}): copies {rates['copy_bytes_per_s'] / 1e9:.3g} GB/s, "
-        f"float32 products {rates['float32_per_s'] / 1e12:.3g} TFLOP/s, {tf32}; "
+        f"{measured['preset']} on {measured['device']} ({measured['platform']}): "
+        f"copies {copies:.3g} GB/s, float32 products {products:.3g} TFLOP/s, {tf32}; "
         f"JAX {versions['jax']}, PyTorch {versions['torch']}, programs of TensorFlow {versions['export']['tensorflow']}; "
         f"medians of {measured['rounds']} rounds (lowest to highest)"
     )

@@ -10,14 +10,16 @@ from benchmarks.gpu_step.folder import CHECK_BATCH, CHECK_STEPS, TASKS, read_exp
 from benchmarks.speed_peers.problem import Problem
 from higlow_tf.errors import InputError
 
-__all__ = ["AGREEMENT", "OURS", "time_programs"]
+__all__ = ["AGREEMENT", "AGREEMENT_OF_CHANGES", "OURS", "check_changes", "check_values", "time_programs"]
 
 OURS = "higlow_tf"
 
 AGREEMENT = 1e-3
 """float32 sums over thousands of pixels in two orders of operations; far below any difference between two functions."""
 
-_AGREEMENT_OF_CHANGES = 0.05
+AGREEMENT_OF_CHANGES = 0.05
+"""Of the norm of what some training steps change in a weight or a moment: steps of Adam follow signs of small gradients."""
+
 _SHORTEST_S = 0.2
 
 
@@ -31,8 +33,8 @@ def time_programs(folder, names, rounds, progress):
         progress: Function that is told, in words, what is done.
 
     Returns:
-        Dict: `preset`, `device`, `platform`, `versions`, `rates` (see `measure_rates`), `rounds` and `rows`, one for each program,
-        task and batch.
+        Dict: `preset`, `device`, `platform`, `versions`, `rates` (see `measure_rates`), `rounds` and `rows`, one for each
+        program, task and batch.
 
     Raises:
         InputError: If the folder is not that of an export, JAX is missing, or two programs that shall compute the same do not.
@@ -72,7 +74,7 @@ def _jax_modules():
     try:
         from benchmarks.gpu_step import jax_programs, rates
     except ImportError as error:
-        raise InputError(f"Expected JAX 0.7 or newer (pip install jax). Received: {error}.") from error
+        raise InputError(f"Expected JAX 0.10 or newer (pip install jax). Received: {error}.") from error
     return jax_programs, rates
 
 
@@ -86,30 +88,43 @@ def _problem(export, state, batch_size):
 
 def _check_values(folder, export, state, jax_programs):
     problem, expected = _problem(export, state, CHECK_BATCH), export.expected
-    for task in TASKS:
+    for task in reversed(TASKS):  # the one first that is compiled sooner
         program = export.find(task, CHECK_BATCH)
         call, _, values = jax_programs.jax_tasks(folder, program, problem, state)
         steps = CHECK_STEPS if task == "train" else 1
         found = np.asarray([np.asarray(call()) for _ in range(steps)]).reshape(np.shape(expected[task]))
-        _check(f"{program.title}: expected TensorFlow's values", found, expected[task], AGREEMENT)
+        check_values(program.title, found, expected[task])
         if task == "train":
             moved = [np.linalg.norm(np.asarray(values[name]) - state[name]) for name in program.updates]
-            changes = [expected["moved"][name] for name in program.updates]
-            what = f"{program.title}: expected TensorFlow's changes of weights and optimizer"
-            # Relative to each: moments of Adam are tiny.
-            _check(what, _over(moved, changes), np.ones(len(changes)), _AGREEMENT_OF_CHANGES)
+            check_changes(program.title, moved, [expected["moved"][name] for name in program.updates])
 
 
-def _over(found, expected):
-    found, expected = np.asarray(found), np.asarray(expected)
-    return np.where(found == expected, 1.0, found / np.where(expected == 0.0, 1e-30, expected))
+def check_values(title, found, expected, whose="TensorFlow's"):
+    """Refuses values that differ by more than `AGREEMENT`, relative to those above 1.
 
-
-def _check(sentence, found, expected, tolerance):
+    Raises:
+        InputError: If they do.
+    """
     found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
     error = np.max(np.abs(found - expected) / np.maximum(1.0, np.abs(expected)))
-    if not error < tolerance:
-        raise InputError(f"{sentence} to {tolerance:g}. Received: a difference of {error:.3g}.")
+    if not error < AGREEMENT:
+        raise InputError(f"{title}: expected {whose} values to {AGREEMENT:g}. Received: a difference of {error:.3g}.")
+
+
+def check_changes(title, found, expected):
+    """Refuses norms of changes of which one differs by more than `AGREEMENT_OF_CHANGES` of itself.
+
+    Raises:
+        InputError: If one does.
+    """
+    found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
+    # Relative to each, for moments of Adam are tiny; where nothing shall change, nothing may.
+    error = np.max(np.abs(found - expected) / np.maximum(np.abs(expected), 1e-30))
+    if not error < AGREEMENT_OF_CHANGES:
+        raise InputError(
+            f"{title}: expected TensorFlow's changes of weights and optimizer to {AGREEMENT_OF_CHANGES:g}. "
+            f"Received: a difference of {error:.3g}."
+        )
 
 
 # ---- how long do they take?
@@ -133,7 +148,7 @@ def _in_turn(runs, names, program, problem, platform, rounds):
             notes[name] = f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}"
             continue
         first_s[name] = time.perf_counter() - start
-        _check(f"{program.title}, {name}: expected our values", result, reference, AGREEMENT)
+        check_values(f"{program.title}, {name}", result, reference, whose="our")
         runs[name] = call, wait
     for name, (call, wait) in runs.items():
         _seconds(call, wait, 1)  # what a second call still compiles
