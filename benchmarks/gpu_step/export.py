@@ -54,7 +54,7 @@ def export_programs(preset, batch_sizes, out, progress=None):
                 programs.append(program)
                 state |= variables
                 _tell(progress, f"{program.title}: written")
-        np.savez(folder / STATE, **{name: variable.numpy() for name, variable in state.items()})
+        np.savez_compressed(folder / STATE, **{name: variable.numpy() for name, variable in state.items()})
         problem = Problem.of_model(model, CHECK_BATCH, threads=1)
         updated = {name: state[name] for one in programs for name in one.updates}
         expected = _expected(graphs, problem, updated)
