@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.gpu_step.folder import CHECK_BATCH, CHECK_STEPS, MANIFEST, STATE, TASKS, Export, Program
+from benchmarks.gpu_step.folder import CHECK_BATCH, CHECK_STEPS, LEARNING_RATE, MANIFEST, STATE, TASKS, Export, Program
 from benchmarks.speed_peers.problem import Problem
 from higlow_tf.bijectors.repeated_steps import whole_batches
 from higlow_tf.errors import InputError
@@ -18,7 +18,6 @@ from higlow_tf.models import PRESETS
 
 __all__ = ["changed_inputs", "export_programs", "graph_of_task", "model_to_export", "write_program"]
 
-_LEARNING_RATE = 1e-3
 # XLA's note of which output takes the memory of which input: `{2}: (6, {}, may-alias)`.
 _ALIAS = re.compile(r"\{(\d+)\}: \((\d+), \{\}, (?:may|must)-alias\)")
 
@@ -67,7 +66,7 @@ def export_programs(preset, batch_sizes, out, progress=None):
 def model_to_export(preset):
     """A model with random weights and an optimizer."""
     model = synthetic_model(preset, {})
-    model.compile(optimizer=keras.optimizers.Adam(_LEARNING_RATE))
+    model.compile(optimizer=keras.optimizers.Adam(LEARNING_RATE))
     model.optimizer.build(model.trainable_variables)  # no variable can be made inside a traced step
     return model
 

@@ -19,6 +19,7 @@ __all__ = [
     "CHECK_BATCH",
     "CHECK_STEPS",
     "FORMAT_VERSION",
+    "LEARNING_RATE",
     "MANIFEST",
     "STATE",
     "TASKS",
@@ -38,6 +39,9 @@ CHECK_BATCH = 2
 
 CHECK_STEPS = 3
 """Training steps of it."""
+
+LEARNING_RATE = 1e-5
+"""Of Adam. At 1e-3, without the warm-up of a real training, the second loss of `higlow` is 1e12, and later steps are skipped."""
 
 
 @dataclasses.dataclass(frozen=True)

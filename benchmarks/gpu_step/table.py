@@ -1,6 +1,6 @@
 """The rows as a table for people."""
 
-__all__ = ["table_of"]
+__all__ = ["row_line", "table_of"]
 
 _TITLES = ("task", "batch", "program", "ms", "maps/s", "ratio", "of copy", "of float32", "of TF32", "first call, s")
 
@@ -17,13 +17,20 @@ def table_of(measured):
         f"medians of {measured['rounds']} rounds (lowest to highest)"
     )
     lines = ["", head, "", _line(_TITLES), _line(["---"] * len(_TITLES))]
-    return "\n".join([*lines, *(_line(_cells(row)) for row in measured["rows"])])
+    return "\n".join([*lines, *map(row_line, measured["rows"])])
+
+
+def row_line(row):
+    """Markdown of one row."""
+    return _line(_cells(row))
 
 
 def _cells(row):
     start = [row["task"], str(row["batch_size"]), row["who"]]
     if row["wall_s"] is None:
-        return [*start, row["note"] or "", *[""] * (len(_TITLES) - 4)]
+        return [*start, row["note"], *[""] * (len(_TITLES) - 4)]
+    if row["note"]:
+        start[-1] += f": {row['note']}"
     shares = [row["share_of_copy"], row["share_of_float32"], row["share_of_tf32"]]
     return [
         *start,

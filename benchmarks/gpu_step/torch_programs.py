@@ -3,12 +3,12 @@
 import numpy as np
 import torch
 
+from benchmarks.gpu_step.folder import LEARNING_RATE
 from benchmarks.torch_glow import TorchGlow
 from higlow_tf.errors import InputError
 
 __all__ = ["torch_task"]
 
-_LEARNING_RATE = 1e-3
 _DEVICES = {"gpu": "cuda", "cuda": "cuda", "rocm": "cuda", "cpu": "cpu"}
 
 
@@ -58,7 +58,7 @@ def _call(peer, task, maps, theta):
             return peer.log_prob(maps, theta)
 
         return log_prob
-    optimizer = torch.optim.Adam(peer.parameters(), lr=_LEARNING_RATE, fused=True)
+    optimizer = torch.optim.Adam(peer.parameters(), lr=LEARNING_RATE, fused=True)
     return lambda: peer.training_step(optimizer, maps, theta)
 
 
