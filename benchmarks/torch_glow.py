@@ -118,7 +118,7 @@ class InvertibleConv1x1(nn.Module):
 
     def matrix_and_log_s(self):
         log_s = self.log_start + _soft_clamp(self.raw_log_s, self.max_log_scale)
-        lower = torch.tril(self.lu, -1) + torch.eye(len(log_s), dtype=self.lu.dtype)
+        lower = torch.tril(self.lu, -1) + torch.eye(len(log_s), dtype=self.lu.dtype, device=self.lu.device)
         upper = torch.triu(self.lu, 1) + torch.diag(self.sign * torch.exp(log_s))
         return (lower @ upper)[self.permutation], log_s
 

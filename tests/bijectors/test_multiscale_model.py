@@ -190,6 +190,8 @@ def test_chunks_of_a_batch_give_values_and_gradients_of_the_whole(rng, direction
     loss, gradients = loss_and_gradients(run, *arguments)
     monkeypatch.setattr(repeated_steps, "_PIXELS_IN_CACHE", 16)
     assert repeated_steps._chunk_size(arguments[0]) == 1
+    with repeated_steps.whole_batches():
+        assert repeated_steps._chunk_size(arguments[0]) == NUM_MAPS
     chunked_loss, chunked = loss_and_gradients(run, *arguments)
     np.testing.assert_allclose(chunked_loss, loss, rtol=SAME_ARITHMETIC)
     for gradient, other in zip(chunked, gradients, strict=True):
