@@ -148,8 +148,11 @@ class MapFlow(PreprocessedModel):
     def generate(self, z, theta):
         """Latents `[N, D]` and theta `[N, P]` -> maps `[N, H, W, C]`. A graph function."""
         z = tf.reshape(to_channel_major(z), [*self._latent_event, -1])
-        maps, _ = self.bijector.forward_and_log_det(z, self.normalize(theta))
-        return from_channel_major(maps)
+        maps, log_det = self.bijector.forward_and_log_det(z, self.normalize(theta))
+        # The log-determinant is used for XLA's sake: it then evaluates log-scales by themselves, vectorised, and drawing takes a
+        # fifth less time than with a hyperbolic tangent inside each concatenation.
+        is_good = tf.logical_not(tf.math.is_nan(log_det))
+        return from_channel_major(tf.where(is_good, maps, tf.constant(math.nan, maps.dtype)))
 
     def infer_latents(self, hi_maps, theta):
         """Maps `[N, H, W, C]` and theta `[N, P]` -> latents `[N, D]`. A graph function."""
