@@ -2,6 +2,9 @@
 
     python benchmarks/posterior_speed.py --preset compact --points 1024 --rounds 5
     python benchmarks/posterior_speed.py --run RUN --maps MAPS.npy --params PARAMS.txt --count 12
+    python benchmarks/posterior_speed.py --run RUN --maps MAPS.npy --params PARAMS.txt --count 12 --no-dense
+
+The last is for a run with nuisance parameters: what the posterior of the others takes, and that of all parameters at once.
 
 Both sides have the same weights, the same map and one thread, and are run in turn in one process. Ours is what
 `higlow_tf.inference` calls. The peer's loop takes as many points at once as `--peer-batch` says; the default tries several
@@ -18,7 +21,7 @@ from speed_peers.problem import Problem
 from higlow_tf.evaluation.speed_rows import limit_threads, summary, time_calls
 from higlow_tf.evaluation.speed_tasks import synthetic_model
 
-__all__ = ["compare", "infer_beside_dense", "main"]
+__all__ = ["compare", "infer_beside_dense", "main", "print_seconds_of_infer"]
 
 PEER_BATCHES = (16, 64, 256)
 
@@ -75,10 +78,7 @@ def infer_beside_dense(run, maps, params, count, points_per_axis=25):
     """
     import higlow_tf as hg
 
-    run = hg.runs.open_run(run)
-    model, test = run.model, run.data("test", maps, params)
-    first = np.unique(test.simulation, return_index=True)[1]
-    hi_maps = np.asarray(test.maps[first[np.linspace(0, len(first) - 1, count).astype(int)]])
+    model, hi_maps = _model_and_maps(run, maps, params, count)
     calibration = hg.inference.Calibration.from_config(model.calibration)
     how = {"calibration": calibration, "warn_of_maps": False}
     hg.inference.infer(model, hi_maps[:1], **how)  # compiles
@@ -92,6 +92,37 @@ def infer_beside_dense(run, maps, params, count, points_per_axis=25):
         rows.append(((posterior.mean[0] - mean) / sd, posterior.sd[0] / sd, num_evaluations, cpu_s))
     names = ("offset_sd", "sd_ratio", "num_evaluations", "cpu_s")
     return {name: np.array(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)}
+
+
+def print_seconds_of_infer(run, maps, params, count):
+    """Prints CPU and wall seconds of posteriors of single maps, by the grid and by importance sampling of all parameters."""
+    import higlow_tf as hg
+
+    model, hi_maps = _model_and_maps(run, maps, params, count)
+    methods = {
+        "of interest, calibrated": {},
+        "all parameters, raw": {"nuisance": (), "method": "importance", "calibration": None},
+    }
+    for name, options in methods.items():
+        rows = []
+        for hi_map in hi_maps:
+            start, wall = time.process_time(), time.perf_counter()
+            found = hg.inference.infer(model, hi_map[None], warn_of_maps=False, **options).diagnostics
+            seconds = time.process_time() - start, time.perf_counter() - wall
+            rows.append((*seconds, found["num_evaluations"][0], found.get("ess", [np.nan])[0]))
+        for what, values in zip(("CPU s", "wall s", "evaluations", "effective draws"), np.transpose(rows), strict=True):
+            text = f"{np.median(values):.1f} ({values.min():.1f}-{values.max():.1f})"
+            print(f"{name}: {what} {text}", flush=True)
+
+
+def _model_and_maps(run, maps, params, count):
+    """The model of a run, and maps of so many of its test simulations."""
+    import higlow_tf as hg
+
+    run = hg.runs.open_run(run)
+    test = run.data("test", maps, params)
+    first = np.unique(test.simulation, return_index=True)[1]
+    return run.model, np.asarray(test.maps[first[np.linspace(0, len(first) - 1, count).astype(int)]])
 
 
 def _dense_moments(model, hi_map, calibration, points_per_axis):
@@ -162,7 +193,11 @@ def main():
     parser.add_argument("--maps")
     parser.add_argument("--params")
     parser.add_argument("--count", type=int, default=12)
+    parser.add_argument("--no-dense", action="store_true", help="time infer alone, without a dense grid beside it")
     arguments = parser.parse_args()
+    if arguments.run is not None and arguments.no_dense:
+        print_seconds_of_infer(arguments.run, arguments.maps, arguments.params, arguments.count)
+        return
     if arguments.run is not None:
         _print_dense(infer_beside_dense(arguments.run, arguments.maps, arguments.params, arguments.count))
         return

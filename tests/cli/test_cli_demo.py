@@ -11,7 +11,10 @@ import pytest
 
 from higlow_tf.cli.demo import DemoSize, run_demo
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:TensorFlow finds no GPU:higlow_tf.errors.InputWarning"),
+]
 
 DOCS = Path(__file__).parents[2] / "docs"
 MAPS_OF_THE_DEMO = 600

@@ -136,6 +136,7 @@ def test_the_page_says_where_maps_are_not_those_of_the_paper(suite, redshift, wo
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:TensorFlow finds no GPU:higlow_tf.errors.InputWarning")
 @pytest.mark.filterwarnings("ignore:power_response. no error bar:higlow_tf.errors.InputWarning")  # 8 test simulations
 def test_the_paper_from_its_own_file_in_two_calls(own_files, tmp_path, monkeypatch, capsys):
     make_compiled = ConditionalGlow._make_compiled
