@@ -18,7 +18,7 @@
 # it, calibrates its posteriors, draws maps, exports the model and infers parameters. It ends with one page. With the sizes
 # below it takes as long as the demo: about seven minutes on two cores.
 #
-# The outputs that are stored here are of a smaller run: 40 simulations of 16x16 pixels, preset `tiny`, 12 epochs.
+# The outputs that are stored here are of a smaller run: 80 simulations of 16x16 pixels, preset `tiny`, 6 epochs.
 
 # %%
 from pathlib import Path

@@ -29,8 +29,8 @@ MAX_BYTES = 400_000
 """Largest file of a notebook, with its pictures: it must open at once in a browser."""
 SMALL_SIZES = {
     "07_the_demo_in_python": """
-mock = {"simulations": 40, "map_size": 16, "processes": 1}
-training = {"preset": "tiny", "epochs": 12, "nuisance": "none", "settings": {"training.jit_compile": False}}
+mock = {"simulations": 80, "map_size": 16, "processes": 1}
+training = {"preset": "tiny", "epochs": 6, "nuisance": "none", "settings": {"training.jit_compile": False}}
 """
 }
 """Sizes of the tests for a notebook that has public names only: code that runs after its first code cell, and is not kept."""
