@@ -17,10 +17,13 @@ extensions = [
     "sphinx_copybutton",
     "generated_pages",
     "docstrings",
+    "shell_blocks",
 ]
 exclude_patterns = ["_build", "_extensions"]
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_title = "higlow_tf"
 html_show_sphinx = False
 html_show_copyright = False

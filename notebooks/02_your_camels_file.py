@@ -105,7 +105,7 @@ print(f"also in the table: {', '.join(data.other_parameters) or 'nothing'}")
 # Zeros have no logarithm. A run replaces them by a floor, counts them, and tells you (here there may be none). If the first
 # line does not say what you expected, stop here.
 #
-# Four maps, from low to high $\sigma_8$, and where the simulations lie in the prior:
+# Four maps, from low to high sigma_8, and where the simulations lie in the prior:
 
 # %%
 rows = np.argsort(data.theta[:, 1])[np.linspace(0, len(data) - 1, 4).astype(int)]
@@ -130,7 +130,7 @@ axes[1].set_title("all pixels of all maps")
 figure
 
 # %% [markdown]
-# A hypercube that is evenly filled, and pixels with a long tail of bright ones: galaxies. The model works on $\log_{10}$.
+# A hypercube that is evenly filled, and pixels with a long tail of bright ones: galaxies. The model works on their log10.
 #
 # **The split is by simulation.** The 15 maps of a simulation share one universe. If some of them were in the training and
 # others in the test, the test would reward memory.

@@ -14,7 +14,7 @@
 # %% [markdown]
 # # Infer the cosmology of a map
 #
-# One map of neutral hydrogen goes in, and out comes what it says about $\Omega_m$ and $\sigma_8$: a posterior. You will
+# One map of neutral hydrogen goes in, and out comes what it says about Omega_m and sigma_8: a posterior. You will
 #
 # 1. compute the posterior of a map whose truth you know;
 # 2. check on many maps whether such posteriors deserve their name;
@@ -76,7 +76,7 @@ print(data)
 # ## 1. One map
 #
 # We take a simulation near the middle of the prior. `infer` evaluates the exact density of the map at a few points
-# $(\Omega_m, \sigma_8)$, puts a spline through them, and applies the calibration that is stored with the model.
+# (Omega_m, sigma_8), puts a spline through them, and applies the calibration that is stored with the model.
 
 # %%
 middle = data.parameters.middle

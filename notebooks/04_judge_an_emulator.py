@@ -112,7 +112,7 @@ plot_power(axes, evaluation.statistics.powers["log10"])
 figure
 
 # %% [markdown]
-# Above are mean and scatter of $P(k)$ over maps; below are the ratios of both, generated over simulated. The error bars are
+# Above are mean and scatter of P(k) over maps; below are the ratios of both, generated over simulated. The error bars are
 # what would change with other test simulations. The grey bands are the **floor**.
 #
 # ## 2. Errors and floors
@@ -145,7 +145,7 @@ for count in (num_simulations // 4, num_simulations // 2, num_simulations):
 # ## 3. An emulator with too much power
 #
 # `evaluate_model` takes any object with the verbs of a model. This one draws maps and then stretches their fluctuations, so that
-# $P(k)$ of the log10 maps is 20 % too high on all scales:
+# P(k) of the log10 maps is 20 % too high on all scales:
 
 
 # %%
@@ -223,8 +223,8 @@ figure
 
 # %% [markdown]
 # The mean spectrum of the deaf emulator is right. What catches it are the two questions that take the parameters seriously:
-# is $P(k)$ right *at each cosmology* (left), and does it *answer* to the parameters as simulations do (the response
-# $d \ln P / d\theta$ on the right: that of a deaf emulator is what chance makes of it)? An emulator without such a line in
+# is P(k) right *at each cosmology* (left), and does it *answer* to the parameters as simulations do (the response
+# d ln P / d theta on the right: that of a deaf emulator is what chance makes of it)? An emulator without such a line in
 # its paper has not been tested as one.
 #
 # ## 5. An emulator of another kind

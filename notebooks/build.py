@@ -2,7 +2,7 @@
 
 python -m notebooks.build                          all of them, at full size
 python -m notebooks.build 03_infer_cosmology       one
-python -m notebooks.build --small --out FOLDER  at the sizes of the tests, elsewhere
+python -m notebooks.build --small --out FOLDER     at the sizes of the tests, elsewhere
 
 A notebook is written as a Python file in jupytext's percent format. It runs in an empty folder in which `saved_models` lies.
 Outputs are the text on stdout and pictures. Lines on stderr are left out, since libraries write there what they like.
@@ -21,12 +21,19 @@ import nbformat
 from nbclient import NotebookClient
 from PIL import Image
 
-__all__ = ["MAX_BYTES", "ROOT", "SOURCES", "kinds_of_outputs", "run_notebook", "tidy", "write_notebook"]
+__all__ = ["MAX_BYTES", "ROOT", "SMALL_SIZES", "SOURCES", "kinds_of_outputs", "run_notebook", "tidy", "write_notebook"]
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
 MAX_BYTES = 400_000
 """Largest file of a notebook, with its pictures: it must open at once in a browser."""
+SMALL_SIZES = {
+    "07_the_demo_in_python": """
+mock = {"simulations": 80, "map_size": 16, "processes": 1}
+training = {"preset": "tiny", "epochs": 6, "nuisance": "none", "settings": {"training.jit_compile": False}}
+"""
+}
+"""Sizes of the tests for a notebook that has public names only: code that runs after its first code cell, and is not kept."""
 
 _SECONDS_PER_CELL = 3600
 _SMALL_VARIABLE = "HIGLOW_NOTEBOOK_SMALL"
@@ -37,13 +44,13 @@ _NO_LONGER_TRUE_ELSEWHERE = ("execution", "scrolled")
 _OF_A_LIBRARY = re.compile(r"^(?:INFO|WARNING):(?:tensorflow|absl):.*\n?", re.MULTILINE)
 
 
-def run_notebook(source, *, small=False, after_first=""):
+def run_notebook(source, *, small=False):
     """Runs a notebook from beginning to end.
 
     Args:
         source: Its Python file.
-        small: Whether to run it at the sizes of the tests, by the variable HIGLOW_NOTEBOOK_SMALL.
-        after_first: Code to run after its first code cell, for a notebook that has its sizes there; it is not kept.
+        small: Whether to run it at the sizes of the tests: those of `SMALL_SIZES`, or of a notebook that reads the variable
+            HIGLOW_NOTEBOOK_SMALL.
 
     Returns:
         The notebook with its outputs, tidied.
@@ -53,8 +60,9 @@ def run_notebook(source, *, small=False, after_first=""):
     """
     notebook = jupytext.read(source)
     first = next(number for number, cell in enumerate(notebook.cells) if cell.cell_type == "code")
-    if after_first:
-        notebook.cells.insert(first + 1, nbformat.v4.new_code_cell(after_first))
+    sizes = SMALL_SIZES.get(Path(source).stem) if small else None
+    if sizes:
+        notebook.cells.insert(first + 1, nbformat.v4.new_code_cell(sizes))
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "saved_models").symlink_to(ROOT / "saved_models")
         settings = Path(folder) / "matplotlibrc"
@@ -74,7 +82,7 @@ def run_notebook(source, *, small=False, after_first=""):
             record_timing=False,
         )
         client.execute(env=environment)
-        if after_first:
+        if sizes:
             del notebook.cells[first + 1]
         return tidy(notebook, {folder: ".", str(ROOT): ".", str(Path.home()): "~"})
 
@@ -136,10 +144,11 @@ def _elsewhere(text, places):
 
 
 def _with_few_colours(png):
-    """A PNG, base64, with a palette: a third of the size, and no difference to the eye."""
+    """A PNG, base64, with a palette: a third of the size. Rare colours, as in a colour bar, keep their place in it."""
     picture = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
     file = io.BytesIO()
-    picture.quantize(_NUM_COLOURS, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+    few = picture.quantize(_NUM_COLOURS, Image.Quantize.MAXCOVERAGE, kmeans=4, dither=Image.Dither.NONE)
+    few.save(file, "PNG", optimize=True)
     return base64.b64encode(file.getvalue()).decode("ascii")
 
 

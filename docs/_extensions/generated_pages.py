@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 from architecture import draw_architecture
+from typer.main import get_command
 
 import higlow_tf
+from higlow_tf.cli.app import app
 from higlow_tf.cli.console import load_tensorflow
 
 __all__ = ["setup"]
@@ -21,6 +23,10 @@ _MODULES = ("data.lognormal", "data.mock")
 # Pages of the repository that lie elsewhere, and what stands for files of it that are no page.
 _ELSEWHERE = {"saved_models/README.md": "generated/saved_models.md", "CHANGELOG.md": "generated/changelog.md"}
 _STAND_INS = {"notebooks/README.md": "tutorials.md"}
+_EXAMPLE = re.compile(r"^([A-Z][^:\n]*:) (higlow .*)$", re.MULTILINE)
+_CODE = re.compile(r"(^    .*$|^\$ .*$|`[^`\n]*`)", re.MULTILINE)
+_OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]*")
+_MAX_SENTENCE = 300
 _LINK = re.compile(r"\]\(([^)#:]+\.md)(?=[)#])")
 
 
@@ -41,9 +47,16 @@ def _write():
 
 
 def _commands():
-    """Typer's own documentation of the program."""
+    """Typer's own documentation of the program: with whole sentences in its list, and the examples as code."""
     call = [sys.executable, "-m", "typer", "higlow_tf.cli.app", "utils", "docs", "--name", "higlow"]
     text = subprocess.run(call, check=True, capture_output=True, text=True).stdout
+    for name, command in get_command(app).commands.items():
+        line = f"* `{name}`: {command.get_short_help_str(limit=_MAX_SENTENCE)}"
+        text = re.sub(rf"^\* `{name}`: .*$", lambda _, line=line: line, text, count=1, flags=re.MULTILINE)
+    text = _EXAMPLE.sub(r"\1\n\n    \2", text)
+    # The site makes a dash of two hyphens, except in code.
+    parts = _CODE.split(text)
+    text = "".join(part if number % 2 else _OPTION.sub(r"`\g<0>`", part) for number, part in enumerate(parts))
     return text.replace("# `higlow`", "# Commands", 1)
 
 

@@ -46,7 +46,7 @@ def demo(
     """Run the whole chain on mock maps, on a laptop, in minutes. It ends with a report page to open.
 
     It simulates, trains, samples, evaluates, calibrates, exports, and infers parameters of maps that the model has not seen. On
-    two CPU cores it takes about nine minutes.
+    two CPU cores it takes about seven minutes.
 
     Example: higlow demo --out higlow_demo --minutes 5
     """

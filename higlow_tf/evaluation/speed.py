@@ -80,8 +80,8 @@ def compare_with_peer(script, cases, tasks=TASKS, *, with_memory=False, options=
     """Runs a script that measures the same tasks of other programs beside ours, in turn, and returns its rows.
 
     Args:
-        script: Python file that takes --case (a `SpeedCase` in JSON), --tasks, --json and perhaps --memory, and writes a list of
-            the dicts of `speed_row`.
+        script: Python file that takes `--case` (a `SpeedCase` in JSON), `--tasks`, `--json` and perhaps `--memory`, and writes a
+            list of the dicts of `speed_row`.
         cases, tasks: As in `measure_speed`.
         with_memory: Whether the script shall measure memory, too.
         options: More words for the script.

@@ -1,6 +1,7 @@
 """The site is built without a warning, and all links inside of it lead somewhere."""
 
 import os
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -28,18 +29,37 @@ COMMANDS = (
 )
 
 
+NO_PROSE = ("code", "pre", "script", "style")
+
+
 class Page(HTMLParser):
-    """The links and the anchors of a page."""
+    """The links and the anchors of a page, its words that are no code, and its blocks of code by language."""
 
     def __init__(self, text):
         super().__init__()
-        self.links, self.anchors = [], set()
+        self.links, self.anchors, self.prose, self.blocks = [], set(), "", []
+        self._inside = []
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
         found = dict(attributes)
+        if tag in NO_PROSE:
+            self._inside.append(tag)
+        language = re.search(r"\bhighlight-(\S+)", found.get("class") or "")
+        if language:
+            self.blocks.append([language[1], ""])
         self.links += [found[name] for name in ("href", "src") if found.get(name)]
         self.anchors |= {found[name] for name in ("id", "name") if found.get(name)}
+
+    def handle_endtag(self, tag):
+        if self._inside and tag == self._inside[-1]:
+            self._inside.pop()
+
+    def handle_data(self, data):
+        if not self._inside:
+            self.prose += data
+        elif "pre" in self._inside and self.blocks:
+            self.blocks[-1][1] += data
 
 
 @pytest.fixture(scope="module")
@@ -80,3 +100,34 @@ def test_commands_and_docstrings_are_in_it(site):
     for name in ("models.ConditionalGlow.sample", "inference.infer", "bijectors.AffineInjector", "serving.Client"):
         room = name.partition(".")[0]
         assert f"higlow_tf.{name}" in by_name[f"generated/api/{room}.html"].anchors
+
+
+def test_nothing_of_the_markup_is_left_in_the_words(site):
+    """Links that were not closed, and formulas in TeX, for which nothing is loaded. Signatures show defaults as they are."""
+    for path, page in site.items():
+        assert "](" not in page.prose, path.name
+        assert path.parent.name == "api" or not re.search(r"\$[^$\n]*\\\w[^$\n]*\$|\$\w\([^$\n]*\$", page.prose), (
+            path.name
+        )
+
+
+def test_options_can_be_copied(site):
+    """Two hyphens would become a dash outside of code."""
+    for path, page in site.items():
+        assert not re.findall(r"\u2013[a-z].*", page.prose), path.name
+
+
+def test_commands_are_blocks_whose_lines_go_on(site):
+    blocks = [(kind, text) for page in site.values() for kind, text in page.blocks if kind != "myst-ansi"]  # an output
+    assert {kind for kind, text in blocks if re.match(r"(higlow|pip|make) ", text)} == {"commands"}
+    texts = [text for kind, text in blocks if kind == "commands"]
+    assert any(text.startswith("higlow demo") for text in texts)
+    assert all(text.endswith("\n") and "\n\n\n" not in text for text in texts)
+
+
+def test_the_list_of_commands_has_whole_sentences(site):
+    (page,) = [page for path, page in site.items() if path.name == "commands.html"]
+    listed = page.prose.partition("Commands:")[2].partition("Usage")[0]
+    sentences = re.findall(r"^: (.*)$", listed, re.MULTILINE)
+    assert len(sentences) >= len(COMMANDS)
+    assert all(sentence.endswith(".") and "\u2026" not in sentence for sentence in sentences)

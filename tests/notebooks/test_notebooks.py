@@ -19,14 +19,6 @@ from notebooks.build import (  # noqa: E402 - it needs the extra
 )
 
 NAMES = [source.stem for source in SOURCES]
-# Sizes for a notebook whose only imports are public names: they follow its first code cell.
-SMALL_SIZES = {
-    "07_the_demo_in_python": """
-mock = {"simulations": 40, "map_size": 16}
-training = {"preset": "tiny", "epochs": 1, "nuisance": "none"}
-of_posteriors = hg.evaluation.CalibrationOptions(maps_per_simulation=1, points_per_axis=8, num_symmetries=1)
-"""
-}
 NEEDS = {"06_serve_and_batch": ("ray", "tensorflow_serving", "pyarrow")}
 # What a run must have said, at any size.
 WORDS = {
@@ -88,7 +80,7 @@ def test_it_runs_and_shows_the_stored_kinds_of_outputs(name):
     missing = [package for package in NEEDS.get(name, ()) if importlib.util.find_spec(package) is None]
     if missing:
         pytest.skip(f"it needs {', '.join(missing)}")
-    notebook = run_notebook(ROOT / "notebooks" / f"{name}.py", small=True, after_first=SMALL_SIZES.get(name, ""))
+    notebook = run_notebook(ROOT / "notebooks" / f"{name}.py", small=True)
     text = printed(notebook)
     assert all(words in text for words in WORDS.get(name, ("",)))
     assert kinds_of_outputs(notebook) == kinds_of_outputs(stored(name))
