@@ -3,9 +3,9 @@
 import normflows
 import torch
 
-__all__ = ["normflows_tasks"]
+from higlow_tf.evaluation.speed_tasks import LEARNING_RATE
 
-_LEARNING_RATE = 1e-3
+__all__ = ["normflows_tasks"]
 
 
 def normflows_tasks(problem):
@@ -14,7 +14,7 @@ def normflows_tasks(problem):
     glow = _glow(problem)
     maps = torch.from_numpy(problem.standard_maps()).movedim(-1, 1).contiguous()
     glow.log_prob(maps, None)  # starts the activation normalisation
-    optimizer = torch.optim.Adam(glow.parameters(), lr=_LEARNING_RATE, fused=True)
+    optimizer = torch.optim.Adam(glow.parameters(), lr=LEARNING_RATE, fused=True)
 
     def train():
         optimizer.zero_grad()

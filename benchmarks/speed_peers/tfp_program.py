@@ -4,9 +4,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
-__all__ = ["tfp_tasks"]
+from higlow_tf.evaluation.speed_tasks import LEARNING_RATE
 
-_LEARNING_RATE = 1e-3
+__all__ = ["tfp_tasks"]
 
 
 def tfp_tasks(problem):
@@ -18,7 +18,7 @@ def tfp_tasks(problem):
     base = tfp.distributions.Sample(tfp.distributions.Normal(0.0, 1.0), problem.num_dimensions)
     distribution = tfp.distributions.TransformedDistribution(base, glow)
     distribution.log_prob(maps)  # makes all variables, and starts the activation normalisation
-    optimizer = tf_keras.optimizers.Adam(_LEARNING_RATE)
+    optimizer = tf_keras.optimizers.Adam(LEARNING_RATE)
     variables = glow.trainable_variables
     optimizer.build(variables)
 
