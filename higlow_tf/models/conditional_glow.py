@@ -1,11 +1,13 @@
 """The conditional multiscale Glow as a Keras model."""
 
+import math
 from dataclasses import fields
 
 import keras
 import numpy as np
+import tensorflow as tf
 
-from higlow_tf.bijectors import Multiscale
+from higlow_tf.bijectors import ConditionalChain, MonotoneCurve, Multiscale
 from higlow_tf.errors import InputError
 from higlow_tf.map_transforms import modelled_map
 from higlow_tf.models.architecture import GlowArchitecture
@@ -14,6 +16,7 @@ from higlow_tf.models.glow_level import GlowLevel
 from higlow_tf.models.map_flow import MapFlow
 from higlow_tf.models.operations import count_operations
 from higlow_tf.models.presets import PRESETS
+from higlow_tf.networks import PixelCurveWeights
 
 __all__ = ["ConditionalGlow"]
 
@@ -32,7 +35,8 @@ class ConditionalGlow(MapFlow):
 
     Math:
         u = log10(map), or the map itself with map_transform="identity"
-        x_0 = (u - map_shift) / map_scale   (beyond the extremes of training: see `LogarithmicTails`)
+        x_0 = (u - map_shift) / map_scale   (beyond the extremes of training: see `LogarithmicTails`),
+              and with `use_pixel_curve` curve**-1 of it
         each level: squeeze, K steps (injector, 1x1 convolution, coupling), half of the channels leave as z_level
         log p(u | theta) = sum over levels of log N(z_level; 0, 1) + log-determinants
 
@@ -55,6 +59,7 @@ class ConditionalGlow(MapFlow):
         use_act_norm: Whether steps have an activation normalisation beside the injector.
         max_log_scale: Bound of every log-scale of a step.
         keep_activations: Whether training keeps hidden activations instead of evaluating them again: quicker, for more memory.
+        use_pixel_curve: Whether the flow sees pixels through a curve that gives those of training a normal distribution.
         use_end_layers: Whether the flow ends with layers that `fit_end_layers` fits after training.
         seed: Seed of the starting weights.
 
@@ -66,8 +71,8 @@ class ConditionalGlow(MapFlow):
         losses are nats per pixel.
 
     Weights:
-        Trainable: all networks. Fixed: `map_shift`, `map_log_scale`, `map_lowest` and `map_highest` (set by
-        `initialize`), permutations and signs of the 1x1 convolutions.
+        Trainable: all networks. Fixed: `map_shift`, `map_log_scale`, `map_lowest`, `map_highest` and the pixel curve (set
+        by `initialize`), permutations and signs of the 1x1 convolutions.
 
     Example:
         >>> model = ConditionalGlow.from_preset("tiny")
@@ -101,6 +106,7 @@ class ConditionalGlow(MapFlow):
         use_act_norm=GlowArchitecture.use_act_norm,
         max_log_scale=GlowArchitecture.max_log_scale,
         keep_activations=GlowArchitecture.keep_activations,
+        use_pixel_curve=False,
         use_end_layers=False,
         seed=0,
         **kwargs,
@@ -125,7 +131,12 @@ class ConditionalGlow(MapFlow):
         ]
         # -- bijector wiring
         self.multiscale = Multiscale([level.bijector for level in self.levels], (map_size, map_size, num_channels))
-        self._complete(self.multiscale)
+        self.pixel_curve, flow = None, self.multiscale
+        if use_pixel_curve:
+            self.pixel_curve_weights = PixelCurveWeights(num_channels, dtype=self.dtype_policy, name="pixel_curve")
+            self.pixel_curve = MonotoneCurve(self.pixel_curve_weights.knots)
+            flow = ConditionalChain([self.multiscale, self.pixel_curve])
+        self._complete(flow)
 
     def _checked(self, key, value):
         value = super()._checked(key, value)
@@ -152,16 +163,28 @@ class ConditionalGlow(MapFlow):
         return int(_OPERATIONS_WORTH_COMPILING * self.num_levels / count_operations(self).per_map)
 
     def _latents_by_level(self, x, conditional_input):
-        return self.multiscale.inverse_by_level(x, conditional_input)
+        if self.pixel_curve is None:
+            return self.multiscale.inverse_by_level(x, conditional_input)
+        x, ildj = self.pixel_curve.inverse_and_log_det(x)
+        by_level = self.multiscale.inverse_by_level(x, conditional_input)
+        # Each level has the share of its latents.
+        shares = (math.prod(z.shape[:3]) / self.num_dimensions for z, _ in by_level)
+        return [(z, level_ildj + ildj * share) for (z, level_ildj), share in zip(by_level, shares, strict=True)]
 
     # ---- data-dependent start
 
     def initialize(self, train):
-        """As `MapFlow.initialize`, and starts every level at a whitening of the training maps (`[N, H, W]`, or with channels)."""
+        """As `MapFlow.initialize`, fits the pixel curve, and starts every level at a whitening of the training maps.
+
+        These are `[N, H, W]`, or with channels.
+        """
         scaler = self._fit_scaler(train)
         maps = modelled_map(start_batch(train, _NUM_MAPS_OF_START), self.map_transform)
         x = (maps - scaler.shift) / scaler.scale
         x = np.transpose(x, (3, 1, 2, 0))
+        if self.pixel_curve is not None:
+            self.pixel_curve_weights.start_at(x.reshape(len(x), -1))
+            x = self.pixel_curve.inverse_and_log_det(tf.constant(x))[0].numpy()
         for level in self.levels:
             x = level.initialize(x)
             x = x[: len(x) // 2]

@@ -5,15 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from higlow_tf.networks import NUM_KNOTS, condition_features, wave_numbers
+from higlow_tf.networks import NUM_KNOTS, condition_features, knots_through, wave_numbers
 
 __all__ = ["TrainingStatistics", "curve_knots", "transport", "wave_power"]
 
 # Normal quantiles of the outermost knots where there are pixels enough, and how many pixels lie beyond them otherwise.
 _OUTERMOST = 4.4
 _PIXELS_BEYOND = 50
-_SLOPES = (0.3, 3.0)
-_LEAST_STEP = 1e-5
 # Simulations a term of the polynomials.
 _SIMULATIONS_PER_TERM = 3
 
@@ -75,13 +73,8 @@ def wave_power(waves):
 
 def curve_knots(maps, statistics):
     """Knots (x, y, slope), `[C, K]` each, of the curve that takes the quantiles of maps `[C, H, H, N]` to those of training."""
-    x = _increasing(np.stack([np.quantile(channel, statistics.levels) for channel in maps]))
-    y = _increasing(statistics.quantiles)
-    secants = np.diff(y) / np.diff(x)
-    # Harmonic means of the neighbouring secants, as in a monotone cubic; the ends go on with bounded slopes.
-    inner = 2.0 * secants[:, :-1] * secants[:, 1:] / (secants[:, :-1] + secants[:, 1:])
-    ends = np.clip(secants[:, [0, -1]], *_SLOPES)
-    return x, y, np.concatenate([ends[:, :1], inner, ends[:, 1:]], axis=1)
+    x = np.stack([np.quantile(channel, statistics.levels) for channel in maps])
+    return knots_through(x, statistics.quantiles)
 
 
 def transport(drawn, real, condition, real_condition, num_simulations):
@@ -142,9 +135,3 @@ def _shares_below(maps, quantiles):
             for m, q in zip(maps, quantiles, strict=True)
         ]
     )
-
-
-def _increasing(knots):
-    """The same knots, at least a little apart: equal ones would be a step."""
-    steps = np.arange(knots.shape[1]) * _LEAST_STEP
-    return np.maximum.accumulate(knots - steps, axis=1) + steps

@@ -74,6 +74,7 @@ class _Glow(_Flow):
     use_map_mean: bool = GlowArchitecture.use_map_mean
     use_act_norm: bool = GlowArchitecture.use_act_norm
     keep_activations: bool = GlowArchitecture.keep_activations
+    use_pixel_curve: bool = False
 
     def fewest_weights(self):
         """The matrices of the 1x1 convolutions and of the couplings; all other weights come on top."""

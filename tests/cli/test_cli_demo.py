@@ -14,7 +14,9 @@ from higlow_tf.cli.demo import DemoSize, run_demo
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:TensorFlow finds no GPU:higlow_tf.errors.InputWarning"),
-    pytest.mark.filterwarnings("ignore:power_response. no error bar:higlow_tf.errors.InputWarning"),  # 8 test simulations
+    pytest.mark.filterwarnings(
+        "ignore:power_response. no error bar:higlow_tf.errors.InputWarning"
+    ),  # 8 test simulations
 ]
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -44,8 +44,8 @@ def randomise(model, sd=WEIGHT_SD, seed=1):
     rng = np.random.default_rng(seed)
     for variable in model.trainable_variables:
         variable.assign_add(sd * rng.standard_normal(variable.shape))
-    if model.end_layers is not None:
-        for weight in model.end_layer_weights.weights:
+    for layer in ("end_layer_weights", "pixel_curve_weights"):
+        for weight in getattr(model, layer).weights if hasattr(model, layer) else ():
             # Less for the knots, which are near together and must increase.
             noise = (0.05 if "knots" in weight.name else 0.3) * sd * rng.standard_normal(weight.shape)
             weight.assign(weight.numpy() + noise)
@@ -83,9 +83,9 @@ CASES = {
         1180,
         {"map_size": 2},
     ),
-    "ConditionalGlow with end layers": FlowCase(
+    "ConditionalGlow with pixel curve and end layers": FlowCase(
         ConditionalGlow,
-        GLOW | {"num_channels": 2, "use_end_layers": True},
+        GLOW | {"num_channels": 2, "use_pixel_curve": True, "use_end_layers": True},
         5548,
         {"map_size": 2, "num_levels": 1, "width": 4, "num_channels": 1},
     ),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.special import ndtr
 
 from higlow_tf.data import HIMapDataset, ParameterSpec
 from higlow_tf.errors import InputError, InputWarning
@@ -124,6 +125,21 @@ def test_initialize_whitens_training_maps_exactly_as_said(dataset):
     log10_maps = np.log10(dataset.maps.astype(np.float64))
     assert np.allclose(model.map_shift, log10_maps.mean())
     assert np.allclose(np.exp(model.map_log_scale), log10_maps.std())
+
+
+def test_a_pixel_curve_gives_training_pixels_a_normal_distribution(dataset):
+    skewed = np.exp(0.5 * (np.log10(dataset.maps.astype(np.float64)) - 6.0))
+    dataset = HIMapDataset.from_arrays(10.0**skewed, dataset.theta)
+    model = ConditionalGlow.from_preset("tiny", map_size=8, dtype="float64", use_pixel_curve=True)
+    model.compile(jit_compile=False)
+    model.initialize(dataset)
+    x = (np.log10(dataset.maps.astype(np.float64)) - model.map_shift.numpy()) / np.exp(model.map_log_scale.numpy())
+    levels = [-2.0, -1.0, 0.0, 1.0, 2.0]
+    normal = model.pixel_curve.inverse(tf.constant(x.reshape(-1, 8, 8, 1))).numpy()
+    np.testing.assert_allclose(np.quantile(normal, ndtr(levels)), levels, atol=0.03)
+    assert np.max(np.abs(np.quantile(x, ndtr(levels)) - levels)) > 0.1
+    z = model.encode(dataset.maps, dataset.theta).numpy()
+    assert np.allclose(np.mean(z**2, axis=0).mean(), 1.0, atol=0.01)
 
 
 def test_initialize_refuses_what_cannot_be_trained_on(dataset):

@@ -64,7 +64,7 @@ def make_model(**changes):
 
 
 @pytest.mark.parametrize("check", CHECKS_OF_UNITS)
-@pytest.mark.parametrize("name", ["ConditionalGlow with end layers", "HIFlow, reversed, two nuisances"])
+@pytest.mark.parametrize("name", ["ConditionalGlow with pixel curve and end layers", "HIFlow, reversed, two nuisances"])
 def test_flows_of_maps_keep_the_contract(name, check):
     case = CASES[name]
     CHECKS[check](replace(case, config=case.config | {"map_transform": "identity"}))

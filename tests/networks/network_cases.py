@@ -73,6 +73,10 @@ def _coupling(layer, condition, a):
     return outputs
 
 
+def _pixel_curve(layer):
+    return list(layer.knots())
+
+
 def _end_layers(layer, condition):
     """The shift of the transport, which depends on the condition; the matrix, the filter and the curve do not."""
     return [layer.transport(tf.transpose(condition))[1]]
@@ -118,6 +122,7 @@ CASES = {
         _coupling,
     ),
     "EndLayerWeights": NetworkCase(networks.EndLayerWeights, (8, CHANNELS, P), {}, 0, ((P,),), _end_layers),
+    "PixelCurveWeights": NetworkCase(networks.PixelCurveWeights, (CHANNELS,), {}, 0, (), _pixel_curve),
     "FilterNetwork": NetworkCase(
         networks.FilterNetwork,
         (8, CHANNELS, P, 5, WIDTH),
