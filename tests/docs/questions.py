@@ -63,7 +63,7 @@ _METHOD_PERSON = (
     ("What are end layers?", "concepts/architecture.md#ends", "fitted to statistics"),
     ("How does it compare with HIFlow?", "evaluation.md", "HIFlow"),
     ("How does it compare with the paper?", "paper.md#where-it-differs-from-the-paper", "by simulation"),
-    ("Is it faster than PyTorch?", "performance.md#speed-beside-pytorch", "PyTorch"),
+    ("Is it faster than PyTorch?", "performance.md#measured", "PyTorch"),
     ("What did not work?", "dropped.md", "tempering"),
     ("Why is it built as it is?", "structure.md", "Choices that are not obvious"),
     ("Where is the reference?", "reference.md", "generated/api/bijectors.md"),
