@@ -72,12 +72,12 @@ def _rows_of_cases(options):
     has_rows = options.json is not None and options.json.exists()
     rows = json.loads(options.json.read_text(encoding="utf-8")) if has_rows else []
     for case in find_cases(options.rows):
-        if any(row["title"] == case.title for row in rows):
+        known = {row["task"] for row in rows if row["title"] == case.title}
+        tasks = [task for task in options.tasks.split(",") if task not in known]
+        if not tasks:
             print(f"\n{case.title}: in {options.json} already")
             continue
-        of_case = compare_with_peer(
-            __file__, [case], options.tasks.split(","), with_memory=options.memory, options=options_of_script
-        )
+        of_case = compare_with_peer(__file__, [case], tasks, with_memory=options.memory, options=options_of_script)
         print(f"\n{case.title}")
         for row in of_case:
             print(_line(row), flush=True)
