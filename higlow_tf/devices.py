@@ -1,6 +1,6 @@
 """What TensorFlow computes on, in words."""
 
-import os
+from higlow_tf.cores import num_cores
 
 __all__ = ["device_text", "gpu_names"]
 
@@ -21,5 +21,5 @@ def device_text(gpus):
     """
     if gpus:
         return f"{len(gpus)} GPU{'s' * (len(gpus) > 1)} ({', '.join(sorted(set(gpus)))})"
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = num_cores()
     return f"the CPU, {cores} core{'s' * (cores > 1)}"

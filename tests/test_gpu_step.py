@@ -21,7 +21,7 @@ from benchmarks.gpu_step.folder import CHECK_STEPS, MANIFEST, STATE, Program, re
 from benchmarks.gpu_step.table import table_of
 from benchmarks.gpu_step.timing import check_changes, check_values
 from higlow_tf.bijectors import repeated_steps
-from higlow_tf.bijectors.repeated_steps import whole_batches
+from higlow_tf.cores import whole_batches
 from higlow_tf.errors import InputError
 from higlow_tf.evaluation.speed_tasks import synthetic_batch, synthetic_model
 from higlow_tf.models import count_operations

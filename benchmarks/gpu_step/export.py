@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from benchmarks.gpu_step.folder import CHECK_BATCH, CHECK_STEPS, LEARNING_RATE, MANIFEST, STATE, TASKS, Export, Program
 from benchmarks.speed_peers.problem import Problem
-from higlow_tf.bijectors.repeated_steps import whole_batches
+from higlow_tf.cores import whole_batches
 from higlow_tf.errors import InputError
 from higlow_tf.evaluation.speed_tasks import needs_of_task, synthetic_model
 from higlow_tf.files import whole_path, write_json

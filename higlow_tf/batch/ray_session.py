@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 
+from higlow_tf.cores import num_cores
 from higlow_tf.errors import InputError
 from higlow_tf.ray_start import start_ray
 
@@ -56,7 +57,7 @@ def _start(address, num_actors, debug):
     from ray.data import DataContext
 
     before = signal.getsignal(signal.SIGTERM)
-    cores = num_actors or len(os.sched_getaffinity(0))
+    cores = num_actors or num_cores()
     own = {"num_cpus": cores, "include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
     options = {"log_to_driver": debug, "logging_level": logging.INFO if debug else logging.CRITICAL}
     try:

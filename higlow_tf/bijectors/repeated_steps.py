@@ -1,33 +1,19 @@
 """K steps of one level as one rolled loop."""
 
 import contextlib
-import contextvars
-import os
 
 import tensorflow as tf
 
 from higlow_tf.bijectors.one_pass import OnePassBijector
+from higlow_tf.cores import takes_whole_batches
 from higlow_tf.kept_activations import is_forward_only, keeping, reusing
 from higlow_tf.layout import CHANNEL_AXIS, batch_size
 
-__all__ = ["RepeatedSteps", "whole_batches"]
+__all__ = ["RepeatedSteps"]
 
 # Pixels times maps that run through all steps together on one or two CPU cores. What a step touches then stays in the cache,
-# and this saved a quarter of the time. More cores share larger batches better, and a GPU wants all at once.
+# and this saved a quarter of the time.
 _PIXELS_IN_CACHE = 2048
-_MAX_CORES_FOR_CHUNKS = 2
-# Replicas are traced in threads, and a context variable has one value in each.
-_takes_whole_batches = contextvars.ContextVar("takes_whole_batches", default=False)
-
-
-@contextlib.contextmanager
-def whole_batches():
-    """Within it, graphs are traced that take a batch at once, as they do on a GPU, whatever this machine has."""
-    token = _takes_whole_batches.set(True)
-    try:
-        yield
-    finally:
-        _takes_whole_batches.reset(token)
 
 
 class RepeatedSteps(OnePassBijector):
@@ -99,9 +85,7 @@ class RepeatedSteps(OnePassBijector):
 def _chunk_size(x):
     """The most maps of a batch, in equal chunks, that stay in the cache."""
     num_maps, pixels = x.shape[-1], x.shape[1] * x.shape[2]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    has_room = cores > _MAX_CORES_FOR_CHUNKS or tf.config.list_logical_devices("GPU")
-    if num_maps is None or has_room or _takes_whole_batches.get():
+    if num_maps is None or takes_whole_batches():
         return batch_size(x)
     fitting = max(_PIXELS_IN_CACHE // pixels, 1)
     return max(size for size in range(1, min(num_maps, fitting) + 1) if num_maps % size == 0)

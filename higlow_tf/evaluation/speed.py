@@ -3,7 +3,6 @@
 import concurrent.futures
 import json
 import multiprocessing
-import os
 import subprocess
 import sys
 import tempfile
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from higlow_tf.cores import num_cores
 from higlow_tf.errors import InputError
 from higlow_tf.evaluation.machine import measure_rates
 from higlow_tf.evaluation.speed_cases import TASKS
@@ -45,8 +45,8 @@ def measure_speed(cases, tasks=TASKS, *, initializer=None, progress=None):
     rows = []
     for case in cases:
         for task in tasks:
-            if case.threads > _available_cores():
-                note = f"needs {case.threads} cores, and this process may use {_available_cores()}"
+            if case.threads > num_cores():
+                note = f"needs {case.threads} cores, and this process may use {num_cores()}"
                 rows.append(speed_row(case, task, note=note))
             else:
                 with concurrent.futures.ProcessPoolExecutor(1, context, initializer) as executor:
@@ -54,10 +54,6 @@ def measure_speed(cases, tasks=TASKS, *, initializer=None, progress=None):
             if progress is not None:
                 progress("tasks", len(rows), len(cases) * len(tasks))
     return rows
-
-
-def _available_cores():
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def measure_task(case, task):

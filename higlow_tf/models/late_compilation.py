@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from higlow_tf.expected_rows import expected_rows
-from higlow_tf.models.likelihood_model import compiled
+from higlow_tf.models.compilation import compiled
 from higlow_tf.models.row_batches import in_batches
 
 __all__ = ["LateCompilation"]

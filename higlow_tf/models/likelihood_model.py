@@ -5,10 +5,11 @@ import tensorflow as tf
 
 from higlow_tf.errors import InputError
 from higlow_tf.models import arguments
+from higlow_tf.models.compilation import compiled
 from higlow_tf.models.posterior_objective import candidate_conditions, posterior_cross_entropy
 from higlow_tf.models.training_step import apply_clipped_finite
 
-__all__ = ["LikelihoodModel", "compiled"]
+__all__ = ["LikelihoodModel"]
 
 
 class LikelihoodModel(keras.Model):
@@ -108,7 +109,7 @@ class LikelihoodModel(keras.Model):
 
     def _make_compiled(self, jit_compile):
         self._compiled_losses = compiled(self._loss_terms, jit_compile)
-        self._compiled_gradients = compiled(self._gradients_of_terms, jit_compile)
+        self._compiled_gradients = compiled(self._gradients_of_terms, jit_compile, join=_joined_gradients)
 
     def _loss_terms(self, candidates, hi_maps):
         """Candidates `[B, M, P]`, the truth first, and maps `[B, H, W, C]` -> loss, nll (per pixel), cross-entropy, `[B]`."""
@@ -120,10 +121,11 @@ class LikelihoodModel(keras.Model):
         loss = nll[:, 0] + (self.posterior_weight / self.num_dimensions) * cross_entropy
         return loss, nll[:, 0], cross_entropy
 
-    def _gradients_of_terms(self, candidates, hi_maps, weight):
+    def _gradients_of_terms(self, candidates, hi_maps, share):
+        """The terms of the loss, and the gradients of its sum over the maps, each with its share `[B]`."""
         with tf.GradientTape() as tape:
             losses = self._loss_terms(candidates, hi_maps)
-            loss = tf.reduce_sum(weight * losses[0]) / tf.reduce_sum(weight)
+            loss = tf.reduce_sum(share * losses[0])
         return losses, tape.gradient(loss, [variable.value for variable in self.trainable_variables])
 
     def _candidates(self, theta, step):
@@ -137,7 +139,7 @@ class LikelihoodModel(keras.Model):
     def train_step(self, data):
         theta, hi_maps, weight = arguments.unpack_batch(self, data)
         candidates = self._candidates(theta, self.optimizer.iterations.value)
-        losses, gradients = self._compiled_gradients(candidates, hi_maps, weight)
+        losses, gradients = self._compiled_gradients(candidates, hi_maps, weight / tf.reduce_sum(weight))
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         gradients = [gradient / replicas for gradient in gradients]
         loss = tf.reduce_sum(weight * losses[0])
@@ -160,6 +162,8 @@ class LikelihoodModel(keras.Model):
             metric.update_state(values, sample_weight=weight)
 
 
-def compiled(function, jit_compile):
-    """A graph function, under XLA or not."""
-    return tf.function(function, jit_compile=jit_compile, autograph=False)
+def _joined_gradients(first, second):
+    """Losses `[B]` and summed gradients of a batch, from those of its halves."""
+    (losses, gradients), (more_losses, more_gradients) = first, second
+    losses = [tf.concat(pair, axis=0) for pair in zip(losses, more_losses, strict=True)]
+    return tuple(losses), [a + b for a, b in zip(gradients, more_gradients, strict=True)]

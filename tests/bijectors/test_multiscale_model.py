@@ -8,6 +8,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from cases import CASES, HALF, randomise, stacked_steps
 
+from higlow_tf import cores
 from higlow_tf.bijectors import (
     ConditionalAffineCoupling,
     ConditionalChain,
@@ -186,11 +187,11 @@ def test_chunks_of_a_batch_give_values_and_gradients_of_the_whole(rng, direction
     make_step, stacked_weights, weights, _, _ = stacked_steps("float64")
     run = getattr(RepeatedSteps(make_step, stacked_weights, 2), f"{direction}_and_log_det")
     arguments = *inputs(rng), weights, tf.constant(rng.standard_normal((4, 4, 4, NUM_MAPS)))
-    monkeypatch.setattr(repeated_steps, "_MAX_CORES_FOR_CHUNKS", 10**6)
+    monkeypatch.setattr(cores, "_MAX_CORES_FOR_PARTS", 10**6)
     loss, gradients = loss_and_gradients(run, *arguments)
     monkeypatch.setattr(repeated_steps, "_PIXELS_IN_CACHE", 16)
     assert repeated_steps._chunk_size(arguments[0]) == 1
-    with repeated_steps.whole_batches():
+    with cores.whole_batches():
         assert repeated_steps._chunk_size(arguments[0]) == NUM_MAPS
     chunked_loss, chunked = loss_and_gradients(run, *arguments)
     np.testing.assert_allclose(chunked_loss, loss, rtol=SAME_ARITHMETIC)

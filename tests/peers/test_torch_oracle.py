@@ -126,8 +126,8 @@ def test_the_compiled_training_gradients_agree():
     # One level, because compiling takes most of the time.
     pair = Pair({"num_levels": 1}, "channels")
     model, peer = pair.model, pair.peer
-    weight = tf.ones([NUM_MAPS], tf.float64)
-    (nll, *_), gradients = model._compiled_gradients(tf.constant(pair.theta)[:, None], tf.constant(pair.maps), weight)
+    share = tf.fill([NUM_MAPS], tf.constant(1.0 / NUM_MAPS, tf.float64))
+    (nll, *_), gradients = model._compiled_gradients(tf.constant(pair.theta)[:, None], tf.constant(pair.maps), share)
     peer.zero_grad()
     reference = -peer.log_prob(pair.torch_maps(), torch.tensor(pair.theta)) / peer.num_pixels
     reference.mean().backward()

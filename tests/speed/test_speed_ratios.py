@@ -31,9 +31,9 @@ def programs():
     theta = tf.constant(model.parameters.sample_uniform(NUM_MAPS, seed=0), tf.float32)
     z = tf.constant(rng.standard_normal((NUM_MAPS, MAP_SIZE**2)), tf.float32)
     blocks = tf.reshape(z, [NUM_MAPS, MAP_SIZE // 2, MAP_SIZE // 2, 4])
-    weight, condition = tf.ones([NUM_MAPS]), model.normalize(theta)
+    share, condition = tf.fill([NUM_MAPS], 1.0 / NUM_MAPS), model.normalize(theta)
     ours = {
-        "train": lambda: model._compiled_gradients(theta[:, None], maps, weight)[1][0].numpy(),
+        "train": lambda: model._compiled_gradients(theta[:, None], maps, share)[1][0].numpy(),
         "log_prob": lambda: model._compiled_density.by_xla(maps, theta).numpy(),
         "sample": lambda: model._compiled_generate.by_xla(z, theta).numpy(),
         "noise": lambda: as_of_many_rows(lambda: model.sample(theta).numpy()),

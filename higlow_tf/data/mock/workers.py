@@ -8,12 +8,7 @@ import threading
 
 from higlow_tf.data.mock.simulation import simulate
 
-__all__ = ["available_processes", "simulate_in_order"]
-
-
-def available_processes():
-    """Number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+__all__ = ["simulate_in_order"]
 
 
 def simulate_in_order(tasks, processes):

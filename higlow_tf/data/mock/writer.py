@@ -4,6 +4,7 @@ import contextlib
 from dataclasses import asdict
 from pathlib import Path
 
+from higlow_tf.cores import num_cores
 from higlow_tf.data.lognormal.field import check_seed
 from higlow_tf.data.lognormal.power import (
     BOX_SIZE_MPC_H,
@@ -20,7 +21,7 @@ from higlow_tf.data.mock.particle_mesh import NUM_STEPS, START_REDSHIFT
 from higlow_tf.data.mock.projection import MAPS_PER_SIMULATION
 from higlow_tf.data.mock.simulation import check_map_size
 from higlow_tf.data.mock.variants import get_variant
-from higlow_tf.data.mock.workers import available_processes, simulate_in_order
+from higlow_tf.data.mock.workers import simulate_in_order
 from higlow_tf.data.parameters import CAMELS_PARAMETERS
 from higlow_tf.data.suite_files import check_count, check_new_suite, write_parameters
 from higlow_tf.errors import InputError
@@ -86,7 +87,7 @@ def write_mock(
             arguments, or if the files cannot be written.
     """
     check_count("simulations", simulations)
-    processes = available_processes() if processes is None else processes
+    processes = num_cores() if processes is None else processes
     check_count("processes", processes)
     check_seed(seed)
     mesh_size, variant = check_map_size(map_size, mesh_size), get_variant(variant)
