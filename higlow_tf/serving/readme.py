@@ -5,6 +5,7 @@ __all__ = ["make_readme"]
 # What matters most, in words; all other metrics are in the card inside the SavedModel.
 _METRICS = {
     "nll_nats_per_pixel": "density: negative log-density, nats per pixel of the log10 map",
+    "gap_to_exact_nats_per_pixel": "the same, minus that of the exact density",
     "rmse_{parameter}": "{parameter}: RMSE of the posterior mean",
     "r2_{parameter}": "{parameter}: R2 of the posterior mean",
     "coverage_68": "truths inside 68 % regions (0.68 if calibrated)",
