@@ -63,11 +63,13 @@ class Plan:
         sources: List of `Source`.
         has_maps: Whether the sources are files of maps.
         skipped: Path of each file that cannot be read -> why, in a sentence.
+        maps_per_row: Consecutive maps that share a row of the table of parameters.
     """
 
     sources: list
     has_maps: bool
     skipped: dict = field(default_factory=dict)
+    maps_per_row: int = 1
 
     @property
     def num_rows(self):
@@ -116,11 +118,13 @@ def plan_maps(model, patterns, *, params=None, needs_theta=True, skip_bad=False,
             progress("files", number + 1, len(locations))
     if not opened:
         raise InputError(f"--maps: expected a file that can be read. Received: {len(skipped)} that cannot.")
-    theta = _theta_of_files(model, opened, params, skipped) if needs_theta else [None] * len(opened)
+    theta, maps_per_row = [None] * len(opened), 1
+    if needs_theta:
+        theta, maps_per_row = _theta_of_files(model, opened, params, skipped)
     sources = [
         Source(location, maps.num_maps, theta=rows) for (location, maps), rows in zip(opened, theta, strict=True)
     ]
-    return Plan(sources, has_maps=True, skipped=skipped)
+    return Plan(sources, has_maps=True, skipped=skipped, maps_per_row=maps_per_row)
 
 
 def plan_samples(model, *, params=None, count=1, from_prior=None, seed=0):
@@ -156,7 +160,7 @@ def _escaped(path):
 
 
 def _theta_of_files(model, opened, params, skipped):
-    """Theta `[num_maps, P]` of each file."""
+    """Theta `[num_maps, P]` of each file, and how many maps share a row of the table."""
     own = [maps.table for _, maps in opened]
     names = model.parameters.names
     if params is None:
@@ -165,7 +169,7 @@ def _theta_of_files(model, opened, params, skipped):
                 raise InputError(
                     f"{location.path}: expected theta in the file, or --params with a table. Received: neither."
                 )
-        return [table.columns(names) for table in own]
+        return [table.columns(names) for table in own], 1
     if skipped:
         path, reason = next(iter(skipped.items()))
         raise InputError(
@@ -181,8 +185,9 @@ def _theta_of_files(model, opened, params, skipped):
             f"{params}: expected one row a map, or one a simulation with equally many maps, for {num_maps} maps. "
             f"Received: {len(table)} rows."
         )
-    theta = table.columns(names).repeat(num_maps // len(table), axis=0)
-    return np.split(theta, np.cumsum([maps.num_maps for _, maps in opened])[:-1])
+    maps_per_row = num_maps // len(table)
+    theta = table.columns(names).repeat(maps_per_row, axis=0)
+    return np.split(theta, np.cumsum([maps.num_maps for _, maps in opened])[:-1]), maps_per_row
 
 
 def _names_all(table, names):

@@ -49,7 +49,7 @@ def read_served_model(path):
     """Reads the card of an exported model and hashes its files. TensorFlow is not needed.
 
     Args:
-        path: Folder of one version: saved_models/NAME/1; or the name of a published model, for its newest version.
+        path: Folder of one version: saved_models/NAME/1; or that of a model, or its name, for the newest version.
 
     Returns:
         `ServedModel`.
@@ -59,9 +59,7 @@ def read_served_model(path):
     """
     path = find_version(path).resolve()
     if not (path / _GRAPH_FILE).is_file():
-        inner = sorted(graph.parent.name for graph in path.glob(f"*/{_GRAPH_FILE}"))
-        hint = f" (did you mean '{path / inner[-1]}'?)" if inner else ""
-        raise InputError(f"{path}: expected a folder of higlow export with {_GRAPH_FILE}{hint}. Received: none.")
+        raise InputError(f"{path}: expected a folder of higlow export with {_GRAPH_FILE}. Received: none.")
     card_path = path / _CARD_FILE
     expected = "the model card of higlow export"
     card = read_json(card_path, expected)

@@ -59,6 +59,8 @@ def batch(
     with progress_bar() as progress:
         plan = _plan(jobs, served, task, maps, params, count, from_prior, seed, skip_bad, progress)
         where = {"address": address, "num_actors": actors, "debug": SETTINGS.debug}
+        if plan.maps_per_row > 1:
+            say(f"Each row of {params} is for {plan.maps_per_row} consecutive maps, counted over all files.")
         say(f"{plan.num_rows} rows of {len(plan.sources)} files; starting Ray ...")
         if estimate:
             _say_estimate(jobs.estimate_batch(served, settings, plan, out, **where))
@@ -97,7 +99,7 @@ def _say_estimate(estimate):
     there = f", {done} are there" if done else ""
     say(
         f"Estimate: {estimate.rows_left} rows left{there}; {rate_text(estimate.rows_per_actor_second)} rows a second on each of "
-        f"{estimate.num_actors} cores: {time_text(estimate.seconds)}, {estimate.core_seconds / 3600:.3g} core hours"
+        f"{estimate.num_actors} cores: {time_text(estimate.seconds)} once started, {estimate.core_seconds / 3600:.3g} core hours"
     )
 
 

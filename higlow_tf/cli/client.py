@@ -1,5 +1,6 @@
 """higlow client: asks a served model."""
 
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +8,7 @@ import typer
 
 from higlow_tf.cli.console import load_tensorflow, print_table, progress_bar, say
 from higlow_tf.cli.options import Overwrite, ParamsFile, Seed, Task
-from higlow_tf.errors import InputError
+from higlow_tf.errors import InputError, InputWarning
 from higlow_tf.files import check_new
 
 __all__ = ["client"]
@@ -61,6 +62,7 @@ def client(
     given = {"--maps": maps, "--params": params, "--omega-m": omega_m, "--sigma-8": sigma_8, "--theta": theta}
     _check_options(task, {name for name, value in given.items() if value})
     _check_out(task, out, overwrite)
+    _check_grid(task, address, card)
     load_tensorflow()
     from higlow_tf.serving import Client
 
@@ -85,6 +87,14 @@ def _check_options(task, given):
     if missing or unknown:
         found = f"{', '.join(unknown)}" if unknown else f"no {', '.join(missing)}"
         raise InputError(f"{task}: expected {', '.join(sorted(_TAKES[task]))}. Received: {found}.")
+
+
+def _check_grid(task, address, card):
+    if task is Task.POSTERIOR and card is None and address.startswith("http"):
+        raise InputError(
+            "posterior: expected --card model_card.json (in assets.extra of the model's version) or an address of gRPC, such as "
+            "localhost:8500: over REST there is no word for the model's own grid. Received: neither."
+        )
 
 
 def _check_out(task, out, overwrite):
@@ -135,7 +145,10 @@ def _log_prob(asked, maps, params, out, overwrite, progress):
     from higlow_tf.serving.client.files import named_parameters, write_log_prob
 
     space = named_parameters(asked)
-    data = load_cmd(maps, params, space.specs, map_transform=asked.map_transform)
+    with warnings.catch_warnings():
+        # Nothing is split here.
+        warnings.filterwarnings("ignore", ".*share all their parameters", InputWarning)
+        data = load_cmd(maps, params, space.specs, map_transform=asked.map_transform)
     log_prob = asked.log_prob(data.maps, data.theta, progress=progress)
     num_bad = write_log_prob(log_prob, data.theta, space.names, out, overwrite=overwrite)
     return [f"Wrote {out}", f"{len(log_prob)} maps; without a density: {num_bad}"]

@@ -69,9 +69,8 @@ def _run(running_server, models, options):
         say("Starting; this takes from half a minute to some minutes on a busy machine.")
         with running_server(models, options) as server:
             for name in server.models:
-                say(
-                    f"REST: http://{options.host}:{options.port}/v1/models/{name}   gRPC: port {options.grpc_port}, {name}"
-                )
+                say(f"REST: http://{options.host}:{options.port}/v1/models/{name}")
+                say(f"gRPC: port {options.grpc_port}, all addresses of this machine, {name}")
             if options.metrics_port is not None:
                 say(f"Metrics: http://{options.host}:{options.metrics_port}/metrics")
             say("Ready. Ctrl-C stops it.")

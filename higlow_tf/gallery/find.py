@@ -117,9 +117,12 @@ def find_saved_model(word):
 
 
 def find_version(word):
-    """The folder of one version of an exported model, from its path; or the newest, from its name; otherwise as `find_run`."""
-    folder = _named_model(word, versions_in, "the folder of one version of an exported model")
-    return Path(word) if folder is None else list(versions_in(folder).values())[-1]
+    """The folder of one version of an exported model, from its path; or the newest, from the name or the folder of a model.
+
+    Otherwise as `find_run`.
+    """
+    folder = _named_model(word, versions_in, "the folder of one version of an exported model") or Path(word)
+    return list(versions_in(folder).values() or [folder])[-1]
 
 
 def _named_model(word, has_form, expected):

@@ -165,6 +165,7 @@ def test_theta_of_a_simulation_is_that_of_its_consecutive_maps(served, files, tm
     plan = plan_maps(served.served, [files.glob], params=tmp_path / "params.txt")
     theta = np.concatenate([source.theta for source in plan.sources])
     np.testing.assert_array_equal(theta, files.theta[:10].repeat(3, axis=0))
+    assert plan.maps_per_row == 3
 
 
 def test_theta_that_is_missing_or_does_not_fit_is_refused(served, files, tmp_path):
@@ -237,8 +238,9 @@ def test_a_model_is_known_by_its_card(served, tmp_path):
     model = read_served_model(served.path)
     assert model.parameters == served.model.parameters
     assert (model.map_shape, model.tempering) == ((8, 8), 0.05)
-    with pytest.raises(InputError, match=r"did you mean '.*tiny/1'\?"):
-        read_served_model(served.path.parent)
+    assert read_served_model(served.path.parent).path == model.path
+    with pytest.raises(InputError, match="expected a folder of higlow export with saved_model.pb"):
+        read_served_model(tmp_path)
     (tmp_path / "saved_model.pb").write_bytes(b"")
     with pytest.raises(InputError, match=r"model_card\.json: expected the model card"):
         read_served_model(tmp_path)

@@ -68,6 +68,7 @@ def test_serve_refuses_a_port_that_is_taken(higlow, model_folder, with_extra):
             "log_prob: expected --maps, --params. Received: no --maps",
         ),
         (("http://localhost:1", "posterior", "--out", "p.h5", "--maps", "m.npy", "--theta", "1"), "Received: --theta."),
+        (("http://localhost:1", "posterior", "--out", "p.h5", "--maps", "m.npy"), "expected --card model_card.json"),
         (("http://localhost:1", "sample", "--out", "m.npy", "--maps", "m.npy"), "Received: --maps."),
         (("localhost", "sample", "--out", "m.npy", "--theta", "0.3,0.8"), "expected HOST:PORT (gRPC), such as"),
         (

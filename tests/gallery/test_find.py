@@ -34,7 +34,7 @@ def test_a_name_leads_to_each_form_of_its_model(gallery):
     folder = make_model(gallery / "one", versions=(1, 2, 10))
     assert find_run("one") == folder / "run"
     assert find_saved_model("one") == folder
-    assert find_version("one") == folder / "10"
+    assert find_version("one") == find_version(folder) == folder / "10"
     assert list_models() == {"one": folder}
 
 

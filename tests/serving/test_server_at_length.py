@@ -116,6 +116,20 @@ def test_the_documentations_commands_write_files(served, server, tmp_path):
     }  # fmt: skip
 
 
+def test_the_commands_of_the_how_to_run_as_they_stand(served, server, tmp_path):
+    page = SERVING_PAGE.with_name("howto") / "serve.md"
+    commands = re.findall(r"^ {4}(higlow client .*)$", page.read_text(), re.MULTILINE)
+    assert [command.split()[3] for command in commands] == ["sample", "posterior"]
+    for command in commands:
+        text = command.replace("saved_models/compact_mock/1", str(served.path))
+        words = of_this_server(text, server).split()[1:]
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM, *words], cwd=tmp_path, capture_output=True, text=True, timeout=600
+        )
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "posterior.h5").is_file()
+
+
 def test_a_time_limit_of_an_http_request_is_kept(served, server):
     request = urllib.request.Request(
         f"{server.rest}/v1/models/{MODEL}:predict",

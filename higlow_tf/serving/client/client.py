@@ -202,8 +202,9 @@ class Client:
             return np.zeros((0, num_parameters), np.float32)
         if self._card is None:
             raise InputError(
-                "theta_grid: expected points [G, P], or a model card (--card): over REST there is no word for a grid without "
-                "points, and models of version 0.1 have none of their own. Received: neither."
+                "posterior: expected points theta_grid [G, P], a model card (--card NAME/1/assets.extra/model_card.json), or an "
+                "address of gRPC (HOST:8500): over REST there is no word for a grid without points, and models of version 0.1 "
+                "have none of their own. Received: none of them."
             )
         return self._card.centres().astype(np.float32)
 
