@@ -79,6 +79,8 @@ if on_colab:
     drive.mount("/content/drive")
 
 have_file = (Path(FOLDER) / MAPS).is_file()
+if on_colab and not have_file:
+    print(f"{FOLDER} holds no {MAPS}: this goes on with mock maps, and nothing is kept on your Drive.")
 if have_file:
     maps, params = (Path(shutil.copy(Path(FOLDER) / name, ".")) for name in (MAPS, PARAMS))
 else:
@@ -182,16 +184,21 @@ run_folder = out / "run"
 backup = Path(FOLDER if have_file else out / "drive") / "run"
 
 
+def copy_to_drive():
+    shutil.copytree(run_folder, backup, dirs_exist_ok=True)
+
+
 class BackUp(keras.callbacks.Callback):
     """Copies the run to the Drive. When an epoch begins, the checkpoint of the one before is whole."""
 
     def on_epoch_begin(self, epoch, logs=None):
-        shutil.copytree(run_folder, backup, dirs_exist_ok=True)
+        copy_to_drive()
 
 
 # %% [markdown]
-# And this function begins a run, or continues it: from the folder, or from its copy on the Drive. **Run it again after each
-# disconnect.** The minutes of all its calls count together.
+# And this function begins a run, or continues it: from the folder, or from its copy on the Drive, where the finished run goes,
+# too. **After a disconnect** run the cells that install, import, copy your files and define these, and then the call that
+# trains. The minutes of all its calls count together. After `higlow calibrate`, copy the run again.
 
 # %%
 if SMALL:
@@ -215,9 +222,12 @@ def train_or_continue(length, callbacks=()):
     files = {"maps": maps, "params": params, "out": run_folder}
     if (run_folder / "checkpoints").exists():
         print("continuing")
-        return hg.runs.train(resume=True, callbacks=[BackUp(), *callbacks], **files, **length)
-    print("a new run")
-    return hg.runs.train(overwrite=True, callbacks=[BackUp(), *callbacks], **files, **new_run, **length)
+        run = hg.runs.train(resume=True, callbacks=[BackUp(), *callbacks], **files, **length)
+    else:
+        print("a new run")
+        run = hg.runs.train(overwrite=True, callbacks=[BackUp(), *callbacks], **files, **new_run, **length)
+    copy_to_drive()
+    return run
 
 
 # %% [markdown]
@@ -264,7 +274,7 @@ figure
 # ## 5. What came of it
 #
 # Above are maps of test simulations, below maps that the model has drawn at their parameters. On mocks, after two minutes,
-# nobody would publish them. After the minutes of the table below they are those of the README.
+# nobody would publish them. After the minutes of the table below, and with `nuisance="known"`, they are those of the README.
 
 # %%
 test = run.data("test")
@@ -289,7 +299,7 @@ print(audit.verdict)
 # | preset | weights, maps of 64x64 | for | minutes |
 # |---|---|---|---|
 # | `compact` | 0.33 M | two CPU cores | 25, for 300 simulations: all measured numbers of the README are of this length |
-# | `compact` | 0.33 M | a GPU | not measured; set `batch_size=64`, and compare losses, not minutes |
+# | `compact` | 0.33 M | a GPU | not measured; add `"training.batch_size": 64` to the settings, and compare losses, not minutes |
 # | `higlow` | 5.1 M | a GPU | not measured; begin with 120, and give more while the validation loss falls |
 # | `paper` | 1.6 M | a GPU | not measured; hours |
 # | `hiflow64` | 16 M | the baseline | 20 on two CPU cores |

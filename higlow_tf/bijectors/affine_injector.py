@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from higlow_tf.bijectors.one_pass import OnePassBijector
-from higlow_tf.layout import SPATIAL_AXES
+from higlow_tf.layout import CHANNEL_AXIS, SPATIAL_AXES
 from higlow_tf.pixel_sums import add_to_pixels, multiply_pixels
 
 __all__ = ["AffineInjector"]
@@ -33,6 +33,7 @@ class AffineInjector(OnePassBijector):
 
     Raises:
         TypeError: If `conditional_input` is missing.
+        ValueError: If the callable gives another number of channels than one or C.
 
     Example:
         >>> def per_channel(c):
@@ -52,12 +53,21 @@ class AffineInjector(OnePassBijector):
         self._shift_and_log_scale_fn = shift_and_log_scale_fn
 
     def forward_and_log_det(self, x, conditional_input=None):
-        shift, log_scale = self._shift_and_log_scale_fn(conditional_input)
+        shift, log_scale = self._shift_and_log_scale(conditional_input, x)
         return add_to_pixels(multiply_pixels(x, tf.exp(log_scale)), shift), _sum_over_event(log_scale, x)
 
     def inverse_and_log_det(self, y, conditional_input=None):
-        shift, log_scale = self._shift_and_log_scale_fn(conditional_input)
+        shift, log_scale = self._shift_and_log_scale(conditional_input, y)
         return multiply_pixels(add_to_pixels(y, -shift), tf.exp(-log_scale)), -_sum_over_event(log_scale, y)
+
+    def _shift_and_log_scale(self, conditional_input, x):
+        """Both, checked: more channels than the map has would make a larger map of it by broadcasting."""
+        shift, log_scale = self._shift_and_log_scale_fn(conditional_input)
+        channels = x.shape[CHANNEL_AXIS]
+        for found in (shift.shape[CHANNEL_AXIS], log_scale.shape[CHANNEL_AXIS]):
+            if None not in (found, channels) and found not in (1, channels):
+                raise ValueError(f"Expected shift and log_scale of 1 or {channels} channels. Received: {found}.")
+        return shift, log_scale
 
 
 def _sum_over_event(log_scale, x):

@@ -175,6 +175,7 @@ def _say_next(config, out):
     files += "" if config.data.params is None else f" --params {config.data.params}"
     if config.map_transform == "log10":  # the report card is made for these maps
         say(f"  higlow evaluate {out} {files} --out {out}_evaluation")
-    say(f"  higlow calibrate {out} {files}")
+    say(f"  higlow calibrate {out} {files} --maps-per-simulation 2")
+    say(f"  higlow infer {out} --maps NEW.npy --out posterior.h5")
     say(f"  higlow sample {out} --from-prior 64 --out samples.npy")
     say(f"  higlow export {out} --out saved_models/{out.name}")

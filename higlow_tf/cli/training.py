@@ -6,6 +6,9 @@ from higlow_tf.cli.console import INTERRUPTED, say
 
 __all__ = ["join_with_words", "train_with_progress"]
 
+# Pixels a side of the maps for which minutes are told in help and documentation.
+_USUAL_MAP_SIZE = 64
+
 
 def join_with_words():
     """The `Workers` of this training, when all are there; says so if it must wait for others."""
@@ -66,6 +69,9 @@ def _say_data(data, config, nuisance):
         f"{data.num_maps} maps of {data.map_size}x{data.map_size} pixels{regridded}{channels}, "
         f"{data.num_simulations} simulations, conditioned on {', '.join(data.parameters.names)}; preset {config.preset}"
     )
+    times = (data.map_size // _USUAL_MAP_SIZE) ** 2
+    if times > 1 and config.data.map_size is None:
+        say(f"Maps of this size take some {times} times as long as those of 64x64: --map-size 64 makes them smaller.")
     if nuisance:
         asked = ", ".join(data.parameters.without(nuisance).names)
         say(f"Asked for: {asked}. Drawn from their prior where they are not given: {', '.join(nuisance)}.")

@@ -26,6 +26,8 @@ __all__ = [
 ]
 
 _NAMED_COPIES = 3
+# log10 of CAMELS maps of most fields, in their units, lies in here. Densities span more than a decade.
+_LOOKS_LIKE_LOG10 = (2.0, 20.0)
 
 
 def numeric_array(values, name):
@@ -99,6 +101,7 @@ class PixelCheck:
         self._allow_constant = allow_constant
         self._allow_negative = map_transform == "identity"
         self._not_finite, self._negative, self._constant = _Finding(), _Finding(), _Finding()
+        self._lowest, self._highest = math.inf, -math.inf
 
     def add(self, chunk, start):
         """Looks at `[n, H, H]` or `[n, H, H, C]`. The first of these maps has the number `start`.
@@ -106,6 +109,7 @@ class PixelCheck:
         A part of a larger array has several such numbers, one for each of its first axes.
         """
         low, high = chunk.min(axis=(1, 2)), chunk.max(axis=(1, 2))  # of each channel; NaN shows in both
+        self._lowest, self._highest = min(self._lowest, float(low.min())), max(self._highest, float(high.max()))
         if not self._allow_constant:
             self._constant.add((low == high).reshape(len(chunk), -1).any(axis=1), start)
         # The slow masks are made only if the extremes say that there is something to find.
@@ -117,7 +121,7 @@ class PixelCheck:
             self._negative.add(chunk < 0, start)
 
     def finish(self):
-        """Raises what was found.
+        """Raises what was found, and warns of pixels that are logarithms by their looks.
 
         Raises:
             InputError: Says how many pixels (or maps) are wrong and which is the first.
@@ -140,6 +144,14 @@ class PixelCheck:
             raise InputError(
                 f"{self._name} must hold maps with structure. Received: {self._constant.count} maps whose pixels are all "
                 f"equal, the first is {index} {self._constant.first[0]}."
+            )
+        low, high = _LOOKS_LIKE_LOG10
+        if not self._allow_negative and low < self._lowest < self._highest < high:
+            warnings.warn(
+                f"{self._name} holds pixels from {self._lowest:.3g} to {self._highest:.3g}, which looks like log10 of "
+                "surface densities; if so, save 10**maps.",
+                InputWarning,
+                stacklevel=3,
             )
 
 

@@ -23,6 +23,8 @@ _HEADER_ERRORS = (
     tokenize.TokenError,
 )
 
+_TABLE_SUFFIXES = {".txt", ".csv", ".dat"}
+
 
 def open_npy(path):
     """Opens a .npy file as a read-only memory map of any floating-point type, byte order and memory order.
@@ -39,9 +41,10 @@ def open_npy(path):
         with path.open("rb") as file:
             start = file.read(len(np.lib.format.MAGIC_PREFIX))
             if start != np.lib.format.MAGIC_PREFIX:
+                hint = "; --maps takes the maps and --params the table" if path.suffix in _TABLE_SUFFIXES else ""
                 raise InputError(
                     f"{path} must be a .npy file of maps. "
-                    f"Received: {'a file of another format' if start else 'an empty file'}."
+                    f"Received: {'a file of another format' if start else 'an empty file'}{hint}."
                 )
             file.seek(0)
             read_npy_header(file, path, path.stat().st_size)

@@ -29,6 +29,8 @@ COVERAGE_LEVELS = np.round(np.arange(0.05, 0.951, 0.05), 2)
 """Masses of the highest-density regions whose coverage is measured."""
 
 _VERDICT_LEVEL = 0.95
+# Of a posterior that is wrong by many orders, all digits would fill the line.
+_ABSURD = 1e6
 _PULL2_OF_GAUSSIAN = 2.0  # variance of a squared standard normal
 
 
@@ -242,5 +244,6 @@ def _coverage_check(metric: Metric, num_rows: int, factor: float) -> tuple[bool,
 def _pull2_check(metric: Metric, num_values: int, factor: float) -> tuple[bool, str]:
     half = factor * max(metric.error, np.sqrt(_PULL2_OF_GAUSSIAN / num_values))
     is_ok = bool(abs(metric.value - 1) <= half)
-    text = f"The mean squared pull is {metric.value:.2f} +- {half:.2f}"
+    digits = ".2f" if metric.value < _ABSURD else ".3g"
+    text = f"The mean squared pull is {metric.value:{digits}} +- {half:{digits}}"
     return is_ok, text + ("." if is_ok else f": the errors are too {'small' if metric.value > 1 else 'large'}.")

@@ -12,6 +12,8 @@ DENSITY, SAMPLES, POWER, STRUCTURE, SIMILARITY, POSTERIORS = (
     "Density", "Generated maps", "Power spectra", "Structure", "Similarity", "Posteriors",
 )  # fmt: skip
 
+# Of an error bar that is wrong by many orders, all digits would fill the line.
+_ABSURD = 1e6
 _OF_FEATURES = "of features of a map, generated against simulated"
 _CLASSIFIERS = {
     "classifier_auc": ("Linear classifier", f"a logistic regression {_OF_FEATURES}"),
@@ -91,7 +93,12 @@ def number_text(metric, digits):
     """A metric with its error."""
     if metric.value is None:
         return "-"
-    return f"{metric.value:.{digits}f}" + ("" if metric.error is None else f" ± {metric.error:.{digits}f}")
+    return _fixed(metric.value, digits) + ("" if metric.error is None else f" ± {_fixed(metric.error, digits)}")
+
+
+def _fixed(number, digits):
+    """With so many digits behind the point, where the number is not absurdly large."""
+    return f"{number:.{digits}f}" if abs(number) < _ABSURD else f"{number:.3g}"
 
 
 def verdict_rows(evaluation):

@@ -176,6 +176,21 @@ def test_infer_applies_the_calibration_and_goes_on_after_an_interruption(higlow,
     assert np.all(load_posterior(raw).sd.mean(axis=0) != posterior.sd.mean(axis=0))
 
 
+@pytest.mark.parametrize(("held", "is_said"), [(0.3, True), (0.6, False)])
+def test_infer_says_that_a_calibration_has_failed_its_test(higlow, files, calibrated, tmp_path, held, is_said):
+    judged = calibrated[0] / "calibration" / "metrics.json"
+    before = judged.read_text()
+    content = json.loads(before)
+    content["coverage_68"] |= {"value": held, "error": 0.05}
+    try:
+        judged.write_text(json.dumps(content))
+        result = higlow("infer", calibrated[0], "--maps", files[0], "--rows", "0:1", "--out", tmp_path / "p.h5")
+    finally:
+        judged.write_text(before)
+    assert result.exit_code == 0, result.stderr
+    assert ("held 30 ± 5 % of the truths, after the repair: do not quote" in " ".join(result.stdout.split())) is is_said
+
+
 def test_infer_combines_the_maps_of_a_simulation_and_warns_of_other_units(higlow, files, calibrated, tmp_path):
     scaled = tmp_path / "Maps_HI_Lognormal_LH_z=6.00.npy"
     np.save(scaled, 1000.0 * np.load(files[0])[:4])

@@ -94,6 +94,15 @@ def test_unusable_maps_are_refused_in_one_sentence(maps, words):
         HIMapDataset.from_arrays(maps, THETA)
 
 
+@pytest.mark.parametrize(("low", "high", "is_said"), [(5.6, 11.0, True), (5.6, 21.0, False), (0.1, 11.0, False)])
+def test_what_looks_like_logarithms_is_warned_of(low, high, is_said, recwarn):
+    maps = np.linspace(low, high, 36, dtype=np.float32).reshape(4, 3, 3)
+    HIMapDataset.from_arrays(maps, THETA)
+    assert ["looks like log10" in str(warning.message) for warning in recwarn] == [True] * is_said
+    HIMapDataset.from_arrays(maps, THETA, map_transform="identity")
+    assert len(recwarn) == is_said
+
+
 def test_nan_does_not_hide_other_chunks(monkeypatch):
     monkeypatch.setattr(big_arrays, "_CHUNK_PIXELS", 9)
     maps = broken(np.nan)

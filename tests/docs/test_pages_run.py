@@ -25,9 +25,14 @@ pytestmark = [
 ]
 # Chains and services, which have tests of their own.
 OTHERWISE_TESTED = {"demo", "reproduce-paper", "benchmark", "serve", "client", "batch", "fetch"}
-MAPS = ("MAPS.npy", "Maps_HI_X_LH_z=6.00.npy", "Maps_HI_SIMBA_LH_z=0.00.npy", "Maps_Mgas_SIMBA_LH_z=0.00.npy")
+MAPS = (
+    "MAPS.npy",
+    "Maps_HI_IllustrisTNG_LH_z=0.00.npy",
+    "Maps_HI_SIMBA_LH_z=0.00.npy",
+    "Maps_Mgas_SIMBA_LH_z=0.00.npy",
+)
 NEW_MAPS = ("NEW.npy", "OTHER.npy")
-TABLES = ("PARAMS.txt", "params_LH_X.txt", "params_LH_SIMBA.txt", "OTHER.txt")
+TABLES = ("PARAMS.txt", "params_LH_IllustrisTNG.txt", "params_LH_SIMBA.txt", "OTHER.txt")
 ENVIRONMENT = ("TF_CPP_MIN_LOG_LEVEL", "GRPC_VERBOSITY")
 SMALLER = (
     (r"--preset (compact|higlow|paper)", "--preset tiny"),
