@@ -20,8 +20,7 @@ from benchmarks.gpu_step.__main__ import main
 from benchmarks.gpu_step.folder import CHECK_STEPS, MANIFEST, STATE, Program, read_export, read_program
 from benchmarks.gpu_step.table import table_of
 from benchmarks.gpu_step.timing import check_changes, check_values
-from higlow_tf.bijectors import repeated_steps
-from higlow_tf.cores import whole_batches
+from higlow_tf import cores
 from higlow_tf.errors import InputError
 from higlow_tf.evaluation.speed_tasks import synthetic_batch, synthetic_model
 from higlow_tf.models import count_operations
@@ -60,7 +59,7 @@ def refusal(finished):
 
 
 def test_a_program_is_written_with_its_names_and_takes_a_batch_at_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(repeated_steps, "_MAX_CORES_FOR_CHUNKS", 10**6)  # as on a machine of few cores
+    monkeypatch.setattr(cores, "_MAX_CORES_FOR_PARTS", 10**6)  # as on a machine of few cores
     model = export.model_to_export("tiny")
     graph = export.graph_of_task(model, "log_prob")
     program, variables = export.write_program(model, graph, "log_prob", 64, tmp_path)
@@ -209,7 +208,7 @@ def test_value_and_gradients_are_the_same_program_for_a_gpu():
     variables = [*model.trainable_variables, *model.non_trainable_variables]
 
     def value_and_gradients(theta, maps, *values):
-        with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))), whole_batches():
+        with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))), cores.whole_batches():
             weights = [variable.value for variable in model.trainable_variables]
             with tf.GradientTape() as tape:
                 tape.watch(weights)

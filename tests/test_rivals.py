@@ -130,7 +130,7 @@ def test_a_folder_of_another_comparison_is_refused(problem, tmp_path):
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("files")
-    maps, params = write_lognormal(folder, simulations=40, map_size=16, maps_per_simulation=2, seed=0)
+    maps, params = write_lognormal(folder, simulations=40, map_size=16, maps_per_simulation=3, seed=0)
     return ["--maps", str(maps), "--params", str(params)]
 
 

@@ -58,8 +58,10 @@ def quiet_libraries():
 def load_tensorflow():
     """Imports TensorFlow without the lines that its C++ libraries write at their start, before any log level applies.
 
-    Every command that needs TensorFlow calls this before anything else imports it. With --debug the lines are shown.
+    Every command that needs TensorFlow calls this before anything else imports it. With --debug the lines are shown. Keras is
+    told to compute with TensorFlow, whatever other programs on this machine have told it.
     """
+    os.environ["KERAS_BACKEND"] = "tensorflow"
     if SETTINGS.debug or "tensorflow" in sys.modules:
         return
     sys.stderr.flush()

@@ -3,6 +3,8 @@
 import difflib
 import inspect
 
+import keras
+
 from higlow_tf.errors import InputError
 from higlow_tf.models.arguments import nuisance_names, parameter_space
 from higlow_tf.models.likelihood_model import LikelihoodModel
@@ -22,9 +24,17 @@ class ConfiguredModel(LikelihoodModel):
         arguments: `locals()` of the subclass's constructor. What its signature names is the configuration; `parameters`
             becomes a `ParameterSpace`, and `nuisance`, after it, a tuple of names.
         **kwargs: As in `keras.Model`.
+
+    Raises:
+        InputError: If Keras has another backend than TensorFlow.
     """
 
     def __init__(self, arguments, **kwargs):
+        if keras.backend.backend() != "tensorflow":
+            raise InputError(
+                "Expected Keras with TensorFlow: set KERAS_BACKEND=tensorflow, or the backend in ~/.keras/keras.json. "
+                f"Received: {keras.backend.backend()}."
+            )
         super().__init__(**kwargs)
         for key in self._config_keys():
             setattr(self, key, self._checked(key, arguments[key]))
