@@ -266,7 +266,7 @@ def check_configuration(case):
     require(again.get_config() == model.get_config(), "expected the same configuration of the model made from it")
     for target, source in zip(again.weights, model.weights, strict=True):
         target.assign(source.numpy())
-    again.compile(jit_compile=False)  # as the model: XLA has other roundings
+    again._make_compiled(jit_compile=False)  # as the model: XLA has other roundings
     _require_same_answers(again, _answers(model), "the model made from the configuration")
 
 
@@ -281,7 +281,7 @@ def check_saving(case):
     require(loaded.get_config() == model.get_config(), "expected the configuration of the saved model")
     for weight, saved in zip(loaded.weights, model.weights, strict=True):
         require_equal(weight.numpy(), saved.numpy(), f"loaded weight {weight.path}")
-    loaded.compile(jit_compile=False)
+    loaded._make_compiled(jit_compile=False)
     _require_same_answers(loaded, _answers(model), "the loaded model")
 
 
