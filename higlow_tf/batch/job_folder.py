@@ -83,9 +83,7 @@ class JobFolder:
             )
 
     def finish(self, summary):
-        """Writes the summary; a call that had nothing left to do leaves that of the call before."""
-        if not summary.rows_now and (self._owned.path / SUMMARY_FILE).exists():
-            return
+        """Writes the summary."""
         write_json(summary.to_json(), self._owned.path / SUMMARY_FILE)
 
     def _job(self):
