@@ -7,8 +7,8 @@ from higlow_tf.cli.app import app
 
 # What every part may use: modules at the top of the package that belong to no part.
 SHARED = {
-    "cores", "devices", "errors", "expected_rows", "files", "folder_lock", "kept_activations", "layout", "map_transforms",
-    "ownership", "pixel_sums", "symmetries", "text_files", "versions",
+    "compiled_programs", "cores", "devices", "errors", "expected_rows", "files", "folder_lock", "kept_activations", "layout",
+    "map_transforms", "ownership", "pixel_sums", "symmetries", "text_files", "versions",
 }  # fmt: skip
 
 # The arrows of the package's design: a part may import these others (and its own modules).

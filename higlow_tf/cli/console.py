@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import typer
 
+from higlow_tf.compiled_programs import keep_compiled_programs
 from higlow_tf.errors import InputError, InputWarning, LostWorkerError
 
 __all__ = [
@@ -59,16 +60,24 @@ def load_tensorflow():
     """Imports TensorFlow without the lines that its C++ libraries write at their start, before any log level applies.
 
     Every command that needs TensorFlow calls this before anything else imports it. With --debug the lines are shown. Keras is
-    told to compute with TensorFlow, whatever other programs on this machine have told it.
+    told to compute with TensorFlow, whatever other programs on this machine have told it. What XLA compiles is kept.
     """
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    if SETTINGS.debug or "tensorflow" in sys.modules:
+    if "tensorflow" in sys.modules:
         return
+    with contextlib.nullcontext() if SETTINGS.debug else _without_stderr():
+        importlib.import_module("tensorflow")
+        keep_compiled_programs()
+
+
+@contextlib.contextmanager
+def _without_stderr():
+    """Hides what C++ libraries write, too."""
     sys.stderr.flush()
     stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
-        importlib.import_module("tensorflow")
+        yield
     finally:
         os.dup2(stderr, 2)
         os.close(stderr)

@@ -1,5 +1,6 @@
 """Keras models: the conditional Glow, HIFlow and TRENF, their presets, and saving."""
 
+from higlow_tf.compiled_programs import keep_compiled_programs
 from higlow_tf.gallery import fetch_model
 from higlow_tf.models.architecture import GlowArchitecture
 from higlow_tf.models.conditional_glow import ConditionalGlow
@@ -29,6 +30,7 @@ __all__ = [
     "fetch_model",
     "MapFlow",
     "fit_end_layers",
+    "keep_compiled_programs",
     "load_model",
     "model_from_preset",
     "preset",

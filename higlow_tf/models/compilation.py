@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from higlow_tf.cores import num_cores, takes_whole_batches
+from higlow_tf.models.steady_names import steady_names
 
 __all__ = ["compiled"]
 
@@ -33,10 +34,11 @@ def compiled(function, jit_compile, join=None):
 
     def call(*arrays):
         num_rows = arrays[0].shape[0]
-        if not _is_halved(num_rows):
-            return by_xla(*arrays)
-        middle = num_rows // 2
-        return join(by_xla(*(array[:middle] for array in arrays)), by_xla(*(array[middle:] for array in arrays)))
+        with steady_names(function, arrays):
+            if not _is_halved(num_rows):
+                return by_xla(*arrays)
+            middle = num_rows // 2
+            return join(by_xla(*(array[:middle] for array in arrays)), by_xla(*(array[middle:] for array in arrays)))
 
     return tf.function(call, autograph=False)
 

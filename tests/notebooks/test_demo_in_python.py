@@ -33,6 +33,7 @@ def test_it_is_short_and_uses_public_names_only():
     assert not any(node.attr.startswith("_") for node in ast.walk(tree) if isinstance(node, ast.Attribute))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:power_response. no error bar:higlow_tf.errors.InputWarning")  # 8 test simulations
 def test_its_cells_run_from_maps_to_a_page(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

@@ -82,6 +82,7 @@ def test_an_empty_folder_of_checkpoints_does_not_stand_in_the_way(run, files):
     assert RunDirectory(run).checkpoints.exist()
 
 
+@pytest.mark.slow
 def test_a_run_on_two_devices_is_continued(files, tmp_path, two_replicas):
     with pytest.raises(KeyboardInterrupt):
         train(**SMALL, **files, out=tmp_path / "run", strategy=two_replicas, callbacks=[StopIn(1)])
