@@ -29,8 +29,9 @@ _OLDEST_TENSORFLOW = (2, 21)
 _PROGRAM = "xla_compile_cache__*.pb"
 _WORK = "in_use_"
 _MOST_BYTES = 500 * 2**20
-# TensorFlow refuses to run a program that it has compiled and cannot write.
+# TensorFlow refuses to run a program that it has compiled and cannot write. A quota is only seen by writing.
 _LEAST_FREE_BYTES = 2 * 2**30
+_PROBE_BYTES = 32 * 2**20
 # After this the process that a folder of work belonged to is gone, or has compiled what it needs.
 _STALE_SECONDS = 7 * 24 * 3600
 _CPU_LINES = ("model name", "flags", "CPU implementer", "CPU part", "Features")
@@ -54,8 +55,8 @@ def keep_compiled_programs(folder=None):
             HIGLOW_COMPILED, or one among the user's caches. A variable with the value "off" turns it off for all callers.
 
     Returns:
-        Whether programs are kept. They are not without a release of TensorFlow from 2.21 on, Linux, 2 GiB of room and a folder to
-        write to, or where TF_XLA_FLAGS names another folder.
+        Whether programs are kept. They are not without a release of TensorFlow from 2.21 on, Linux, 2 GiB of room and a folder of
+        one's own to write to, or where TF_XLA_FLAGS names another folder.
 
     Raises:
         InputError: If TensorFlow has been used in this process: it reads once where programs are.
@@ -125,20 +126,30 @@ def _make_work_folder(root):
     kept = root / _kind()
     work = None
     try:
+        if not root.is_absolute():  # nobody knows where home is
+            return None
         kept.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if shutil.disk_usage(kept).free < _LEAST_FREE_BYTES:
+        if kept.stat().st_uid != os.geteuid() or shutil.disk_usage(kept).free < _LEAST_FREE_BYTES:
             return None
         _remove_stale(kept)
         work = Path(tempfile.mkdtemp(prefix=_WORK, dir=kept))
+        _probe(work / "probe")
         for program in kept.glob(_PROGRAM):
             with contextlib.suppress(FileNotFoundError):  # another process has just removed it
                 os.link(program, work / program.name)
-    except OSError:  # somebody else's folder, a file system without links, a full disk
+    except OSError:  # a folder that is not ours to write, a file system without links, a full disk
         if work is not None:
             shutil.rmtree(work, ignore_errors=True)
         return None
     atexit.register(_publish, work, kept, os.getpid())
     return work
+
+
+def _probe(path):
+    """Raises OSError where there is less room than programs may need."""
+    with path.open("wb") as file:
+        file.write(bytes(_PROBE_BYTES))
+    path.unlink()
 
 
 def _remove_stale(kept):

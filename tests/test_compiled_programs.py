@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -153,8 +154,32 @@ def test_room_and_age(tmp_path, monkeypatch):
     (work / "xla_compile_cache__newest.pb").write_bytes(bytes(10))
     compiled_programs._publish(work, kept, os.getpid())
     assert sorted(path.stem.split("__")[1] for path in kept.iterdir()) == ["new", "newest"]
-    monkeypatch.setattr(compiled_programs, "_LEAST_FREE_BYTES", 2**62)
+
+
+def fail_to_write(path):
+    path.write_bytes(b"1")
+    raise OSError("Disk quota exceeded")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("_LEAST_FREE_BYTES", 2**62),
+        ("_probe", fail_to_write),
+        ("os", SimpleNamespace(**{**vars(os), "geteuid": lambda: os.geteuid() + 1})),
+    ],
+    ids=["a full disk", "a quota", "a folder of somebody else"],
+)
+def test_nothing_is_kept_where_it_could_fail(name, value, tmp_path, monkeypatch):
+    monkeypatch.setattr(compiled_programs, name, value)
     assert compiled_programs._make_work_folder(tmp_path) is None
+    assert not [path for path in tmp_path.rglob("*") if path.name != compiled_programs._kind()]
+
+
+def test_nothing_is_kept_where_there_is_no_home(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert compiled_programs._make_work_folder(Path("~/.cache/higlow_tf/xla")) is None
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_fork_publishes_nothing(tmp_path):
