@@ -28,6 +28,7 @@ def sample(
         int | None, typer.Option(min=1, help="Number of parameter points drawn from the prior.")
     ] = None,
     seed: Seed = 0,
+    figure: Annotated[Path | None, typer.Option(help="Picture of the first 8 maps: .png, .pdf or .svg.")] = None,
     temperature: Annotated[float, typer.Option(min=0.0, help="Factor of the latents' standard deviation.")] = 1.0,
     overwrite: Overwrite = False,
 ):
@@ -36,12 +37,12 @@ def sample(
     Of a model that was trained with --nuisance, the nuisance parameters that are not given are drawn from their prior, for each
     map its own. Row i depends only on (seed, i) and on its parameters. Maps that are not finite are counted and kept.
 
-    Example: higlow sample RUN --omega-m 0.3 --sigma-8 0.8 --count 64 --out samples.npy
+    Example: higlow sample RUN --omega-m 0.3 --sigma-8 0.8 --count 64 --out samples.npy --figure samples.png
     """
     if out.suffix not in (".npy", ".h5"):
         raise InputError(f"--out: expected a file name that ends in .npy or .h5. Received: {out}.")
     files = [out] if out.suffix == ".h5" else [out, out.with_name(f"{out.stem}_params.txt")]
-    for path in files:
+    for path in files if figure is None else [*files, figure]:
         check_new(path, overwrite)
     point = {"Omega_m": omega_m, "sigma_8": sigma_8}
     ways = {
@@ -55,7 +56,12 @@ def sample(
         raise InputError(f"Expected exactly one of {', '.join(ways)}. Received: {', '.join(chosen) or 'none'}.")
     load_tensorflow()
     from higlow_tf.models import load_model, write_samples
+    from higlow_tf.models.sample_files import first_samples
+    from higlow_tf.reports.picture import check_picture_name
+    from higlow_tf.reports.sample_pictures import MAPS_SHOWN, write_sample_figure
 
+    if figure is not None:
+        check_picture_name(figure)
     model = load_model(run)
     if from_prior is not None:
         rows = model.parameters.sample_uniform(from_prior, seed=seed).repeat(count, axis=0)
@@ -71,6 +77,9 @@ def sample(
         _say_drawn(model, values)
     with progress_bar() as progress:
         num_bad = write_samples(model, rows, out, seed=seed, temperature=temperature, progress=progress)
+    if figure is not None:
+        write_sample_figure(model, first_samples(out, MAPS_SHOWN), rows, figure, overwrite)
+        files.append(figure)
     for path in files:
         say(f"Wrote {path}")
     say(f"{len(rows)} maps; with pixels that are not finite: {num_bad}", fg="red" if num_bad else None)

@@ -13,7 +13,7 @@ from higlow_tf.expected_rows import expect_rows
 from higlow_tf.files import check_room, whole_path
 from higlow_tf.map_transforms import default_units, map_transform_of
 
-__all__ = ["sample_paths", "write_samples"]
+__all__ = ["first_samples", "sample_paths", "write_samples"]
 
 _FORMAT_VERSION = 1
 _CHUNK = 256
@@ -77,6 +77,14 @@ def sample_paths(out):
     if out.suffix not in (".npy", ".h5"):
         raise InputError(f"--out: expected a file name that ends in .npy or .h5. Received: {out}.")
     return [out] if out.suffix == ".h5" else [out, _table_path(out)]
+
+
+def first_samples(out, count):
+    """The first maps of a file of `write_samples`, as an array of `count` maps or of all that there are."""
+    if Path(out).suffix == ".h5":
+        with h5py.File(out) as file:
+            return file["maps"][:count]
+    return np.array(np.load(out, mmap_mode="r")[:count])
 
 
 def _table_path(out):

@@ -3,7 +3,7 @@
 from higlow_tf.plotting.correlation import plot_correlation
 from higlow_tf.plotting.coverage import plot_coverage, plot_tarp
 from higlow_tf.plotting.loss import plot_loss
-from higlow_tf.plotting.maps import plot_map_panel
+from higlow_tf.plotting.maps import plot_map_panel, plot_maps
 from higlow_tf.plotting.nearest import plot_nearest
 from higlow_tf.plotting.pdf import plot_pixel_pdf
 from higlow_tf.plotting.posterior import plot_posterior
@@ -25,6 +25,7 @@ __all__ = [
     "plot_coverage",
     "plot_loss",
     "plot_map_panel",
+    "plot_maps",
     "plot_nearest",
     "plot_pixel_pdf",
     "plot_posterior",

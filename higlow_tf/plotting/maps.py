@@ -1,16 +1,17 @@
-"""Simulated maps above, generated maps below."""
+"""Maps as pictures: simulated above generated ones, or some of one kind."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
+from matplotlib.image import AxesImage
 from numpy.typing import ArrayLike
 
 from higlow_tf.errors import InputError
 from higlow_tf.plotting.style import STYLE, Style
 
-__all__ = ["plot_map_panel"]
+__all__ = ["plot_map_panel", "plot_maps"]
 
 # The colours span these percentiles of the real pixels: a few extreme pixels would leave the rest in one colour.
 _COLOUR_PERCENTILES = (0.5, 99.8)
@@ -60,22 +61,12 @@ def plot_map_panel(
     pixels = np.ma.stack([_log10_positive(real_maps), _log10_positive(generated_maps)])
     if pixels[0].mask.all():
         raise InputError("real_maps: expected positive pixels. Received: none.")
-    low, high = np.percentile(pixels[0].compressed(), _COLOUR_PERCENTILES)
-    norm = Normalize(low, high if high > low else low + 1.0)
-    ends = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
+    norm = _colours(pixels[0])
     with style.context():
         for row, name in enumerate(row_labels):
             for column, title in enumerate(titles):
                 ax: Axes = axes[row, column]
-                image = ax.imshow(
-                    pixels[row][column],
-                    norm=norm,
-                    cmap=style.map_colours,
-                    origin="lower",
-                    extent=(0, box_size_mpc_h, 0, box_size_mpc_h),
-                    interpolation="nearest",
-                )
-                ax.set_facecolor("0.7")
+                image = _draw_map(ax, pixels[row][column], norm, box_size_mpc_h, style)
                 ax.tick_params(labelbottom=row == 1, labelleft=column == 0)
                 if row == 0:
                     ax.set_title(title)
@@ -83,11 +74,77 @@ def plot_map_panel(
                     ax.set_xlabel(r"$x$  [Mpc/$h$]")
                 if column == 0:
                     ax.set_ylabel(f"{name}\n" + r"$y$  [Mpc/$h$]")
-        beyond = (bool(pixels.min() < norm.vmin), bool(pixels.max() > norm.vmax))
-        axes[0, 0].figure.colorbar(
-            image, ax=list(axes.flat), label=rf"$\log_{{10}}$ HI surface density  [{units}]", extend=ends[beyond]
-        )
+        label = rf"$\log_{{10}}$ HI surface density  [{units}]"
+        axes[0, 0].figure.colorbar(image, ax=list(axes.flat), label=label, extend=_ends(pixels, norm))
     return axes
+
+
+def plot_maps(
+    axes: Sequence[Axes],
+    maps: ArrayLike,
+    theta: ArrayLike | None = None,
+    *,
+    parameter_labels: Sequence[str] = (r"\Omega_\mathrm{m}", r"\sigma_8"),
+    is_log10: bool = True,
+    label: str = "",
+    box_size_mpc_h: float = 25.0,
+    style: Style = STYLE,
+) -> Sequence[Axes]:
+    """Draws maps of one field in one colour scale, one an axis.
+
+    Args:
+        axes: `R` axes of a grid, row by row.
+        maps: `[R, n, n]`, physical units.
+        theta: Parameters of each map `[R, P]`, written above it.
+        parameter_labels: LaTeX labels of the `P` parameters, without dollar signs.
+        is_log10: Whether the colours are those of log10 of the pixels; pixels that are not positive and finite are then grey.
+            Otherwise only those that are not finite are.
+        label: Of the colour bar.
+        box_size_mpc_h: Side of the box, Mpc/h.
+        style: Style of the figure.
+
+    Returns:
+        `axes`.
+
+    Raises:
+        InputError: If the axes, maps and parameters do not belong together, or no pixel can be drawn.
+    """
+    maps = np.asarray(maps)
+    if maps.ndim != 3 or len(axes) != len(maps):
+        raise InputError(f"axes, maps: expected R axes and [R, n, n]. Received: {len(axes)} axes and {maps.shape}.")
+    titles = _titles(theta, len(maps), parameter_labels)
+    pixels = _log10_positive(maps) if is_log10 else np.ma.masked_invalid(maps)
+    if pixels.mask.all():
+        raise InputError(f"maps: expected {'positive' if is_log10 else 'finite'} pixels. Received: none.")
+    norm = _colours(pixels)
+    lowest = {ax.get_subplotspec().colspan.start: ax for ax in axes}.values()
+    with style.context():
+        for ax, pixels_of_map, title in zip(axes, pixels, titles, strict=True):
+            image = _draw_map(ax, pixels_of_map, norm, box_size_mpc_h, style)
+            ax.set_title(title)
+            is_left = ax.get_subplotspec().is_first_col()
+            ax.tick_params(labelbottom=ax in lowest, labelleft=is_left)
+            ax.set_xlabel(r"$x$  [Mpc/$h$]" if ax in lowest else "")
+            ax.set_ylabel(r"$y$  [Mpc/$h$]" if is_left else "")
+        axes[0].figure.colorbar(image, ax=list(axes), label=label, extend=_ends(pixels, norm))
+    return axes
+
+
+def _colours(pixels: np.ma.MaskedArray) -> Normalize:
+    low, high = np.percentile(pixels.compressed(), _COLOUR_PERCENTILES)
+    return Normalize(low, high if high > low else low + 1.0)
+
+
+def _ends(pixels: np.ma.MaskedArray, norm: Normalize) -> str:
+    """Which ends of the colour bar have pixels beyond them."""
+    names = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
+    return names[bool(pixels.min() < norm.vmin), bool(pixels.max() > norm.vmax)]
+
+
+def _draw_map(ax: Axes, pixels: np.ma.MaskedArray, norm: Normalize, box_size_mpc_h: float, style: Style) -> AxesImage:
+    ax.set_facecolor("0.7")
+    box = (0, box_size_mpc_h, 0, box_size_mpc_h)
+    return ax.imshow(pixels, norm=norm, cmap=style.map_colours, origin="lower", extent=box, interpolation="nearest")
 
 
 def _titles(theta: ArrayLike | None, num_columns: int, labels: Sequence[str]) -> list[str]:

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from matplotlib.backend_bases import FigureCanvasBase
+
+from higlow_tf.errors import InputError
 from higlow_tf.files import whole_path
 
-__all__ = ["Picture", "add_pictures", "save_picture"]
+__all__ = ["Picture", "add_pictures", "check_picture_name", "save_picture"]
 
 _DOTS_PER_INCH = 160
 
@@ -50,6 +53,12 @@ def add_pictures(page, section, pictures, folder=None):
             png_file = Path(folder) / f"{picture.name}.png"
             save_picture(picture.figure, png_file.with_suffix(".pdf"), overwrite=True)
         page.figure(picture.figure, picture.caption, picture.alt, png_file=png_file)
+
+
+def check_picture_name(path):
+    """Refuses a file name whose suffix is not that of a picture, with an `InputError`."""
+    if Path(path).suffix.lower().removeprefix(".") not in FigureCanvasBase.get_supported_filetypes():
+        raise InputError(f"{path}: expected the name of a picture: .png, .pdf or .svg. Received: {Path(path).name!r}.")
 
 
 def save_picture(figure, path, overwrite=False):

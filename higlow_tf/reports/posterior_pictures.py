@@ -1,16 +1,13 @@
 """Pictures of posteriors: regions in the plane of two parameters, and predicted against true parameters."""
 
-from pathlib import Path
-
 import numpy as np
-from matplotlib.backend_bases import FigureCanvasBase
 
 from higlow_tf.errors import InputError
 from higlow_tf.evaluation.spreading import spread_rows
 from higlow_tf.files import check_new
 from higlow_tf.inference import parameters_of_interest
 from higlow_tf.plotting import STYLE, plot_posterior, plot_predicted
-from higlow_tf.reports.picture import Picture, save_picture
+from higlow_tf.reports.picture import Picture, check_picture_name, save_picture
 
 __all__ = [
     "check_drawable",
@@ -91,8 +88,7 @@ def check_drawable(model, method, path, overwrite=False):
         InputError: If the model does not have two parameters of interest, if the method gives no grid, if the file exists, or if
             no picture has such a suffix.
     """
-    if Path(path).suffix.lower().removeprefix(".") not in FigureCanvasBase.get_supported_filetypes():
-        raise InputError(f"{path}: expected the name of a picture: .png, .pdf or .svg. Received: {Path(path).name!r}.")
+    check_picture_name(path)
     number = len(parameters_of_interest(model))
     if number != 2 or method != "grid":
         raise InputError(

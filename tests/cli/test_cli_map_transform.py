@@ -88,8 +88,10 @@ def test_other_values_and_the_default_are_refused(higlow, files, tmp_path):
 
 @pytest.mark.slow
 def test_maps_are_drawn_in_their_own_units(higlow, run, tmp_path):
-    result = higlow("sample", run, "--theta", "1.5,-0.5", "--count", 3, "--out", tmp_path / "samples.h5")
+    files = ("--out", tmp_path / "samples.h5", "--figure", tmp_path / "samples.pdf")
+    result = higlow("sample", run, "--theta", "1.5,-0.5", "--count", 3, *files)
     assert result.exit_code == 0, result.stderr
+    assert (tmp_path / "samples.pdf").read_bytes().startswith(b"%PDF")
     with h5py.File(tmp_path / "samples.h5") as file:
         assert file.attrs["units"] == "not stated"
         assert list(file.attrs["parameters"]) == ["amplitude", "mean"]

@@ -87,13 +87,26 @@ def test_samples_as_npy_are_those_of_the_model(higlow, run, model, tmp_path, mon
 
 def test_samples_as_hdf5_say_what_they_are(higlow, run, suite, tmp_path):
     out = tmp_path / "samples.h5"
-    result = higlow("sample", run, "--params", suite.params, "--seed", 3, "--out", out)
+    figure = tmp_path / "samples.png"
+    result = higlow("sample", run, "--params", suite.params, "--seed", 3, "--out", out, "--figure", figure)
     assert result.exit_code == 0, result.stderr
+    assert f"Wrote {figure}" in result.stdout
+    assert figure.read_bytes().startswith(b"\x89PNG")
     with h5py.File(out) as file:
         assert file["maps"].shape == (12, 16, 16)
         np.testing.assert_array_equal(file["theta"], suite.arrays[1])
         assert file["seed"][()] == file.attrs["seed"] == 3
         assert file["units"].asstr()[()] == file.attrs["units"] == "(Msun/h)/(Mpc/h)^2"
+
+
+def test_a_figure_that_cannot_be_written_costs_no_draws(higlow, run, tmp_path):
+    arguments = ("sample", run, "--from-prior", 2, "--out", tmp_path / "samples.h5", "--figure")
+    (tmp_path / "there.png").touch()
+    for name, sentence in (("maps.xyz", "expected the name of a picture"), ("there.png", "--overwrite")):
+        result = higlow(*arguments, tmp_path / name)
+        assert result.exit_code == 2
+        assert sentence in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["there.png"]
 
 
 def test_sampling_outside_the_prior_warns_by_how_much(higlow, run, tmp_path):

@@ -15,6 +15,7 @@ from higlow_tf.plotting import (
     Style,
     plot_loss,
     plot_map_panel,
+    plot_maps,
     plot_pixel_pdf,
     plot_posterior,
     plot_power,
@@ -93,6 +94,39 @@ def test_maps_wrong_input(change, message):
     arguments = {"real_maps": maps_of(2, 0), "generated_maps": maps_of(2, 1), "theta": np.zeros((2, 2))}
     with pytest.raises(InputError, match=message):
         plot_map_panel(axes, **(arguments | change))
+
+
+@pytest.mark.parametrize("is_log10", [True, False])
+def test_maps_of_one_kind_share_colours_and_label_the_outer_axes(is_log10):
+    maps = maps_of(5, seed=0)
+    maps[1, 1, 1], maps[2, 2, 2] = np.nan, -1.0
+    figure, axes = STYLE.new_figure(2, 3, size_in=(6.0, 4.2))
+    axes[1, 2].remove()
+    shown = list(axes.flat)[:5]
+    theta = np.tile([[0.3, 0.8]], (5, 1))
+    assert plot_maps(shown, maps, theta, is_log10=is_log10, label="pixels", box_size_mpc_h=BOX_SIZE) is shown
+    images = [ax.images[0] for ax in shown]
+    assert len({(image.norm.vmin, image.norm.vmax) for image in images}) == 1
+    expected = np.log10(maps[0]) if is_log10 else maps[0]
+    assert np.asarray(images[0].get_array()) == pytest.approx(expected)
+    assert [int(np.sum(image.get_array().mask)) for image in images] == [0, 1, int(is_log10), 0, 0]
+    assert [bool(ax.get_xlabel()) for ax in shown] == [False, False, True, True, True]
+    assert [bool(ax.get_ylabel()) for ax in shown] == [True, False, False, True, False]
+    assert figure.axes[-1].get_ylabel() == "pixels"
+    render(figure)
+
+
+@pytest.mark.parametrize(
+    ("maps", "message"),
+    [
+        (maps_of(3, 0), r"Received: 2 axes and \(3, 8, 8\)"),
+        (np.zeros((2, 8, 8)), r"maps: expected positive pixels\. Received: none"),
+    ],
+)
+def test_maps_of_one_kind_wrong_input(maps, message):
+    _, axes = STYLE.new_figure(1, 2)
+    with pytest.raises(InputError, match=message):
+        plot_maps(axes, maps)
 
 
 def test_loss_marks_the_best_validation_and_frames_what_follows_the_start():
