@@ -27,6 +27,8 @@ _DIRECTORY_FLAG = "--tf_xla_persistent_cache_directory"
 # Older releases were not tried.
 _OLDEST_TENSORFLOW = (2, 21)
 _PROGRAM = "xla_compile_cache__*.pb"
+# Of a file: key, what was compiled, and the program, each a number of bytes.
+_FIELDS, _BYTES_FOLLOW = {1, 2, 3}, 2
 _WORK = "in_use_"
 _MOST_BYTES = 500 * 2**20
 # TensorFlow refuses to run a program that it has compiled and cannot write. A quota is only seen by writing.
@@ -47,8 +49,8 @@ def keep_compiled_programs(folder=None):
 
     TensorFlow takes a file for whole that another process is still writing, or has not finished, and fails. So each process
     works in a folder of its own, with links to what is kept, and what it has compiled joins the others when it ends. Programs are
-    told apart by release of TensorFlow, processor, number of cores and `XLA_FLAGS`. The oldest go where all of a kind take more
-    than 500 MiB.
+    told apart by release of TensorFlow, processor, number of cores and `XLA_FLAGS`. The oldest go where all take more than
+    500 MiB.
 
     Args:
         folder: Folder of the programs, which holds machine code: keep it your own. None for that of the environment variable
@@ -87,11 +89,9 @@ def compiled_folder():
     named = os.environ.get(ENVIRONMENT_VARIABLE, "")
     if named.lower() == _OFF:
         return None
-    return (
-        Path(named).expanduser().absolute()
-        if named
-        else platformdirs.user_cache_path("higlow_tf", appauthor=False) / "xla"
-    )
+    if named:
+        return Path(named).expanduser().absolute()
+    return platformdirs.user_cache_path("higlow_tf", appauthor=False) / "xla"
 
 
 def _can_keep():
@@ -166,14 +166,39 @@ def _publish(work, kept, process):
         return
     with contextlib.suppress(OSError):
         for program in work.glob(_PROGRAM):
-            if not (kept / program.name).exists():
+            if not (kept / program.name).exists() and _is_whole(program):
                 os.replace(program, kept / program.name)
-        _remove_oldest(kept)
+        _remove_oldest(kept.parent)
     shutil.rmtree(work, ignore_errors=True)
 
 
-def _remove_oldest(kept):
-    programs = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in kept.glob(_PROGRAM))
+def _is_whole(program):
+    """Whether a file, a Protocol Buffers message, has its parts to the last byte; on a full disk TensorFlow leaves less."""
+    content, place, fields = program.read_bytes(), 0, set()
+    try:
+        while place < len(content):
+            key, place = _varint(content, place)
+            size, place = _varint(content, place)
+            if key & 7 != _BYTES_FOLLOW:
+                return False
+            fields.add(key >> 3)
+            place += size
+    except IndexError:
+        return False
+    return place == len(content) and fields == _FIELDS
+
+
+def _varint(content, place):
+    number, shift = 0, 0
+    while True:
+        number |= (content[place] & 127) << shift
+        place, shift = place + 1, shift + 7
+        if content[place - 1] < 128:
+            return number, place
+
+
+def _remove_oldest(root):
+    programs = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in root.glob(f"*/{_PROGRAM}"))
     size = sum(program[1] for program in programs)
     for _, bytes_of_file, path in programs:
         if size <= _MOST_BYTES:

@@ -136,14 +136,19 @@ def test_a_process_that_has_used_tensorflow_is_told(tmp_path, monkeypatch):
     assert not compiled_programs.keeps_programs()
 
 
+# A message with the fields 1, 2 and 3, of 20 bytes.
+WHOLE = b"\x0a\x01k\x12\x01h\x1a\x0c" + bytes(12)
+
+
 def test_room_and_age(tmp_path, monkeypatch):
-    monkeypatch.setattr(compiled_programs, "_MOST_BYTES", 25)
+    monkeypatch.setattr(compiled_programs, "_MOST_BYTES", 50)
     monkeypatch.setattr(compiled_programs.atexit, "register", lambda *arguments: None)
     kept = tmp_path / compiled_programs._kind()
-    kept.mkdir()
-    for age, name in enumerate(("new", "middle", "old")):
-        path = kept / f"xla_compile_cache__{name}.pb"
-        path.write_bytes(bytes(10))
+    other = tmp_path / "another_kind"
+    for age, (folder, name) in enumerate([(kept, "new"), (kept, "middle"), (other, "old")]):
+        folder.mkdir(exist_ok=True)
+        path = folder / f"xla_compile_cache__{name}.pb"
+        path.write_bytes(WHOLE)
         os.utime(path, (time.time() - 100 * age,) * 2)
     stale = kept / "in_use_stale"
     stale.mkdir()
@@ -151,9 +156,19 @@ def test_room_and_age(tmp_path, monkeypatch):
     work = compiled_programs._make_work_folder(tmp_path)
     assert not stale.exists()
     assert sorted(path.name for path in work.iterdir()) == sorted(path.name for path in kept.glob(PROGRAM))
-    (work / "xla_compile_cache__newest.pb").write_bytes(bytes(10))
+    (work / "xla_compile_cache__newest.pb").write_bytes(WHOLE)
     compiled_programs._publish(work, kept, os.getpid())
-    assert sorted(path.stem.split("__")[1] for path in kept.iterdir()) == ["new", "newest"]
+    assert sorted(path.stem.split("__")[1] for path in tmp_path.glob("*/*")) == ["new", "newest"]
+
+
+@pytest.mark.parametrize("length", range(len(WHOLE)))
+def test_what_a_full_disk_cuts_short_is_kept_for_nobody(length, tmp_path):
+    kept, work = tmp_path / "kept", tmp_path / "kept" / "work"
+    work.mkdir(parents=True)
+    (work / "xla_compile_cache__1.pb").write_bytes(WHOLE[:length])
+    (work / "xla_compile_cache__2.pb").write_bytes(WHOLE)
+    compiled_programs._publish(work, kept, os.getpid())
+    assert [path.name for path in kept.iterdir()] == ["xla_compile_cache__2.pb"]
 
 
 def fail_to_write(path):
