@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import typer
 
-from higlow_tf.compiled_programs import keep_compiled_programs
 from higlow_tf.errors import InputError, InputWarning, LostWorkerError
 
 __all__ = [
@@ -65,6 +64,8 @@ def load_tensorflow():
     os.environ["KERAS_BACKEND"] = "tensorflow"
     if "tensorflow" in sys.modules:
         return
+    from higlow_tf.compiled_programs import keep_compiled_programs
+
     with contextlib.nullcontext() if SETTINGS.debug else _without_stderr():
         importlib.import_module("tensorflow")
         keep_compiled_programs()
