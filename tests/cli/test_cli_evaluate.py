@@ -103,6 +103,7 @@ def test_the_page_begins_with_maps_and_holds_every_figure(evaluated, runs):
     assert "http" not in page.replace("http-equiv", "")  # opens without a network
 
 
+@pytest.mark.slow
 def test_a_second_page_asks_no_model(evaluated, higlow, data, runs, monkeypatch):
     out, _ = evaluated
     before = numbers(out)
@@ -130,6 +131,7 @@ def test_a_damaged_cache_is_computed_again(runs, tmp_path):
         AnswerCache(tmp_path, load_model(runs[1])).array("log_prob", [1], lambda: next(answers))
 
 
+@pytest.mark.slow
 def test_another_file_and_samples_that_are_not_finite(higlow, runs, tmp_path, monkeypatch):
     """The count stands on top of the page; what needs the training maps is not measured, and the page says why."""
     maps, params = write_lognormal(tmp_path, simulations=5, map_size=16, maps_per_simulation=2, seed=9)

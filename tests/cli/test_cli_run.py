@@ -125,6 +125,7 @@ def test_wrong_parameters_are_refused(theta, higlow, run, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_evaluation_beside_itself(higlow, run, suite, tmp_path):
     out = tmp_path / "evaluation"
     data = ("--maps", suite.maps, "--params", suite.params)

@@ -136,6 +136,7 @@ def test_a_run_killed_in_mid_epoch_ends_as_an_uninterrupted_one(deterministic, t
     assert_ended_alike(whole, tmp_path / "killed")
 
 
+@pytest.mark.slow
 def test_a_run_whose_last_checkpoint_is_damaged_repeats_an_epoch_and_ends_as_it_was(deterministic, tmp_path):
     config, whole = deterministic
     run = shutil.copytree(whole, tmp_path / "run")
