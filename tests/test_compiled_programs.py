@@ -200,7 +200,7 @@ def test_nothing_is_kept_where_there_is_no_home(tmp_path, monkeypatch):
 def test_a_fork_publishes_nothing(tmp_path):
     work = tmp_path / "work"
     work.mkdir()
-    (work / "xla_compile_cache__1.pb").touch()
+    (work / "xla_compile_cache__1.pb").write_bytes(WHOLE)
     compiled_programs._publish(work, tmp_path, os.getpid() + 1)
     assert work.exists()
     assert not list(tmp_path.glob(PROGRAM))
