@@ -8,7 +8,7 @@ import typer
 
 from higlow_tf.cli.calibration import calibrate_with_progress
 from higlow_tf.cli.console import load_tensorflow, print_table, say
-from higlow_tf.cli.options import MapsFiles, Overwrite, ParamsFile, Run, Seed
+from higlow_tf.cli.options import Ensemble, MapsFiles, Overwrite, ParamsFile, Run, Seed
 from higlow_tf.gallery import find_run
 from higlow_tf.ownership import owned_folder
 
@@ -39,6 +39,7 @@ def calibrate(
     points: Annotated[
         int, typer.Option(min=4, help="Grid points along each axis at first; more are added where splines need them.")
     ] = 8,
+    ensemble: Ensemble = None,
     seed: Seed = 0,
     allow_training_maps: Annotated[
         bool, typer.Option("--allow-training-maps", help="Continue if maps were trained on; the results then say so.")
@@ -51,15 +52,17 @@ def calibrate(
     in the run and judged on the test simulations. On any other file the stored repair of the run is judged on all maps. After
     Ctrl-C the same command continues.
 
-    A map takes about a second of a CPU core, and with nuisance parameters 32 times as long: --maps-per-simulation 2 is a
-    quick look.
+    Without --ensemble, all flows of the run count; `infer` and `export` then take as many.
+
+    A map takes about a second of a CPU core, times the flows, and with nuisance parameters 32 times as long:
+    --maps-per-simulation 2 is a quick look.
 
     Example: higlow calibrate RUN --maps MAPS.npy --params PARAMS.txt
     """
     run = find_run(run)
     out = run / "calibration" if out is None else out
     load_tensorflow()
-    options = (maps_per_simulation, points, symmetries, seed)
+    options = (maps_per_simulation, points, symmetries, seed, ensemble)
     # The run first: what is written into a folder of it is on its list, too.
     with (
         owned_folder(run, "run") if run.is_dir() else contextlib.nullcontext(),

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from higlow_tf.cli.console import load_tensorflow, say
-from higlow_tf.cli.options import Overwrite, Run
+from higlow_tf.cli.options import Ensemble, Overwrite, Run
 from higlow_tf.files import check_new
 
 __all__ = ["export"]
@@ -20,12 +20,15 @@ def export(
     metrics: Annotated[Path | None, typer.Option(help="metrics.json of higlow evaluate, for the model card.")] = None,
     xla: Annotated[bool, typer.Option("--xla", help="Let XLA compile it, for one batch size.")] = False,
     batch_size: Annotated[int | None, typer.Option(min=1, help="That batch size.")] = None,
+    ensemble: Ensemble = None,
     compose: Annotated[
         bool, typer.Option("--compose", help="Also write compose.yaml and its files, for TensorFlow Serving's image.")
     ] = False,
     overwrite: Overwrite = False,
 ):
     """Write a TensorFlow SavedModel with the signatures log_prob, sample and posterior. See also: higlow serve.
+
+    The posterior of an ensemble takes as many flows as the calibration was fitted with, or --ensemble.
 
     Example: higlow export RUN --out saved_models/mine --metrics evaluation/metrics.json
     """
@@ -41,7 +44,8 @@ def export(
     from higlow_tf.serving import export_model
 
     numbers = None if metrics is None else read_metrics(metrics)
-    path = export_model(load_model(run), out, metrics=numbers, overwrite=overwrite, xla=xla, batch_size=batch_size)
+    how = {"num_flows": ensemble, "metrics": numbers, "overwrite": overwrite, "xla": xla, "batch_size": batch_size}
+    path = export_model(load_model(run), out, **how)
     say(f"Wrote {path}")
     for file in write_compose_files(out, overwrite=overwrite) if compose else ():
         say(f"Wrote {file}")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from higlow_tf.cli.console import load_tensorflow, print_table, progress_bar, say
-from higlow_tf.cli.options import MapsFiles, Overwrite, Run, Seed
+from higlow_tf.cli.options import Ensemble, MapsFiles, Overwrite, Run, Seed
 from higlow_tf.errors import InputError
 from higlow_tf.files import check_new
 
@@ -44,6 +44,7 @@ def infer(
         bool, typer.Option("--independent", help="One posterior for all maps, which are of different simulations.")
     ] = False,
     raw: Annotated[bool, typer.Option("--raw", help="Without the stored calibration.")] = False,
+    ensemble: Ensemble = None,
     figure: Annotated[
         Path | None,
         typer.Option(metavar="FILE.png|pdf", help="Picture of the first three posteriors (two parameters)."),
@@ -57,7 +58,8 @@ def infer(
 ):
     """Infer the parameters of maps, with the run's calibration, and warn of maps unlike those of training.
 
-    Ctrl-C leaves finished posteriors beside the output, and the same command continues with the others. A map takes about a
+    Without --ensemble, as many flows count as the calibration was fitted with. Ctrl-C leaves finished posteriors beside the
+    output, and the same command continues with the others. A map takes about a
     second of a CPU core, and with nuisance parameters 32 times as long.
 
     Example: higlow infer RUN --maps MAPS.npy --rows 0:10 --out posterior.h5 --figure posterior.png
@@ -94,6 +96,7 @@ def infer(
             combine=combine,
             calibration=None if raw else "stored",
             progress=progress,
+            num_flows=ensemble,
             seed=seed,
             cache_dir=cache,
         )
@@ -146,7 +149,8 @@ def _calibration_text(calibration, num_parameters):
         return "raw, not calibrated"
     widening = ", ".join(f"{value:.3g}" for value in calibration.widening_of(num_parameters))
     copies = f", mean over {calibration.num_symmetries} copies" if calibration.num_symmetries > 1 else ""
-    return f"calibrated: tempering {calibration.tempering:.3g}, widening {widening}{copies}"
+    flows = f", of {calibration.num_flows} flows" if calibration.num_flows > 1 else ""
+    return f"calibrated: tempering {calibration.tempering:.3g}, widening {widening}{copies}{flows}"
 
 
 def _failed_test(run):

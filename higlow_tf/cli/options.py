@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["MapsFiles", "MemoryOption", "Overwrite", "ParamsFile", "Run", "Seed", "Task"]
+__all__ = ["Ensemble", "MapsFiles", "MemoryOption", "Overwrite", "ParamsFile", "Run", "Seed", "Task"]
 
 
 class Task(enum.StrEnum):
@@ -41,6 +41,10 @@ MemoryOption = Annotated[
         help="high: keeps the activations of a step; low: evaluates them again, slower. Not for baselines.",
         show_default="high",
     ),
+]
+Ensemble = Annotated[
+    int | None,
+    typer.Option("--ensemble", min=1, help="Flows of the run whose log-likelihoods are averaged (train --ensemble)."),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
 Overwrite = Annotated[

@@ -99,6 +99,13 @@ def train(
         typer.Option("--set", metavar="KEY.PATH=VALUE", help="Any other value of the configuration; may be repeated."),
     ] = None,
     memory: MemoryOption = None,
+    ensemble: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Flows to train one after the other, from different seeds; posteriors average their likelihoods.",
+        ),
+    ] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run from its last checkpoint.")] = False,
     overwrite: Overwrite = False,
     end_layers: Annotated[
@@ -116,7 +123,9 @@ def train(
 
     Example: higlow train --preset compact --maps MAPS.npy --params PARAMS.txt --max-minutes 25 --out runs/first
 
-    Then, for better posteriors: higlow train --stage posterior --from runs/first --max-minutes 50 --out runs/second
+    For better posteriors, of several flows: the same with --ensemble 3, or --resume --ensemble 3 --out runs/first
+
+    Or, in a second stage: higlow train --stage posterior --from runs/first --max-minutes 50 --out runs/second
     """
     if (stage is Stage.POSTERIOR) != (start_from is not None):
         raise InputError("Expected --stage posterior together with --from RUN. Received: one of them.")
@@ -149,22 +158,23 @@ def train(
     # The chief alone writes.
     with run_folder(out, resume=resume, overwrite=overwrite) if workers.is_chief else contextlib.nullcontext():
         if resume:
-            config = resumed_config(out, **options)
+            config = resumed_config(out, may_be_over=ensemble > 1, **options)
         else:
             config = new_config(config_file, start_from=start_from, **options)
         if workers.is_chief:
-            _say_length(config.training)
-        train_with_progress(config, out, resume=resume, overwrite=overwrite, workers=workers)
+            _say_length(config.training, ensemble)
+        train_with_progress(config, out, resume=resume, overwrite=overwrite, workers=workers, ensemble=ensemble)
     if workers.is_chief:
         _say_next(config, out)
 
 
-def _say_length(training):
+def _say_length(training, ensemble):
     minutes = (
         "no limit of time (--max-minutes)" if training.max_minutes is None else f"{training.max_minutes:g} minutes"
     )
+    flows = "" if ensemble == 1 else f" {ensemble} flows, each"
     say(
-        f"Trains for {training.epochs} epochs at most and {minutes}; stops after {training.early_stopping_epochs} epochs "
+        f"Trains{flows} for {training.epochs} epochs at most and {minutes}; stops after {training.early_stopping_epochs} epochs "
         "without a better validation loss, or by Ctrl-C."
     )
 

@@ -14,10 +14,14 @@ class TrainProgress(ProgressCallback):
     """Shows epoch, step, losses in nats per pixel, learning rate, skipped steps and time left.
 
     Used as a context: the bar leaves the terminal as it was, however the run ends.
+
+    Args:
+        num_flows: Flows of an ensemble that are trained one after the other.
     """
 
-    def __init__(self):
+    def __init__(self, num_flows=1):
         super().__init__()
+        self._num_flows = num_flows
         self._bar = None
         self._task = None
         self._epoch = 0
@@ -39,6 +43,10 @@ class TrainProgress(ProgressCallback):
     def __exit__(self, *error):
         if self._bar is not None:
             self._bar.stop()
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        self._validation, self._skipped = None, 0
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch, self._epoch_step = epoch, 0
@@ -72,8 +80,9 @@ class TrainProgress(ProgressCallback):
     def _text(self, logs, skipped_in_epoch):
         left = time_text(self.clock.elapsed_seconds * (1.0 - self.share) / self.share)
         validation = "-" if self._validation is None else f"{self._validation:.4f}"
+        flow = "" if self._num_flows == 1 else f"flow {self.flow}/{self._num_flows} "
         return (
-            f"epoch {self._epoch + 1}/{self.params['epochs']} step {self._epoch_step}/{self.params['steps']}  "
+            f"{flow}epoch {self._epoch + 1}/{self.params['epochs']} step {self._epoch_step}/{self.params['steps']}  "
             f"training {logs['loss']:.4f}  validation {validation}  nats/pixel  "
             f"rate {float(self.model.optimizer.learning_rate.numpy()):.1e}  "
             f"skipped {self._skipped + skipped_in_epoch}  left {left}"

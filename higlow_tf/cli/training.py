@@ -22,41 +22,46 @@ def join_with_words():
     return Workers(join_workers())
 
 
-def train_with_progress(config, out, *, resume=False, overwrite=False, workers=None):
+def train_with_progress(config, out, *, resume=False, overwrite=False, workers=None, ensemble=1):
     """Trains with progress, and says what is trained on and how it went.
 
     Args:
-        config, out, resume, overwrite: As in `higlow_tf.runs.train`.
+        config, out, resume, overwrite, ensemble: As in `higlow_tf.runs.train`.
         workers: `Workers`; None to join those of the environment.
 
     Returns:
-        The `Run`; None in a worker that is not the chief.
+        The `Run` of the first flow; None in a worker that is not the chief.
 
     Raises:
         InputError: If the data, the configuration or the folder cannot be used. An existing run then stays as it was.
         typer.Exit: After Ctrl-C, with code 130.
     """
     from higlow_tf.cli.train_progress import TrainProgress
-    from higlow_tf.runs import RunDirectory, read_training_data, run_nuisance, train
+    from higlow_tf.models.companions import member_folder
+    from higlow_tf.runs import RunDirectory, open_run, read_training_data, run_nuisance, train
     from higlow_tf.runs.devices import describe_devices
 
     workers = workers or join_with_words()
     data = read_training_data(config, out, resume=resume)
-    arguments = {"out": out, "resume": resume, "overwrite": overwrite, "data": data, "strategy": workers.strategy}
+    how = {"resume": resume, "overwrite": overwrite, "data": data, "strategy": workers.strategy, "ensemble": ensemble}
     say(f"Training on {describe_devices(workers)}.")
     if not workers.is_chief:
-        return train(config, **arguments)
+        return train(config, out=out, **how)
     _say_data(data, config, run_nuisance(config, data.parameters))
     try:
-        with TrainProgress() as progress:
-            run = train(config, callbacks=[progress], **arguments)
+        with TrainProgress(ensemble) as progress:
+            run = train(config, out=out, callbacks=[progress], **how)
     except KeyboardInterrupt:
         if RunDirectory(out).checkpoints.exist():
-            say(f"\nStopped. Continue with: higlow train --resume --out {out}")
+            again = "" if ensemble == 1 else f" --ensemble {ensemble}"
+            say(f"\nStopped. Continue with: higlow train --resume{again} --out {out}")
         else:
             say("\nStopped before the end of the first epoch: start again with --overwrite.")
         raise typer.Exit(INTERRUPTED) from None
     _say_result(run)
+    for number in range(2, ensemble + 1):
+        say(f"Flow {number}:")
+        _say_result(open_run(member_folder(out, number)))
     if run.end_layer_fit is not None:
         say(run.end_layer_fit.describe())
     return run

@@ -15,7 +15,9 @@ from higlow_tf.inference import (
     MarginalLikelihood,
     PriorGrid,
     TypicalityReference,
+    ensemble_of,
     fit_calibration,
+    num_flows_of,
     parameters_of_interest,
     typicality_features,
 )
@@ -42,12 +44,14 @@ class CalibrationOptions:
             interpolate between them. More are added where the splines ask for them (see `few_points`).
         num_symmetries: Shifted, rotated and reflected copies of a map over which its log-likelihood is averaged.
         seed: Seed of the bootstrap.
+        num_flows: Flows of the model's ensemble over which it is averaged, too; None for all that there are.
     """
 
     maps_per_simulation: int | None = 15
     points_per_axis: int = 8
     num_symmetries: int = 4
     seed: int = 0
+    num_flows: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +76,8 @@ def calibrate(model, validation, test=None, options=None, *, progress=None, cach
     """Fits the repair of the posteriors, and judges raw and repaired ones. Nothing is written. The model stays as it is.
 
     Args:
-        model: `ConditionalGlow`, `HIFlow` or `TRENF`, of one to three parameters of interest. Those that are named in
-            `model.nuisance` are integrated over their prior.
+        model: `ConditionalGlow`, `HIFlow` or `TRENF`, or a `FlowEnsemble`, of one to three parameters of interest. Those that
+            are named in `model.nuisance` are integrated over their prior.
         validation: `HIMapDataset` of validation simulations: neither trained on nor judged.
         test: `HIMapDataset` of test simulations, or None to fit only.
         options: `CalibrationOptions`; None for the defaults.
@@ -93,11 +97,13 @@ def calibrate(model, validation, test=None, options=None, *, progress=None, cach
             f"validation: expected at least {MIN_SIMULATIONS} validation simulations, for a repair of the posteriors (more "
             f"simulations in the file, or a larger share in data.split_fractions). Received: {validation.num_simulations}."
         )
+    num_flows = num_flows_of(model) if options.num_flows is None else options.num_flows
+    model = ensemble_of(model, num_flows)
     validation = _of_interest(model, spread_maps(validation, options.maps_per_simulation))
     how = (options.points_per_axis, options.num_symmetries, _staged(progress, "validation maps"), cache_dir)
 
     def fitted(theta_grid, log_likelihoods):
-        fit, grid = _fit_repair(validation, theta_grid, log_likelihoods[:, 0], options)
+        fit, grid = _fit_repair(validation, theta_grid, log_likelihoods[:, 0], num_flows, options)
         return (fit, grid), _errors(grid, fit.calibration)
 
     (repair, grid), _ = with_enough_points(model, validation, fitted, *how)
@@ -152,6 +158,7 @@ def judge_calibration(model, test, calibration=None, options=None, *, progress=N
         raise InputError("calibration: expected a Calibration, or a model that has one. Received: neither.")
     calibration = calibration or Calibration.from_config(model.calibration)
     calibration.check_parameters(parameters_of_interest(model).names)
+    model = ensemble_of(model, calibration.num_flows)
     test = _of_interest(model, spread_maps(test, options.maps_per_simulation))
     how = (options.points_per_axis, calibration.num_symmetries, _staged(progress, "test maps"), cache_dir)
 
@@ -186,7 +193,7 @@ def _errors(grid, calibration):
     return grid.interpolation_errors(calibration.tempering, calibration.widening_of(len(grid.parameters)))
 
 
-def _fit_repair(validation, theta_grid, log_likelihood, options):
+def _fit_repair(validation, theta_grid, log_likelihood, num_flows, options):
     """The pair (`CalibrationFit`, `PriorGrid` of the likelihoods)."""
     fit = fit_calibration(
         log_likelihood,
@@ -195,6 +202,7 @@ def _fit_repair(validation, theta_grid, log_likelihood, options):
         validation.simulation,
         validation.parameters,
         num_symmetries=options.num_symmetries,
+        num_flows=num_flows,
         label=f"{validation.num_simulations} validation simulations, {validation.num_maps} maps",
         seed=options.seed,
     )

@@ -171,6 +171,8 @@ def _repair_rows(calibration, num_parameters, fit):
         ("Widening", widening, "standard deviation of the Gaussian that the posterior is convolved with"),
         ("Copies", str(calibration.num_symmetries), "shifted, rotated, reflected: the log-likelihood is their mean"),
     ]
+    if calibration.num_flows > 1:
+        rows.append(("Flows", str(calibration.num_flows), "of an ensemble: the log-likelihood is their mean, too"))
     if calibration.map_correlation is not None:
         note = (
             "of maps of one simulation: 15 of them count as "

@@ -2,6 +2,7 @@
 
 from higlow_tf.inference.calibration import Calibration
 from higlow_tf.inference.calibration_fit import CalibrationFit, fit_calibration
+from higlow_tf.inference.ensemble import FlowEnsemble, ensemble_of, num_flows_of
 from higlow_tf.inference.infer import infer
 from higlow_tf.inference.marginal_likelihood import MarginalLikelihood, parameters_of_interest
 from higlow_tf.inference.posterior import Posterior, load_posterior
@@ -20,17 +21,20 @@ from higlow_tf.inference.uniform_grid import (
 __all__ = [
     "Calibration",
     "CalibrationFit",
+    "FlowEnsemble",
     "MarginalLikelihood",
     "Posterior",
     "Prior",
     "PriorGrid",
     "Typicality",
     "TypicalityReference",
+    "ensemble_of",
     "fit_calibration",
     "infer",
     "load_posterior",
     "log_likelihood_of_copies",
     "log_likelihood_on_grid",
+    "num_flows_of",
     "parameters_of_interest",
     "symmetry_indices",
     "theta_grid_over_prior",

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from higlow_tf.errors import InputError
+from higlow_tf.inference.ensemble import checked_num_flows
 from higlow_tf.inference.symmetry import checked_num_symmetries
 
 __all__ = ["Calibration", "chosen_calibration"]
 
-_KEYS = ("tempering", "widening", "map_correlation", "label", "num_simulations", "num_symmetries", "parameters")
+_KEYS = (
+    "tempering", "widening", "map_correlation", "label", "num_simulations", "num_symmetries", "num_flows", "parameters",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Calibration:
         label: Where the numbers come from, in words.
         num_simulations: Simulations that it was fitted on.
         num_symmetries: Symmetric copies of a map over which its log-likelihood is averaged (see `symmetry_indices`).
+        num_flows: Flows of an ensemble over which it is averaged, too (see `FlowEnsemble`).
         parameters: Names of the parameters of the posteriors that it was fitted on; None where they are not known.
 
     Raises:
@@ -50,6 +54,7 @@ class Calibration:
     label: str = ""
     num_simulations: int | None = None
     num_symmetries: int = 1
+    num_flows: int = 1
     parameters: tuple | None = None
 
     def __post_init__(self):
@@ -59,6 +64,7 @@ class Calibration:
         object.__setattr__(self, "tempering", tempering)
         object.__setattr__(self, "widening", _checked_widening(self.widening))
         object.__setattr__(self, "num_symmetries", checked_num_symmetries(self.num_symmetries))
+        object.__setattr__(self, "num_flows", checked_num_flows(self.num_flows))
         if self.parameters is not None:
             object.__setattr__(self, "parameters", tuple(self.parameters))
         if self.map_correlation is not None:
@@ -90,6 +96,18 @@ class Calibration:
             raise InputError(
                 f"calibration: expected one of {', '.join(names)}, or None for raw posteriors. "
                 f"Received: one of {', '.join(self.parameters)}."
+            )
+
+    def check_num_flows(self, number):
+        """Refuses the likelihood of another number of flows than that which it was fitted on.
+
+        Raises:
+            InputError: If the numbers differ.
+        """
+        if self.num_flows != number:
+            raise InputError(
+                f"calibration: expected one that was fitted with {number} flows (higlow calibrate --ensemble {number}), or "
+                f"None for raw posteriors. Received: one of {self.num_flows}."
             )
 
     def effective_number(self, num_maps):

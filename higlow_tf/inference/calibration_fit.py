@@ -55,6 +55,7 @@ def fit_calibration(
     parameters,
     *,
     num_symmetries=1,
+    num_flows=1,
     label="",
     num_bootstrap=200,
     seed=0,
@@ -87,7 +88,7 @@ def fit_calibration(
         truth: True parameters `[N, P]`, in the prior.
         simulation: Simulation of each map, `[N]`.
         parameters: `ParameterSpace` of the `P` columns.
-        num_symmetries: What `infer` is to do as well, stored in the calibration.
+        num_symmetries, num_flows: What `infer` is to do as well, stored in the calibration.
         label: Where the maps come from, stored in the calibration.
         num_bootstrap: Number of resamples.
         seed: Seed of subsets and resamples.
@@ -130,6 +131,7 @@ def fit_calibration(
             label=label,
             num_simulations=len(names),
             num_symmetries=num_symmetries,
+            num_flows=num_flows,
             parameters=parameters.names,
         ),
         tempering_error=float(errors[0]),

@@ -10,6 +10,7 @@ from higlow_tf.errors import InputError
 from higlow_tf.expected_rows import expect_rows
 from higlow_tf.inference.cache import AnswerCache
 from higlow_tf.inference.calibration import Calibration, chosen_calibration
+from higlow_tf.inference.ensemble import ensemble_for
 from higlow_tf.inference.groups import make_groups
 from higlow_tf.inference.likelihood import MapLikelihood, Target, checked_maps
 from higlow_tf.inference.map_warnings import warn_of_seen_maps, warn_of_unusual_maps
@@ -41,6 +42,7 @@ def infer(
     *,
     map_correlation=None,
     num_symmetries=None,
+    num_flows=None,
     nuisance=None,
     num_nuisance_draws=NUM_NUISANCE_DRAWS,
     allow_extrapolation=False,
@@ -71,6 +73,8 @@ def infer(
         map_correlation: Correlation of maps of one simulation, 0-1, in place of the calibration's.
         num_symmetries: Shifted, rotated and reflected copies of a map over which its log-likelihood is averaged (see
             `symmetry_indices`); None for the calibration's, or 1 without one. The time grows with it.
+        num_flows: Flows of the model's ensemble over which the log-likelihood is averaged, too (`FlowEnsemble`); None for the
+            calibration's, or 1 without one. The time grows with it.
         nuisance: Names of the parameters to integrate over; None for those of the model, `()` for a posterior of all parameters.
         num_nuisance_draws: Draws of the nuisance parameters, the same for all maps. The time grows with it. The diagnostic
             `nuisance_ess` says how many of them count at the posterior mean; where they are few, the integral is rough.
@@ -96,6 +100,8 @@ def infer(
         [1] Friedman & Hassan. HIGlow. 2022. https://arxiv.org/abs/2211.12724
     """
     hi_maps = checked_maps(hi_maps)
+    stored = chosen_calibration(model, calibration)
+    model = ensemble_for(model, num_flows, stored)
     marginal = MarginalLikelihood(model, nuisance, num_nuisance_draws)
     parameters = marginal.parameters
     if prior is not None and not isinstance(prior, Prior):
@@ -103,7 +109,6 @@ def infer(
     bound = (prior or Prior()).bind(parameters, allow_extrapolation)
     options = method_options(method, options)
     options.check(len(parameters))
-    stored = chosen_calibration(model, calibration)
     if stored is not None:
         stored.check_parameters(parameters.names)
     changes = {"map_correlation": map_correlation, "num_symmetries": num_symmetries}

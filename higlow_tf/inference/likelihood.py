@@ -59,12 +59,12 @@ class MapLikelihood:
 
     def averaged_and_plain(self, theta):
         """The log-likelihood as above and that of the map as it is, `[2, G]`."""
-        of_copies = self._of_copies(theta)
+        of_copies = self.of_copies(theta)
         return self._averages(np.stack([of_copies.mean(axis=0), of_copies[0]]))
 
     def of_draws(self, theta):
         """The mean over the copies of what the model says at theta `[G, P]` with each draw of the nuisance: `[G, J]`."""
-        return self._of_copies(theta).mean(axis=0)
+        return self.of_copies(theta).mean(axis=0)
 
     def nuisance_ess(self, theta):
         """How many of the nuisance draws count at one theta `[P]`: (sum of likelihoods)**2 over the sum of their squares."""
@@ -73,7 +73,7 @@ class MapLikelihood:
         weights = np.exp(log_prob - logsumexp(log_prob))
         return float(1.0 / np.sum(weights**2))
 
-    def _of_copies(self, theta):
+    def of_copies(self, theta):
         """What the model says of each copy at theta `[G, P]` with each draw: `[T, G, J]`."""
         rows, num_copies = self._marginal.rows(theta), len(self.copies)
         # Copies and points in one sequence of rows, so that only the last batch is not full.

@@ -48,9 +48,10 @@ class MapFlow(PreprocessedModel):
         arguments, **kwargs: See `PreprocessedModel`.
 
     Attributes:
-        split: What the model was trained on: the content of split.json, or None. `load_model` sets it, as the next two.
+        split: What the model was trained on: the content of split.json, or None. `load_model` sets it, as the next three.
         calibration: What `higlow calibrate` found for its posteriors: the content of calibration.json, or None.
         typicality: What typical maps look like to it: the content of typicality.json, or None.
+        companions: Where the other flows of its ensemble are: `Companions`, or None.
     """
 
     nuisance = ()
@@ -64,6 +65,7 @@ class MapFlow(PreprocessedModel):
         self.split = None
         self.calibration = None
         self.typicality = None
+        self.companions = None
 
     def _complete(self, flow):
         """Ends the constructor: `flow` is the bijector between latents and the standardised map."""

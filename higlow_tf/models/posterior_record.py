@@ -32,6 +32,7 @@ class _Calibration(Record):
     label: str = ""
     num_simulations: pydantic.PositiveInt | None = None
     num_symmetries: Annotated[int, pydantic.Field(ge=1, le=1024)] = 1
+    num_flows: Annotated[int, pydantic.Field(ge=1, le=64)] = 1
     parameters: Annotated[list[str], pydantic.Field(min_length=1)] | None = None
 
 

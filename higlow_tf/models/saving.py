@@ -8,6 +8,7 @@ import keras
 from higlow_tf.errors import InputError
 from higlow_tf.files import whole_path, write_json
 from higlow_tf.gallery import find_run
+from higlow_tf.models.companions import Companions
 from higlow_tf.models.model_file import EXPECTED, check_model_file
 from higlow_tf.models.posterior_record import CALIBRATION_FILE, TYPICALITY_FILE, read_posterior_records
 from higlow_tf.models.split_file import SPLIT_FILE, check_split, read_split_file
@@ -63,7 +64,7 @@ def load_model(directory):
 
     Returns:
         The model; its attributes `split`, `calibration` and `typicality` hold the content of split.json and of what
-        `higlow calibrate` has found, or None.
+        `higlow calibrate` has found, or None; `companions` finds the other flows of its ensemble, if it has some.
 
     Raises:
         InputError: If there is no model, it is damaged, or a newer version has written it. An unknown name is answered with the
@@ -87,6 +88,7 @@ def load_model(directory):
     split_file = directory / SPLIT_FILE
     model.split = read_split_file(split_file) if split_file.exists() else None
     model.calibration, model.typicality = read_posterior_records(directory, model.parameters, model.nuisance)
+    model.companions = Companions(directory, load_model)
     return model
 
 

@@ -60,9 +60,11 @@ class ProgressCallback(keras.callbacks.Callback):
 
     Attributes:
         clock: `Clock` of the run; set before training begins.
+        flow: Number of the flow that is trained, of an ensemble.
     """
 
     clock = None
+    flow = 1
 
     def on_train_begin(self, logs=None):
         self._step = int(self.model.optimizer.iterations.numpy())

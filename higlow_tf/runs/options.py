@@ -46,8 +46,10 @@ OPTIONS = {
 
 _SOURCE = "the options"
 _KEEPS_ACTIVATIONS = {"high": True, "low": False}
-# What a new run takes if nothing is said. A configuration without the key is that of an older run, which took none.
+# What a new run takes if nothing is said. A configuration without these keys is that of an older run, which took none.
 _NUISANCE = "known"
+# Presets whose runs on log10 maps see pixels through a curve. `paper` stays as it was published.
+_WITH_PIXEL_CURVE = ("compact", "higlow")
 
 
 def new_config(config_file=None, *, start_from=None, settings=None, **options):
@@ -74,15 +76,18 @@ def new_config(config_file=None, *, start_from=None, settings=None, **options):
     else:
         content = _content_of(config_file)
     content["data"].setdefault("nuisance", _NUISANCE)
-    return parse_run_config(with_values(content, values), _SOURCE)
+    content = with_values(content, values)
+    if start_from is None:  # a second stage has the model of the first
+        _begin_with_pixel_curve(content)
+    return parse_run_config(content, _SOURCE)
 
 
-def resumed_config(out, *, settings=None, **options):
+def resumed_config(out, *, settings=None, may_be_over=False, **options):
     """The configuration of a run that is continued. Only epochs, max_minutes, maps and params may change.
 
     Raises:
         InputError: If something else shall change, the run cannot be continued (see `open_to_continue`), or no time or epoch is
-            left.
+            left, unless it `may_be_over`.
     """
     given = [name for name, value in options.items() if value is not None]
     fixed = [name for name in given if OPTIONS.get(name) not in CHANGEABLE] + list(settings or {})
@@ -90,13 +95,22 @@ def resumed_config(out, *, settings=None, **options):
         raise _fixed(fixed[0])
     config, _, checkpoint = open_to_continue(RunDirectory(out))
     changed = parse_run_config(with_values(config.model_dump(mode="json"), _values(options)), _SOURCE)
-    if is_over(changed.training, checkpoint) and not lacks_end_layers(RunDirectory(out), changed):
+    if not may_be_over and is_over(changed.training, checkpoint) and not lacks_end_layers(RunDirectory(out), changed):
         row = checkpoint.state["history"][-1]
         raise InputError(
             f"{out}: expected a run with time and epochs left; give a larger --max-minutes or --epochs. "
             f"Received: one with {row['epoch']} epochs in {row['wall_minutes']:.1f} minutes."
         )
     return changed
+
+
+def _begin_with_pixel_curve(content):
+    """Puts `use_pixel_curve` into the content of a new configuration that does not say."""
+    if content.get("preset", "compact") not in _WITH_PIXEL_CURVE:
+        return
+    model = content.setdefault("model", {})
+    if isinstance(model, dict) and model.get("map_transform", "log10") == "log10":
+        model.setdefault("use_pixel_curve", True)
 
 
 def check_changes(old, new):

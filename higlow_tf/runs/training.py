@@ -9,6 +9,7 @@ from higlow_tf.errors import InputError
 from higlow_tf.files import resolved
 from higlow_tf.folder_lock import MARKER_FOLDER
 from higlow_tf.models import preset as find_preset
+from higlow_tf.models.posterior_record import forget_posterior_records
 from higlow_tf.ownership import owned_folder
 from higlow_tf.runs.callbacks import CallProgress, ProgressCallback
 from higlow_tf.runs.cluster import join_workers
@@ -16,6 +17,7 @@ from higlow_tf.runs.config import RunConfig, write_run_config
 from higlow_tf.runs.continuation import open_to_continue
 from higlow_tf.runs.directory import RUN_FILES, RunDirectory
 from higlow_tf.runs.end_of_training import end_training
+from higlow_tf.runs.members import check_ensemble, other_flows
 from higlow_tf.runs.options import check_changes, is_over, new_config, resumed_config
 from higlow_tf.runs.run import Run
 from higlow_tf.runs.split_record import subset_of
@@ -37,6 +39,7 @@ def train(
     callbacks=(),
     start_from=None,
     settings=None,
+    ensemble=1,
     **options,
 ):
     """Trains a model as a run: a folder that survives a kill and can be continued. Uses all GPUs of this machine.
@@ -58,11 +61,14 @@ def train(
         callbacks: More Keras callbacks.
         start_from: Run of the first stage. This run is then the second stage, which trains for the posterior.
         settings: Any other values of the configuration, by their path with dots.
+        ensemble: How many flows to train one after the other, from different seeds: the first in the folder of the run, the
+            others in folders `member_2`, `member_3` and so on of it. Each has the time and the epochs of the configuration. With
+            `resume`, those that are over stay, and those that are not there are begun.
         **options: Those of `OPTIONS`: preset, maps, params, parameters, nuisance, map_size, epochs, max_minutes, batch_size,
             learning_rate and so on.
 
     Returns:
-        `Run`; None in a worker that is not the chief.
+        `Run` of the first flow; None in a worker that is not the chief.
 
     Raises:
         InputError: If the data, the configuration or the folder cannot be used. An existing run then stays as it was.
@@ -76,12 +82,26 @@ def train(
     """
     if resume and overwrite:
         raise InputError("Expected resume or overwrite. Received: both.")
+    check_ensemble(ensemble)
     if not isinstance(config, RunConfig):
-        config = _config(config, out, resume, start_from=start_from, settings=settings, **options)
+        how = {"start_from": start_from, "settings": settings, "may_be_over": ensemble > 1}
+        config = _config(config, out, resume, **how, **options)
     elif start_from is not None or settings or options:
         raise InputError("Expected a RunConfig, or options and a file. Received: a RunConfig and options.")
     callbacks = [*callbacks, *([] if progress is None else [CallProgress(progress)])]
     workers = Workers(strategy or join_workers())
+    with run_folder(out, resume=resume, overwrite=overwrite) if workers.is_chief else contextlib.nullcontext():
+        run = _train_flow(config, out, resume, overwrite, data, workers, callbacks)
+        for number, own_config, folder, is_continued in other_flows(config, out, ensemble, resume):
+            forget_posterior_records(out)
+            for callback in _progress_of(callbacks):
+                callback.flow = number
+            _train_flow(own_config, folder, is_continued, False, data, workers, callbacks)
+    return run
+
+
+def _train_flow(config, out, resume, overwrite, data, workers, callbacks):
+    """The `Run` of one flow; None in a worker that is not the chief."""
     if not workers.is_chief:
         with workers.watched(out):
             workers.wait()
@@ -95,7 +115,10 @@ def train(
         workers.wait()
         with folder.set_aside() if overwrite else contextlib.nullcontext() as discard_old:
             if discard_old is not None:
-                callbacks.append(keras.callbacks.LambdaCallback(on_train_begin=lambda logs=None: discard_old()))
+                callbacks = [
+                    *callbacks,
+                    keras.callbacks.LambdaCallback(on_train_begin=lambda logs=None: discard_old()),
+                ]
             _train_to_the_end(config, out, resume, data, workers, callbacks)
             fit = end_training(RunDirectory(out), config, data, partial(_tell, callbacks))
     run = Run(out)
@@ -110,9 +133,12 @@ def _train_to_the_end(config, out, resume, data, workers, callbacks):
 
 
 def _tell(callbacks, stage, done, total):
-    for callback in callbacks:
-        if isinstance(callback, ProgressCallback):
-            callback.on_stage(stage, done, total)
+    for callback in _progress_of(callbacks):
+        callback.on_stage(stage, done, total)
+
+
+def _progress_of(callbacks):
+    return [callback for callback in callbacks if isinstance(callback, ProgressCallback)]
 
 
 @contextlib.contextmanager
@@ -187,9 +213,9 @@ def _take_over(config, run, data):
         write_run_config(config, run.path / "config.yaml")
 
 
-def _config(config_file, out, resume, *, start_from, settings, **options):
+def _config(config_file, out, resume, *, start_from, settings, may_be_over, **options):
     if not resume:
         return new_config(config_file, start_from=start_from, settings=settings, **options)
     if config_file is not None or start_from is not None:
         raise InputError("Expected a run to continue, or a configuration of a new one. Received: both.")
-    return resumed_config(out, settings=settings, **options)
+    return resumed_config(out, settings=settings, may_be_over=may_be_over, **options)

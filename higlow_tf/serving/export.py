@@ -9,6 +9,7 @@ import tensorflow as tf
 from higlow_tf.errors import InputError
 from higlow_tf.files import check_new, whole_path
 from higlow_tf.inference.calibration import Calibration, chosen_calibration
+from higlow_tf.inference.ensemble import ensemble_for
 from higlow_tf.inference.marginal_likelihood import MarginalLikelihood
 from higlow_tf.inference.typicality import TypicalityReference
 from higlow_tf.map_transforms import inverse_map_transform, name_of_modelled_map
@@ -42,6 +43,7 @@ def export_model(
     out_dir,
     *,
     calibration="stored",
+    num_flows=None,
     nuisance=None,
     metrics=None,
     overwrite=False,
@@ -77,11 +79,14 @@ def export_model(
         nuisance parameters).
 
     Args:
-        model: `ConditionalGlow`, `HIFlow` or `TRENF`.
+        model: `ConditionalGlow`, `HIFlow` or `TRENF`; or a `FlowEnsemble`, with a calibration of so many flows.
         out_dir: Folder of the served model; its name is the model's.
         calibration: "stored" for the model's own, a `Calibration`, or its configuration. With its tempering t, the posterior is
-            proportional to exp(t * mean of log_prob over `num_symmetries` symmetric copies of the map). The variance of each
+            proportional to exp(t * mean of log_prob over `num_symmetries` symmetric copies of the map and `num_flows` flows of
+            the model's ensemble). The variance of each
             parameter becomes sd**2 + widening**2. None for the raw posterior of the map alone.
+        num_flows: Flows of the model's ensemble over which the log-likelihood of `posterior` is averaged; None for those of the
+            calibration, or 1 without one.
         nuisance: Names of the parameters that are not asked for; None for the model's own. With () the model is served at all
             its parameters, and a calibration of marginal posteriors is refused.
         metrics: For the card: name -> `Metric`, or dict with value, error, floor and n_simulations.
@@ -101,19 +106,22 @@ def export_model(
     version = check_new(Path(out_dir) / _VERSION, overwrite, is_folder=True, own_names=_VERSION_FILES)
     name = Path(out_dir).resolve().name
     marginal = MarginalLikelihood(model, nuisance)
-    calibration = _served_calibration(model, calibration, marginal.parameters)
+    calibration = chosen_calibration(model, calibration)
+    served = ensemble_for(model, num_flows, calibration)
+    calibration = _served_calibration(calibration, served, marginal.parameters)
     _check_batch_size(xla, batch_size)
-    flow = _float32_copy(model)
+    flows = [_float32_copy(flow) for flow in getattr(served, "flows", (served,))]
     signatures = make_signatures(
-        flow,
-        **calibration,
+        flows[0],
+        others=flows[1:],
+        **{name: calibration[name] for name in ("tempering", "widening", "num_symmetries")},
         nuisance=marginal.nuisance,
         typicality=_typicality_reference(model, marginal.parameters),
         batch_size=batch_size,
         jit_compile=xla,
     )
     card = make_model_card(
-        model,
+        served,
         name,
         nuisance=marginal.nuisance,
         signatures=_describe(signatures, name_of_modelled_map(model.map_transform)),
@@ -122,13 +130,15 @@ def export_model(
     )
     # Only the variables are attached. Everything that is attached to the module is stored, and layers would add their copies.
     module = tf.Module()
-    module.flow_variables = [variable.value for variable in flow.weights]
+    module.flow_variables = [variable.value for flow in flows for variable in flow.weights]
     # The gradient of the rolled loop is Python code of ours, and serving needs none.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     with whole_path(version, overwrite, is_folder=True, own_names=_VERSION_FILES) as part:
         (part / CARD_FILE).parent.mkdir(parents=True)
         (part / CARD_FILE).write_text(card, encoding="utf-8")
-        write_warmup_requests(part / WARMUP_FILE, name, _warmup_requests(flow, marginal.parameters, batch_size or 1))
+        write_warmup_requests(
+            part / WARMUP_FILE, name, _warmup_requests(flows[0], marginal.parameters, batch_size or 1)
+        )
         tf.saved_model.save(module, str(part), signatures=signatures, options=options)
     return version
 
@@ -140,11 +150,11 @@ def _float32_copy(model):
     return copy
 
 
-def _served_calibration(model, calibration, parameters):
+def _served_calibration(calibration, served, parameters):
     """The numbers of a calibration that the graph applies, with a widening for every parameter; JSON-compatible."""
-    calibration = chosen_calibration(model, calibration) or Calibration()
+    calibration = calibration or Calibration(num_flows=len(getattr(served, "flows", (served,))))
     calibration.check_parameters(parameters.names)
-    return {
+    return ({} if calibration.num_flows == 1 else {"num_flows": calibration.num_flows}) | {
         "tempering": calibration.tempering,
         "widening": calibration.widening_of(len(parameters)).tolist(),
         "num_symmetries": calibration.num_symmetries,

@@ -9,8 +9,10 @@ import numpy as np
 
 from higlow_tf.errors import InputError
 from higlow_tf.files import check_new, whole_path, write_json
+from higlow_tf.inference.calibration import Calibration
 from higlow_tf.inference.marginal_likelihood import parameters_of_interest
 from higlow_tf.models import load_model
+from higlow_tf.models.companions import member_folder
 from higlow_tf.runs import RunConfig, RunDirectory, maps_for_testing
 from higlow_tf.runs.config import write_run_config
 from higlow_tf.serving.export import export_model
@@ -20,7 +22,8 @@ from higlow_tf.serving.reference import REFERENCE_FORMAT_VERSION, reference_answ
 
 __all__ = ["publish_model"]
 
-_COPIED = ("model.keras", "history.csv", "format_version", "calibration.json", "typicality.json", "versions.json")
+_OF_FLOW = ("model.keras", "history.csv", "format_version", "versions.json")
+_COPIED = (*_OF_FLOW, "calibration.json", "typicality.json")
 _PUBLISHED = ("run", "1", "examples.npz", "reference.json", "README.md")
 _NUM_EXAMPLES = (3, 4)
 
@@ -29,7 +32,8 @@ def publish_model(run, out_dir, examples, metrics, *, overwrite=False):
     """Writes what a newcomer needs to try a model, and nothing of the machine that trained it.
 
     Files:
-        run/: the run without its checkpoints, for `load_model` and every command; paths are cut to file names.
+        run/: the run without its checkpoints, for `load_model` and every command; paths are cut to file names. Of an ensemble,
+            as many flows as the calibration was fitted with.
         1/: the SavedModel of `export_model`.
         examples.npz: hi_maps `[N, H, W]`, theta `[N, P]`, simulation `[N]`, parameters (names), units.
         reference.json: `reference_answers` on the examples, with the calibration.
@@ -67,7 +71,9 @@ def publish_model(run, out_dir, examples, metrics, *, overwrite=False):
     model.compile(jit_compile=False)
     examples, _ = maps_for_testing(model.split, examples)
     with whole_path(out_dir, overwrite, is_folder=True, own_names=_PUBLISHED) as part:
-        _copy_run(run, part / "run")
+        _copy_run(run, part / "run", _COPIED)
+        for number in range(2, 1 + Calibration.from_config(model.calibration).num_flows):
+            _copy_run(member_folder(run, number), member_folder(part / "run", number), _OF_FLOW)
         _export(model, part, out_dir.resolve().name, metrics)
         hi_maps, theta = _write_examples(examples, parameters_of_interest(model), part / "examples.npz")
         answers = reference_answers(model, hi_maps, theta)
@@ -77,10 +83,10 @@ def publish_model(run, out_dir, examples, metrics, *, overwrite=False):
     return out_dir
 
 
-def _copy_run(run, out):
+def _copy_run(run, out, names):
     config, split = RunDirectory(run).open()
     out.mkdir(parents=True)
-    for name in _COPIED:
+    for name in names:
         shutil.copyfile(run / name, out / name)
     write_json({**split, "source": _file_names(split["source"])}, out / "split.json")
     content = config.model_dump(mode="json")

@@ -3,6 +3,7 @@
 import numpy as np
 
 from higlow_tf.inference.calibration import Calibration, chosen_calibration
+from higlow_tf.inference.ensemble import ensemble_of
 from higlow_tf.inference.likelihood import MapLikelihood
 from higlow_tf.inference.marginal_likelihood import parameters_of_interest
 from higlow_tf.inference.uniform_grid import theta_grid_over_prior
@@ -45,7 +46,8 @@ def reference_answers(model, hi_maps, theta):
     log_prob = [
         MapLikelihood(model, hi_map, row)(theta[row : row + 1])[0] for row, hi_map in enumerate(np.asarray(hi_maps))
     ]
-    log_likelihood = MapLikelihood(model, hi_maps[0], 0, calibration.num_symmetries)(theta_grid)
+    ensemble = ensemble_of(model, calibration.num_flows)
+    log_likelihood = MapLikelihood(ensemble, hi_maps[0], 0, calibration.num_symmetries)(theta_grid)
     mean, sd = _mean_and_sd(theta_grid, log_likelihood, calibration)
     answers = {
         "log_prob": log_prob,

@@ -17,6 +17,7 @@ __all__ = ["make_signatures"]
 def make_signatures(
     flow,
     *,
+    others=(),
     tempering=1.0,
     widening=0.0,
     num_symmetries=1,
@@ -35,6 +36,8 @@ def make_signatures(
 
     Args:
         flow: `ConditionalGlow`, `HIFlow` or `TRENF` in float32.
+        others: The other flows of its ensemble. The log-likelihood of `posterior` is averaged over all; `log_prob`, `sample` and
+            typicality are those of the first.
         tempering: Factor of the log-likelihood in the posterior.
         widening: One number a parameter `[P]`, or one for all; in the units of theta.
         num_symmetries: Copies of a map, see `higlow_tf.inference.symmetry_indices`; log_prob itself is that of the map.
@@ -46,20 +49,19 @@ def make_signatures(
     Returns:
         Dict of concrete functions: log_prob, serving_default (the same), sample, posterior.
     """
+    densities = [_density(member, jit_compile) for member in (flow, *others)]
+    generate = tf.function(flow.generate, jit_compile=True, autograph=False) if jit_compile else flow.generate
 
-    def log_density(hi_maps, theta):
-        return tf.reduce_sum(flow.density_by_level(hi_maps, theta), axis=-1)
+    def averaged_density(hi_maps, theta):
+        return tf.add_n([density(hi_maps, theta) for density in densities]) / len(densities)
 
-    if jit_compile:
-        density, generate = (tf.function(f, jit_compile=True, autograph=False) for f in (log_density, flow.generate))
-    else:
-        density, generate = _of_any_batch(log_density, flow), flow.generate
-    likelihood = ServedLikelihood(flow, density, num_symmetries, nuisance)
+    alone = ServedLikelihood(flow, densities[0], nuisance=nuisance)
+    likelihood = ServedLikelihood(flow, averaged_density, num_symmetries, nuisance)
     parameters = likelihood.parameters
 
     def log_prob(hi_map, theta):
         return {
-            "log_prob": likelihood.of_map(_with_channels(hi_map), theta),
+            "log_prob": alone.of_map(_with_channels(hi_map), theta),
             "inside_prior": is_inside_prior(parameters, theta),
         }
 
@@ -95,12 +97,18 @@ def make_signatures(
     return signatures | {"serving_default": signatures["log_prob"]}
 
 
-def _of_any_batch(log_density, flow):
-    """A density whose graph does not know the number of maps.
+def _density(flow, jit_compile):
+    """The log-density of maps, `[N, H, W, C]` and `[N, P + Q]` -> `[N]`, by XLA or as a graph that takes any number of them.
 
-    Where it is known, the flow divides its work into chunks that fit into the cache. This pays under XLA; operations one by one
-    cost more each than the cache saves.
+    Where the number is known, the flow divides its work into chunks that fit into the cache. This pays under XLA; operations one
+    by one cost more each than the cache saves.
     """
+
+    def log_density(hi_maps, theta):
+        return tf.reduce_sum(flow.density_by_level(hi_maps, theta), axis=-1)
+
+    if jit_compile:
+        return tf.function(log_density, jit_compile=True, autograph=False)
     maps = tf.TensorSpec([None, flow.map_size, flow.map_size, flow.num_channels], tf.float32)
     theta = tf.TensorSpec([None, len(flow.parameters)], tf.float32)
     return tf.function(log_density, input_signature=[maps, theta], autograph=False)

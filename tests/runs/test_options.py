@@ -49,6 +49,22 @@ def test_options_and_settings_are_known_or_refused():
         new_config(preset="tiny", **FILES, memory="none")
 
 
+def test_new_runs_of_presets_that_gain_from_it_see_pixels_through_a_curve(tmp_path):
+    for name in ("compact", "higlow"):
+        assert new_config(preset=name, **FILES).model == {"use_pixel_curve": True}
+    for name in ("paper", "tiny", "trenf", "hiflow64"):
+        assert new_config(preset=name, **FILES).model == {}
+    config = new_config(preset="compact", **FILES, settings={"model.width": 8})
+    assert config.model == {"width": 8, "use_pixel_curve": True}
+    for settings in ({"model.use_pixel_curve": False}, {"model.map_transform": "identity"}):
+        config = new_config(preset="compact", **FILES, settings=settings)
+        assert not config.model.get("use_pixel_curve", False)
+    file = tmp_path / "config.yaml"
+    file.write_text(yaml.safe_dump({"data": dict(FILES), "model": {"width": 8}}))
+    assert new_config(file).model == {"width": 8, "use_pixel_curve": True}
+    assert read_run_config(file).model == {"width": 8}  # the file of an older run
+
+
 @pytest.mark.parametrize(
     ("parameters", "expected"),
     [
