@@ -129,7 +129,7 @@ def check_training_data(model, train):
 
 
 def start_batch(train, num_maps):
-    """At most so many training maps, evenly spread, for a data-dependent start: `[n, H, W, C]`, float64."""
+    """At most so many training maps, evenly spread, for a data-dependent start, `[n, H, W, C]` float64, and their simulations."""
     rows = np.unique(np.linspace(0, train.num_maps - 1, num_maps).astype(int))
     maps = np.asarray(train.maps[rows], dtype=np.float64)
-    return maps if maps.ndim == 4 else maps[..., None]
+    return maps if maps.ndim == 4 else maps[..., None], np.asarray(train.simulation)[rows]

@@ -59,7 +59,8 @@ class ConditionalGlow(MapFlow):
         use_act_norm: Whether steps have an activation normalisation beside the injector.
         max_log_scale: Bound of every log-scale of a step.
         keep_activations: Whether training keeps hidden activations instead of evaluating them again: quicker, for more memory.
-        use_pixel_curve: Whether the flow sees pixels through a curve that gives those of training a normal distribution.
+        use_pixel_curve: Whether the flow sees pixels through a curve that gives those of a training simulation a normal
+            distribution.
         use_end_layers: Whether the flow ends with layers that `fit_end_layers` fits after training.
         seed: Seed of the starting weights.
 
@@ -179,16 +180,34 @@ class ConditionalGlow(MapFlow):
         These are `[N, H, W]`, or with channels.
         """
         scaler = self._fit_scaler(train)
-        maps = modelled_map(start_batch(train, _NUM_MAPS_OF_START), self.map_transform)
+        maps, simulation = start_batch(train, _NUM_MAPS_OF_START)
+        maps = modelled_map(maps, self.map_transform)
         x = (maps - scaler.shift) / scaler.scale
         x = np.transpose(x, (3, 1, 2, 0))
         if self.pixel_curve is not None:
-            self.pixel_curve_weights.start_at(x.reshape(len(x), -1))
+            self.pixel_curve_weights.start_at(_standardized_by_simulation(x, simulation).reshape(len(x), -1))
             x = self.pixel_curve.inverse_and_log_det(tf.constant(x))[0].numpy()
         for level in self.levels:
             x = level.initialize(x)
             x = x[: len(x) // 2]
         return self
+
+
+def _standardized_by_simulation(x, simulation):
+    """Maps `[C, H, W, N]` with mean zero and variance one over each simulation.
+
+    One curve for all maps is to have the shape of the distribution of pixels at fixed parameters. All maps together have another
+    one: a mixture of normal distributions is not normal.
+    """
+    _, position, count = np.unique(simulation, return_inverse=True, return_counts=True)
+
+    def mean_over_simulation(of_maps):
+        return np.stack([np.bincount(position, row) / count for row in of_maps])[:, position]
+
+    mean = mean_over_simulation(x.mean(axis=(1, 2)))
+    variance = mean_over_simulation(np.mean(x**2, axis=(1, 2))) - mean**2
+    sd = np.sqrt(np.where(variance > 0.0, variance, 1.0))
+    return (x - mean[:, None, None]) / sd[:, None, None]
 
 
 def _default_num_levels(map_size):

@@ -127,7 +127,7 @@ class TRENF(MapFlow):
     def initialize(self, train):
         """As `MapFlow.initialize`. All filters together start at the square root of the training maps' power: a whitening."""
         scaler = self._fit_scaler(train)
-        maps = modelled_map(start_batch(train, _NUM_MAPS_OF_START), self.map_transform)
+        maps = modelled_map(start_batch(train, _NUM_MAPS_OF_START)[0], self.map_transform)
         x = (maps - scaler.shift) / scaler.scale
         waves = np.fft.fft2(x, axes=(1, 2), norm="ortho")
         log_rms = 0.5 * np.log(_mean_of_equal_lengths(np.mean(np.abs(waves) ** 2, axis=0)))
