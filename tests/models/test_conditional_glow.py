@@ -127,19 +127,40 @@ def test_initialize_whitens_training_maps_exactly_as_said(dataset):
     assert np.allclose(np.exp(model.map_log_scale), log10_maps.std())
 
 
-def test_a_pixel_curve_gives_training_pixels_a_normal_distribution(dataset):
-    skewed = np.exp(0.5 * (np.log10(dataset.maps.astype(np.float64)) - 6.0))
-    dataset = HIMapDataset.from_arrays(10.0**skewed, dataset.theta)
+def model_of_pixel_curve(dataset):
     model = ConditionalGlow.from_preset("tiny", map_size=8, dtype="float64", use_pixel_curve=True)
     model.compile(jit_compile=False)
-    model.initialize(dataset)
-    x = (np.log10(dataset.maps.astype(np.float64)) - model.map_shift.numpy()) / np.exp(model.map_log_scale.numpy())
+    return model.initialize(dataset)
+
+
+def test_a_pixel_curve_gives_the_pixels_of_a_simulation_a_normal_distribution(dataset):
+    skewed = np.exp(0.5 * (np.log10(dataset.maps.astype(np.float64)) - 6.0))
+    dataset = HIMapDataset.from_arrays(10.0**skewed, dataset.theta)
+    model = model_of_pixel_curve(dataset)
+    log10_maps = np.log10(dataset.maps.astype(np.float64))
+    by_simulation = log10_maps.reshape(dataset.num_simulations, -1)
+    x = by_simulation - by_simulation.mean(axis=1, keepdims=True)
+    x /= x.std(axis=1, keepdims=True)
     levels = [-2.0, -1.0, 0.0, 1.0, 2.0]
     normal = model.pixel_curve.inverse(tf.constant(x.reshape(-1, 8, 8, 1))).numpy()
     np.testing.assert_allclose(np.quantile(normal, ndtr(levels)), levels, atol=0.03)
     assert np.max(np.abs(np.quantile(x, ndtr(levels)) - levels)) > 0.1
     z = model.encode(dataset.maps, dataset.theta).numpy()
     assert np.allclose(np.mean(z**2, axis=0).mean(), 1.0, atol=0.01)
+
+
+def test_a_pixel_curve_is_a_line_where_pixels_are_normal_at_fixed_parameters():
+    """All together they are a mixture of widths, which is not normal."""
+    rng = np.random.default_rng(0)
+    theta = np.repeat(np.stack([np.linspace(0.15, 0.45, 12), np.full(12, 0.8)], axis=1), 30, axis=0)
+    normal = rng.standard_normal((len(theta), 8, 8))
+    log10_maps = 6.5 + theta[:, :1, None] + (0.1 + theta[:, :1, None]) * normal
+    model = model_of_pixel_curve(HIMapDataset.from_arrays(10.0**log10_maps, theta))
+    levels = np.linspace(-2.0, 2.0, 9)
+    found = model.pixel_curve.inverse(tf.constant(levels.reshape(1, 9, 1, 1))).numpy().ravel()
+    np.testing.assert_allclose(found, levels, atol=0.03)
+    mixed = (log10_maps - log10_maps.mean()) / log10_maps.std()
+    assert np.max(np.abs(np.quantile(mixed, ndtr(levels)) - levels)) > 0.06
 
 
 def test_initialize_refuses_what_cannot_be_trained_on(dataset):
