@@ -123,9 +123,9 @@ def train(
 
     Example: higlow train --preset compact --maps MAPS.npy --params PARAMS.txt --max-minutes 25 --out runs/first
 
-    For better posteriors, of several flows: the same with --ensemble 3, or --resume --ensemble 3 --out runs/first
+    Then, for better posteriors, two flows more: higlow train --resume --ensemble 3 --out runs/first
 
-    Or, in a second stage: higlow train --stage posterior --from runs/first --max-minutes 50 --out runs/second
+    Then, or in their place, a second stage: higlow train --stage posterior --from runs/first --max-minutes 50 --out runs/second
     """
     if (stage is Stage.POSTERIOR) != (start_from is not None):
         raise InputError("Expected --stage posterior together with --from RUN. Received: one of them.")
