@@ -1,7 +1,7 @@
 """What several flows bring to posteriors, beside several copies of the map: the mean of their log-likelihoods.
 
-    python benchmarks/ensemble_gain.py RUN [RUN ...] --maps F --params F --keep DIR
-                                       [--count 60] [--draws 16] [--symmetries 2]
+    python -m benchmarks.ensemble_gain RUN [RUN ...] --maps F --params F --keep DIR
+                                      [--count 60] [--draws 16] [--symmetries 2]
 
 Flows: the runs that are named, or all of an ensemble if one run is. Test maps, each of another simulation. The likelihoods of
 each flow are computed once, at 8 x 8 points of the prior with each draw of the nuisance parameters, and kept in DIR. A row is the
@@ -15,11 +15,11 @@ import itertools
 from pathlib import Path
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
+from benchmarks.nuisance_draws import best_tempering
 from higlow_tf.evaluation.spreading import spread_over_simulations
-from higlow_tf.files import whole_path
 from higlow_tf.inference import ensemble_of, num_flows_of, theta_lattice_over_prior
+from higlow_tf.inference.cache import AnswerCache
 from higlow_tf.inference.likelihood import MapLikelihood
 from higlow_tf.inference.marginal_likelihood import MarginalLikelihood
 from higlow_tf.inference.prior_grid import PriorGrid
@@ -28,7 +28,6 @@ from higlow_tf.runs import open_run
 __all__ = ["main"]
 
 _POINTS_PER_AXIS = 8
-_TEMPERINGS = (0.01, 2.0)
 _LEVEL = 0.68
 
 
@@ -44,16 +43,7 @@ def main(arguments=None):
     marginal = MarginalLikelihood(models[0], num_draws=options.draws)
     points = theta_lattice_over_prior(marginal.parameters, _POINTS_PER_AXIS)
     names = [run.path.name for run in runs] if len(runs) > 1 else [f"flow_{n + 1}" for n in range(len(models))]
-    tables = [
-        _kept(
-            options.keep / f"{name}_{len(test.maps)}_{options.draws}_{options.symmetries}.npy",
-            model,
-            test,
-            points,
-            options,
-        )
-        for name, model in zip(names, models, strict=True)
-    ]
+    tables = [_likelihoods(model, test, points, options) for model in models]
     truth = test.with_parameters(marginal.parameters).theta
     for name, table in zip(names, tables, strict=True):
         print(f"{name}: " + _words(_scores(table.mean(axis=1), points, truth, marginal)))
@@ -76,34 +66,30 @@ def main(arguments=None):
             )
 
 
-def _kept(path, model, test, points, options):
-    """Log-likelihoods of a flow, `[N, T, G, J]`."""
-    if path.exists():
-        return np.load(path)
+def _likelihoods(model, test, points, options):
+    """Log-likelihoods of a flow, `[N, T, G, J]`; those of a map are kept."""
     marginal = MarginalLikelihood(model, num_draws=options.draws)
+    cache = AnswerCache(options.keep, model)
+    settings = [marginal.to_config(), _POINTS_PER_AXIS, options.symmetries]
     table = []
     for row, hi_map in enumerate(np.asarray(test.maps)):
-        table.append(MapLikelihood(marginal, hi_map, row, options.symmetries).of_copies(points))
-        print(f"{path.stem}: map {row + 1} of {test.num_maps}", end="\r", flush=True)
+
+        def compute(hi_map=hi_map, row=row):
+            return MapLikelihood(marginal, hi_map, row, options.symmetries).of_copies(points)
+
+        table.append(cache.array("likelihoods_of_draws", [settings, hi_map], compute))
+        print(f"map {row + 1} of {test.num_maps}", end="\r", flush=True)
     print()
-    table = np.stack(table)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_path(path) as part, part.open("wb") as stream:
-        np.save(stream, table)
-    return table
+    return np.stack(table)
 
 
 def _scores(of_draws, points, truth, marginal):
     """Best tempering, raw and tempered gains `[N]`, and whether raw regions hold the truth `[N]`; of `[N, G, J]`."""
     grid = PriorGrid(marginal.average(of_draws), points, marginal.parameters)
+    best, tempered = best_tempering(grid, truth)
     none = np.zeros(len(marginal.parameters))
-
-    def gains(log_tempering):
-        return grid.log_density_ratio(np.exp(log_tempering), none, truth)
-
-    best = minimize_scalar(lambda x: -gains(x).mean(), bounds=np.log(_TEMPERINGS), method="bounded").x
     is_inside = grid.hpd_level(grid.log_mass(1.0, none), truth) <= _LEVEL
-    return np.exp(best), gains(0.0), gains(best), is_inside.astype(float)
+    return best, grid.log_density_ratio(1.0, none, truth), tempered, is_inside.astype(float)
 
 
 def _cells(scores):

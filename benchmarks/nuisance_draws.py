@@ -19,7 +19,7 @@ from higlow_tf.inference.prior_grid import PriorGrid
 from higlow_tf.inference.uniform_grid import theta_lattice_over_prior
 from higlow_tf.runs import open_run
 
-__all__ = ["main"]
+__all__ = ["best_tempering", "main"]
 
 _POINTS_PER_AXIS = 9
 _TEMPERINGS = (0.01, 2.0)
@@ -55,19 +55,25 @@ def main(arguments=None):
         number *= 2
 
 
-def _row(of_draws, points, truth, marginal):
-    grid = PriorGrid(marginal.average(of_draws), points, marginal.parameters)
-    none = np.zeros(len(marginal.parameters))
+def best_tempering(grid, truth):
+    """The tempering with which maps of a `PriorGrid` gain most, and the gain of each, nats `[N]`."""
+    none = np.zeros(len(grid.parameters))
 
     def gains(log_tempering):
         return grid.log_density_ratio(np.exp(log_tempering), none, truth)
 
     best = minimize_scalar(lambda x: -gains(x).mean(), bounds=np.log(_TEMPERINGS), method="bounded").x
-    gain = gains(best)
-    rmse = np.sqrt(np.mean((np.exp(grid.log_mass(np.exp(best), none)) @ grid.points - truth) ** 2, axis=0))
+    return np.exp(best), gains(best)
+
+
+def _row(of_draws, points, truth, marginal):
+    grid = PriorGrid(marginal.average(of_draws), points, marginal.parameters)
+    none = np.zeros(len(marginal.parameters))
+    best, gain = best_tempering(grid, truth)
+    rmse = np.sqrt(np.mean((np.exp(grid.log_mass(best, none)) @ grid.points - truth) ** 2, axis=0))
     cells = [
         of_draws.shape[-1],
-        f"{np.exp(best):.2f}",
+        f"{best:.2f}",
         f"{gain.mean():.2f} ± {gain.std(ddof=1) / len(gain) ** 0.5:.2f}",
         *(f"{value:.4f}" for value in rmse),
     ]
