@@ -166,7 +166,7 @@ def judge_calibration(model, test, calibration=None, options=None, *, progress=N
         grid = PriorGrid(log_likelihoods[:, 0], theta_grid, test.parameters)
         return (theta_grid, log_likelihoods), _errors(grid, calibration)
 
-    likelihoods, _ = with_enough_points(model, test, judged, *how)
+    likelihoods, _ = with_enough_points(model, test, judged, *how, nuisance_draws=calibration.nuisance_draws)
     return judge_posteriors(*likelihoods, test, calibration, seed=options.seed)
 
 

@@ -14,7 +14,9 @@ _TOLERANCE_SD = 0.2
 _MOST_POINTS = {1: 65, 2: 33, 3: 17}
 
 
-def with_enough_points(model, dataset, compute, points_per_axis, num_symmetries, progress, cache_dir):
+def with_enough_points(
+    model, dataset, compute, points_per_axis, num_symmetries, progress, cache_dir, nuisance_draws="adapted"
+):
     """Computes something from likelihoods on a lattice, and halves its spacing until posteriors hardly depend on it.
 
     New points are evaluated for those maps alone whose posteriors are not known well enough. The others get them from a spline
@@ -29,12 +31,13 @@ def with_enough_points(model, dataset, compute, points_per_axis, num_symmetries,
         num_symmetries: Copies of a map over which its log-likelihood is averaged.
         progress: Called as `progress("likelihoods", done, total)`, or None.
         cache_dir: Folder that keeps the likelihoods of each map, or None.
+        nuisance_draws: "adapted" or "prior", see `MarginalLikelihood`.
 
     Returns:
         The pair (result, points an axis of the last lattice).
     """
     maps, parameters = np.asarray(dataset.maps), dataset.parameters
-    how = {"progress": progress, "cache_dir": cache_dir}
+    how = {"progress": progress, "cache_dir": cache_dir, "nuisance_draws": nuisance_draws}
     theta_grid, log_likelihoods = log_likelihood_of_copies(model, maps, points_per_axis, num_symmetries, **how)
     # A spline through the points of a spline looks exact: a map that got no points keeps the error that it had.
     kept_errors = np.zeros(len(maps))

@@ -8,12 +8,14 @@ import numpy as np
 
 from higlow_tf.errors import InputError
 from higlow_tf.inference.ensemble import checked_num_flows
+from higlow_tf.inference.marginal_likelihood import checked_nuisance_draws
 from higlow_tf.inference.symmetry import checked_num_symmetries
 
 __all__ = ["Calibration", "chosen_calibration"]
 
 _KEYS = (
     "tempering", "widening", "map_correlation", "label", "num_simulations", "num_symmetries", "num_flows", "parameters",
+    "nuisance_draws",
 )  # fmt: skip
 
 
@@ -39,6 +41,7 @@ class Calibration:
         num_symmetries: Symmetric copies of a map over which its log-likelihood is averaged (see `symmetry_indices`).
         num_flows: Flows of an ensemble over which it is averaged, too (see `FlowEnsemble`).
         parameters: Names of the parameters of the posteriors that it was fitted on; None where they are not known.
+        nuisance_draws: Draws over which nuisance parameters are integrated, "adapted" or "prior" (see `MarginalLikelihood`).
 
     Raises:
         InputError: If a number is outside its range.
@@ -56,6 +59,7 @@ class Calibration:
     num_symmetries: int = 1
     num_flows: int = 1
     parameters: tuple | None = None
+    nuisance_draws: str = "adapted"
 
     def __post_init__(self):
         tempering = _number(self.tempering, "tempering", "a positive number")
@@ -65,6 +69,7 @@ class Calibration:
         object.__setattr__(self, "widening", _checked_widening(self.widening))
         object.__setattr__(self, "num_symmetries", checked_num_symmetries(self.num_symmetries))
         object.__setattr__(self, "num_flows", checked_num_flows(self.num_flows))
+        checked_nuisance_draws(self.nuisance_draws)
         if self.parameters is not None:
             object.__setattr__(self, "parameters", tuple(self.parameters))
         if self.map_correlation is not None:
@@ -129,7 +134,7 @@ class Calibration:
 
     @classmethod
     def from_config(cls, config):
-        """The inverse of `to_config`; the numbers that older files lack have their defaults.
+        """The inverse of `to_config`; the numbers that older files lack have their defaults, and draws are those of the prior.
 
         Raises:
             InputError: If it is no mapping, lacks tempering or widening, has other keys, or a number is outside its range.
@@ -142,7 +147,7 @@ class Calibration:
         missing = [key for key in _KEYS[:2] if key not in config]
         if missing:
             raise InputError(f"calibration: expected tempering and widening. Received: no {' and no '.join(missing)}.")
-        return cls(**config)
+        return cls(**{"nuisance_draws": "prior", **config})
 
 
 def chosen_calibration(model, calibration):

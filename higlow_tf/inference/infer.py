@@ -102,7 +102,8 @@ def infer(
     hi_maps = checked_maps(hi_maps)
     stored = chosen_calibration(model, calibration)
     model = ensemble_for(model, num_flows, stored)
-    marginal = MarginalLikelihood(model, nuisance, num_nuisance_draws)
+    kind = (stored or Calibration()).nuisance_draws
+    marginal = MarginalLikelihood(model, nuisance, num_nuisance_draws, kind)
     parameters = marginal.parameters
     if prior is not None and not isinstance(prior, Prior):
         raise InputError(f"prior: expected a Prior or None. Received: {prior!r}.")
@@ -123,7 +124,7 @@ def infer(
     results = []
     for number, group in enumerate(groups):
         advance = _advance(progress, number, len(groups))
-        with expect_rows(len(hi_maps) * acting.num_symmetries * marginal.num_draws * _USUAL_POINTS):
+        with expect_rows(len(hi_maps) * acting.num_symmetries * marginal.num_evaluations(_USUAL_POINTS)):
             results.append(posterior_of(group, advance))
         advance(1)
     posterior = Posterior(

@@ -29,7 +29,8 @@ class MapLikelihood:
 
     Math:
         log L(theta) = mean over the T symmetric copies of log p(copy | theta);
-        with nuisance parameters nu, log(mean over draws nu_j of exp(mean over the copies of log p(copy | theta, nu_j)))
+        with nuisance parameters nu, log(mean over draws nu_j of w_j exp(mean over the copies of log p(copy | theta, nu_j))),
+        see `MarginalLikelihood`
 
     A model that knew the symmetries would give equal terms. A trained model knows them only roughly. Between two parameters its
     errors differ from copy to copy by several nats, and they partly cancel in the mean.
@@ -48,6 +49,7 @@ class MapLikelihood:
         self.num_evaluations = 0
         self.num_nan = 0
         self._marginal = model if isinstance(model, MarginalLikelihood) else MarginalLikelihood(model)
+        self._moments = None
 
     def __call__(self, theta):
         """Log-likelihood `[G]` at theta `[G, P]`; NaN and +inf count as zero likelihood.
@@ -63,7 +65,7 @@ class MapLikelihood:
         return self._averages(np.stack([of_copies.mean(axis=0), of_copies[0]]))
 
     def of_draws(self, theta):
-        """The mean over the copies of what the model says at theta `[G, P]` with each draw of the nuisance: `[G, J]`."""
+        """The mean over the copies of what the model says at theta `[G, P]` with each nuisance draw, plus ln w: `[G, J]`."""
         return self.of_copies(theta).mean(axis=0)
 
     def nuisance_ess(self, theta):
@@ -74,8 +76,23 @@ class MapLikelihood:
         return float(1.0 / np.sum(weights**2))
 
     def of_copies(self, theta):
-        """What the model says of each copy at theta `[G, P]` with each draw: `[T, G, J]`."""
-        rows, num_copies = self._marginal.rows(theta), len(self.copies)
+        """What the model says of each copy at theta `[G, P]` with each draw, plus ln w: `[T, G, J]`."""
+        rows, log_weights = self._rows(np.asarray(theta, dtype=np.float64))
+        return self._of_rows(rows).reshape(len(self.copies), len(theta), -1) + log_weights
+
+    def _rows(self, theta):
+        """Each theta `[G, P]` with each draw of the nuisance, `[G * J, P + Q]`, and ln w, `[G, J]` or zero."""
+        proposal = self._marginal.proposal
+        if proposal is None or not len(theta):
+            return self._marginal.rows(theta), 0.0
+        if self._moments is None:
+            self._moments = proposal.fit(lambda theta: self._of_rows(theta[0].numpy()).mean(axis=0)[None])
+        rows, log_weights = proposal.draws(*self._moments, theta[None])
+        return rows.numpy().reshape(-1, rows.shape[-1]), log_weights[0].numpy()
+
+    def _of_rows(self, rows):
+        """What the model says of each copy at rows of its theta `[R, P + Q]`: `[T, R]`."""
+        num_copies = len(self.copies)
         # Copies and points in one sequence of rows, so that only the last batch is not full.
         copy, point = np.divmod(np.arange(num_copies * len(rows)), max(len(rows), 1))
         log_prob = np.empty(len(copy))
@@ -86,7 +103,7 @@ class MapLikelihood:
                 chunk = slice(start, start + _ROWS)
                 values = self._marginal.model.log_prob(self.copies[copy[chunk]], rows[point[chunk]])
                 log_prob[chunk] = np.asarray(values, dtype=np.float64)
-        return log_prob.reshape(num_copies, len(theta), self._marginal.num_draws)
+        return log_prob.reshape(num_copies, len(rows))
 
     def _averages(self, log_prob):
         """Log-likelihoods `[K, G, J]` -> `[K, G]`; counts those that are NaN or +inf, once for each point and draw."""

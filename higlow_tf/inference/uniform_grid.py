@@ -58,6 +58,7 @@ def log_likelihood_of_copies(
     *,
     coarser=None,
     num_nuisance_draws=NUM_NUISANCE_DRAWS,
+    nuisance_draws="adapted",
     progress=None,
     cache_dir=None,
 ):
@@ -69,6 +70,7 @@ def log_likelihood_of_copies(
         coarser: What this function has given for (points_per_axis + 1) / 2 points, `[N, 2, G']`: these points are not evaluated
             again. None to evaluate all.
         num_nuisance_draws: Draws over which the nuisance parameters are integrated, if the model has some.
+        nuisance_draws: "adapted" or "prior", see `MarginalLikelihood`.
         cache_dir: Folder that keeps the likelihoods of every map, so that a call that was interrupted goes on; or None. See
             `AnswerCache`.
 
@@ -83,7 +85,7 @@ def log_likelihood_of_copies(
         InputWarning: If a file in `cache_dir` is damaged.
     """
     hi_maps = checked_maps(hi_maps)
-    marginal = MarginalLikelihood(model, num_draws=num_nuisance_draws)
+    marginal = MarginalLikelihood(model, num_draws=num_nuisance_draws, nuisance_draws=nuisance_draws)
     theta_grid = theta_lattice_over_prior(marginal.parameters, points_per_axis)
     log_likelihood = np.empty((len(hi_maps), 2, len(theta_grid)))
     is_new = np.ones((points_per_axis,) * len(marginal.parameters), bool)
@@ -93,7 +95,7 @@ def log_likelihood_of_copies(
     cache = AnswerCache(cache_dir, model)
     spaces = [model.parameters.to_config(), marginal.to_config()]
     grid = ["average and plain", *spaces, points_per_axis, num_symmetries, int(is_new.sum())]
-    num_rows = len(hi_maps) * int(is_new.sum()) * num_symmetries * marginal.num_draws
+    num_rows = len(hi_maps) * num_symmetries * marginal.num_evaluations(int(is_new.sum()))
     for index, hi_map in enumerate(hi_maps):
 
         def compute(hi_map=hi_map, index=index):

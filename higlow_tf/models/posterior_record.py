@@ -1,7 +1,7 @@
 """What a run knows of its posteriors: the calibration and the reference of typical maps, as JSON beside the model."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import pydantic
@@ -34,6 +34,7 @@ class _Calibration(Record):
     num_symmetries: Annotated[int, pydantic.Field(ge=1, le=1024)] = 1
     num_flows: Annotated[int, pydantic.Field(ge=1, le=64)] = 1
     parameters: Annotated[list[str], pydantic.Field(min_length=1)] | None = None
+    nuisance_draws: Literal["adapted", "prior"] = "prior"
 
 
 class _Typicality(Record):

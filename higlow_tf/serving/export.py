@@ -70,13 +70,14 @@ def export_model(
         A theta_grid without points, [B, 0, P], is replaced by the model's own: equally spaced points of the prior, edges
         included, 17 for one parameter, 9 x 9 for two, 9 x 9 x 9 for three. The moments are then those of a spline through the
         log-likelihoods. With more parameters it is an error.
-        Theta are the parameters of interest. Nuisance parameters are integrated over in `log_prob` and `posterior`, as in
-        `infer`, and drawn by the row's seed in `sample`, as in `model.sample({...})`.
+        Theta are the parameters of interest. Nuisance parameters are integrated over in `posterior`, as in `infer`, and in
+        `log_prob` over 32 draws of their prior, which takes a fortieth of the time and is rougher. They are drawn by the row's
+        seed in `sample`, as in `model.sample({...})`.
 
     Refused (the graph checks it, and its error is a sentence):
         inputs of other shapes than these; inputs whose numbers of rows B differ;
-        a grid of more than 16384 points; more than 2**20 points in all rows, B * G (times the 32 nuisance draws, if there are
-        nuisance parameters).
+        a grid of more than 16384 points; more than 2**20 points in all rows, B * G (with nuisance parameters, B * (G + 40) times
+        their 32 draws).
 
     Args:
         model: `ConditionalGlow`, `HIFlow` or `TRENF`; or a `FlowEnsemble`, with a calibration of so many flows.
@@ -114,7 +115,7 @@ def export_model(
     signatures = make_signatures(
         flows[0],
         others=flows[1:],
-        **{name: calibration[name] for name in ("tempering", "widening", "num_symmetries")},
+        **{name: calibration[name] for name in ("tempering", "widening", "num_symmetries", "nuisance_draws")},
         nuisance=marginal.nuisance,
         typicality=_typicality_reference(model, marginal.parameters),
         batch_size=batch_size,
@@ -158,6 +159,7 @@ def _served_calibration(calibration, served, parameters):
         "tempering": calibration.tempering,
         "widening": calibration.widening_of(len(parameters)).tolist(),
         "num_symmetries": calibration.num_symmetries,
+        "nuisance_draws": calibration.nuisance_draws,
     }
 
 

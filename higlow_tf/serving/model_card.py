@@ -27,7 +27,7 @@ def make_model_card(model, name, *, nuisance=(), signatures, calibration, metric
         name: Name under which the model is served.
         nuisance: Names of the parameters that are drawn or integrated over, and not in the signatures' theta.
         signatures: Documentation of the signatures, JSON-compatible.
-        calibration: Dict with tempering, widening and num_symmetries; num_flows, too, for an ensemble.
+        calibration: Dict with tempering, widening, num_symmetries and nuisance_draws; num_flows, too, for an ensemble.
         metrics: Name -> dict or dataclass with value, error, floor and n_simulations; None if it was not evaluated.
 
     Returns:

@@ -5,7 +5,7 @@ import numpy as np
 from higlow_tf.inference.calibration import Calibration, chosen_calibration
 from higlow_tf.inference.ensemble import ensemble_of
 from higlow_tf.inference.likelihood import MapLikelihood
-from higlow_tf.inference.marginal_likelihood import parameters_of_interest
+from higlow_tf.inference.marginal_likelihood import MarginalLikelihood, parameters_of_interest
 from higlow_tf.inference.uniform_grid import theta_grid_over_prior
 
 __all__ = ["REFERENCE_FORMAT_VERSION", "reference_answers"]
@@ -43,11 +43,13 @@ def reference_answers(model, hi_maps, theta):
     samples = np.log10(model.sample(by_name, seed=_SEED).numpy())
     calibration = chosen_calibration(model, "stored") or Calibration()
     theta_grid = theta_grid_over_prior(space, _POINTS_PER_AXIS)
+    quick = MarginalLikelihood(model, nuisance_draws="prior")
     log_prob = [
-        MapLikelihood(model, hi_map, row)(theta[row : row + 1])[0] for row, hi_map in enumerate(np.asarray(hi_maps))
+        MapLikelihood(quick, hi_map, row)(theta[row : row + 1])[0] for row, hi_map in enumerate(np.asarray(hi_maps))
     ]
     ensemble = ensemble_of(model, calibration.num_flows)
-    log_likelihood = MapLikelihood(ensemble, hi_maps[0], 0, calibration.num_symmetries)(theta_grid)
+    marginal = MarginalLikelihood(ensemble, nuisance_draws=calibration.nuisance_draws)
+    log_likelihood = MapLikelihood(marginal, hi_maps[0], 0, calibration.num_symmetries)(theta_grid)
     mean, sd = _mean_and_sd(theta_grid, log_likelihood, calibration)
     answers = {
         "log_prob": log_prob,

@@ -35,22 +35,26 @@ def checked_inputs(specs, *tensors):
         return [tf.identity(tensor) for tensor in tensors]
 
 
-def check_grid_size(theta_grid, num_draws):
+def check_grid_size(theta_grid, num_draws, num_more=0):
     """The grids `[B, G, P]`, once it is certain that they are not larger than a server allows.
 
     Args:
         theta_grid: `[B, G, P]`.
         num_draws: Nuisance draws at which every point is evaluated.
+        num_more: Evaluations that every row takes beside those of its points.
     """
-    max_points = MAX_EVALUATIONS // num_draws
+    max_points, more_points = MAX_EVALUATIONS // num_draws, -(-num_more // num_draws)
     num_maps, num_points = tf.unstack(tf.shape(theta_grid, out_type=tf.int64)[:2])
     few_points = tf.debugging.Assert(
         num_points <= MAX_GRID_POINTS,
         [tf.strings.format(f"Expected at most {MAX_GRID_POINTS} points in theta_grid. Received: {{}}.", num_points)],
     )
-    sentence = f"Expected at most {max_points} points in all rows of theta_grid. Received: {{}} rows of {{}} points."
+    counted = f", with {more_points} more for each row" if more_points else ""
+    sentence = (
+        f"Expected at most {max_points} points in all rows of theta_grid{counted}. Received: {{}} rows of {{}} points."
+    )
     few_evaluations = tf.debugging.Assert(
-        num_maps * num_points <= max_points, [tf.strings.format(sentence, (num_maps, num_points))]
+        num_maps * (num_points + more_points) <= max_points, [tf.strings.format(sentence, (num_maps, num_points))]
     )
     with tf.control_dependencies([few_points, few_evaluations]):
         return tf.identity(theta_grid)

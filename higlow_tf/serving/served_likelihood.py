@@ -19,28 +19,33 @@ class ServedLikelihood:
     """What `MarginalLikelihood` and `MapLikelihood` compute, as functions of a graph.
 
     Math:
-        log L(theta) = log(mean over draws nu_j of exp(mean over the copies of the map of log p(copy | theta, nu_j)))
+        log L(theta) = log(mean over draws nu_j of w_j exp(mean over the copies of the map of log p(copy | theta, nu_j)))
 
-    The draws are those of `MarginalLikelihood`. A model without nuisance parameters has one empty draw, and is itself.
+    Draws and weights on a grid are those of `MarginalLikelihood`. The likelihood of a map at one theta, and its most probable
+    draw, are of draws of the prior: to adapt them would cost forty times as much. A model without nuisance parameters has one
+    empty draw, and is itself.
 
     Args:
         flow: `ConditionalGlow`, `HIFlow` or `TRENF` in float32.
         density: Its log-density as a graph function, maps `[N, H, W, C]` and theta `[N, P + Q]` -> `[N]`.
         num_symmetries: Copies of a map, see `higlow_tf.inference.symmetry_indices`.
         nuisance: Names of the Q parameters that are not asked for; None for the model's own.
+        nuisance_draws: "adapted" or "prior", see `MarginalLikelihood`.
 
     Attributes:
         parameters: `ParameterSpace` of the P parameters of interest.
         num_draws: J; 1 without nuisance parameters.
+        num_evaluations_of_fit: Theta at which each map is evaluated on a grid beside the grid's own.
     """
 
-    def __init__(self, flow, density, num_symmetries=1, nuisance=None):
+    def __init__(self, flow, density, num_symmetries=1, nuisance=None, nuisance_draws="adapted"):
         self._all_parameters = flow.parameters
         self._density = density
         self._copies = symmetry_indices(flow.map_size, num_symmetries)
-        self._marginal = MarginalLikelihood(flow, nuisance)
+        self._marginal = MarginalLikelihood(flow, nuisance, nuisance_draws=nuisance_draws)
         self.parameters = self._marginal.parameters
         self.num_draws = self._marginal.num_draws
+        self.num_evaluations_of_fit = self._marginal.num_evaluations(0)
 
     def of_map(self, maps, theta):
         """Log-likelihoods of maps as they are, `[B, H, W, C]` and `[B, P]` -> `[B]`."""
@@ -59,9 +64,11 @@ class ServedLikelihood:
             The pair of those of the maps as they are, and those averaged over the copies, `[B, G]` each.
         """
         num_maps, num_points = tf.unstack(tf.shape(theta_grid)[:2])
-        rows = tf.reshape(self._with_draws(theta_grid), [num_maps, -1, len(self._all_parameters)])
+        rows, log_weights = self._with_weighted_draws(maps, theta_grid)
+        rows = tf.reshape(rows, [num_maps, -1, len(self._all_parameters)])
         of_copies = _log_prob_on_grid(self._density, maps, rows, self._copies)
         of_copies = tf.reshape(of_copies, [num_maps, num_points, self.num_draws, len(self._copies)])
+        of_copies += log_weights[..., None]
         return self._average(of_copies[..., 0]), self._average(tf.reduce_mean(of_copies, axis=-1))
 
     def most_probable(self, maps, theta):
@@ -95,6 +102,20 @@ class ServedLikelihood:
             for values in (theta[..., None, :], draws)
         ]
         return tf.gather(tf.concat(pairs, axis=-1), self._marginal.order, axis=-1)
+
+    def _with_weighted_draws(self, maps, theta_grid):
+        """Each theta with each draw, `[B, G, J, P + Q]`, and ln w, `[B, G, J]`."""
+        proposal = self._marginal.proposal
+        if proposal is None:
+            return self._with_draws(theta_grid), tf.zeros([1, 1, 1])
+
+        def log_likelihood(theta):
+            theta = tf.cast(theta, theta_grid.dtype)
+            return tf.reduce_mean(_log_prob_on_grid(self._density, maps, theta, self._copies), axis=-1)
+
+        moments = proposal.fit(log_likelihood, tf.shape(maps)[0])
+        rows, log_weights = proposal.draws(*moments, theta_grid)
+        return tf.cast(rows, theta_grid.dtype), tf.cast(log_weights, theta_grid.dtype)
 
     def _of_draws(self, maps, theta):
         """Log-likelihoods of maps as they are with each draw, `[B, P]` -> `[B, J]`."""

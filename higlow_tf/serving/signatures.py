@@ -22,6 +22,7 @@ def make_signatures(
     widening=0.0,
     num_symmetries=1,
     nuisance=None,
+    nuisance_draws="adapted",
     typicality=None,
     batch_size=None,
     jit_compile=False,
@@ -42,6 +43,7 @@ def make_signatures(
         widening: One number a parameter `[P]`, or one for all; in the units of theta.
         num_symmetries: Copies of a map, see `higlow_tf.inference.symmetry_indices`; log_prob itself is that of the map.
         nuisance: Names of the parameters that are not asked for; None for the model's own, () for none.
+        nuisance_draws: Draws of `posterior` over which they are integrated, "adapted" or "prior", see `MarginalLikelihood`.
         typicality: `TypicalityReference` with which `posterior` compares the maps, or None: its p-values are NaN then.
         batch_size: Fixed number of rows, or None for any.
         jit_compile: Whether XLA compiles the flow. Random numbers stay outside: XLA draws others from the same seed.
@@ -56,7 +58,7 @@ def make_signatures(
         return tf.add_n([density(hi_maps, theta) for density in densities]) / len(densities)
 
     alone = ServedLikelihood(flow, densities[0], nuisance=nuisance)
-    likelihood = ServedLikelihood(flow, averaged_density, num_symmetries, nuisance)
+    likelihood = ServedLikelihood(flow, averaged_density, num_symmetries, nuisance, nuisance_draws)
     parameters = likelihood.parameters
 
     def log_prob(hi_map, theta):
@@ -72,7 +74,9 @@ def make_signatures(
 
     def posterior(hi_map, theta_grid):
         maps, has_points = _with_channels(hi_map), tf.shape(theta_grid)[1] > 0
-        theta_grid = check_grid_size(with_own_grid(parameters, theta_grid), likelihood.num_draws)
+        theta_grid = check_grid_size(
+            with_own_grid(parameters, theta_grid), likelihood.num_draws, likelihood.num_evaluations_of_fit
+        )
         plain, averaged = likelihood.on_grid(maps, theta_grid)
 
         def of_points():

@@ -34,21 +34,48 @@ def exact(model, hi_map):
     return model.parameters.denormalize(hi_map[0])[kept], SD[kept] / per_unit
 
 
+@pytest.mark.parametrize("kind", ["adapted", "prior"])
 @pytest.mark.parametrize("num_draws", TOLERANCE_SD)
-def test_the_marginal_posterior_is_that_of_the_gaussian(model, num_draws):
+def test_the_marginal_posterior_is_that_of_the_gaussian(model, num_draws, kind):
     maps = model.maps_at([0.1, 0.0, -0.2], [-0.3, 0.1, 0.4])
-    posterior = infer(model, maps, num_nuisance_draws=num_draws)
+    posterior = infer(model, maps, num_nuisance_draws=num_draws, calibration=Calibration(nuisance_draws=kind))
     assert posterior.parameters.names == TWO
     assert posterior.prior["low"].keys() == set(TWO)
     for row, hi_map in enumerate(maps):
         mean, sd = exact(model, hi_map)
         np.testing.assert_allclose((posterior.mean[row] - mean) / sd, 0.0, atol=TOLERANCE_SD[num_draws])
         np.testing.assert_allclose(posterior.sd[row] / sd, 1.0, atol=TOLERANCE_SD[num_draws])
-    # A likelihood of a nuisance parameter at fixed others: sd / prior width * sqrt(4 pi) of the draws count.
+    # A likelihood of a nuisance parameter at fixed others: of the prior sd / its width * sqrt(4 pi) of the draws count.
     conditional = 1.0 / np.sqrt(model.precision[1, 1])
     expected = num_draws * conditional * np.sqrt(np.pi)
-    np.testing.assert_allclose(posterior.diagnostics["nuisance_ess"], expected, rtol=0.3)
+    ess = posterior.diagnostics["nuisance_ess"]
+    if kind == "prior":
+        np.testing.assert_allclose(ess, expected, rtol=0.3)
+    else:
+        assert np.all(ess > 1.8 * expected)
     assert posterior.notes == ()
+
+
+def test_draws_that_are_adapted_find_what_those_of_the_prior_miss():
+    """A nuisance parameter that is known to a hundredth of its prior, and pulls one of interest with it."""
+    sd = np.array([0.15, 0.02, 0.12])
+    model = GaussianModel(NAMES, np.outer(sd, sd) * [[1.0, 0.9, 0.0], [0.9, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    model.nuisance = ("A_SN1",)
+    maps = model.maps_at([0.1, 0.03, -0.2], [-0.2, -0.41, 0.1])
+    per_unit = model.parameters.normalized_per_unit[[0, 2]]
+    mean = np.stack([model.parameters.denormalize(hi_map[0])[[0, 2]] for hi_map in maps])
+    for kind in ("adapted", "prior"):
+        posterior = infer(model, maps, calibration=Calibration(nuisance_draws=kind))
+        off = np.abs(posterior.mean - mean).max(axis=1) / (sd[0] / per_unit[0])
+        ratio = posterior.sd[:, 0] / (sd[0] / per_unit[0])
+        if kind == "adapted":
+            assert np.all(off < 0.05)
+            np.testing.assert_allclose(ratio, 1.0, atol=0.05)
+            assert posterior.diagnostics["nuisance_ess"].min() > 8.0
+        else:
+            # One draw decides, and nothing is varied against it.
+            assert np.all(off > 0.3)
+            assert posterior.diagnostics["nuisance_ess"].max() < 1.5
 
 
 def test_without_nuisance_all_parameters_are_inferred(model):
@@ -85,9 +112,10 @@ def test_draws_are_averaged_outside_the_copies():
             return 30.0 * hi_maps[:, 0, 0] * self.parameters.normalize(theta).sum(axis=1)
 
     model, hi_map = Pixels(), np.arange(16.0).reshape(4, 4) / 16.0
-    likelihood = MapLikelihood(model, hi_map, 0, num_symmetries=3)
+    marginal = MarginalLikelihood(model, nuisance_draws="prior")
+    likelihood = MapLikelihood(marginal, hi_map, 0, num_symmetries=3)
     theta = np.array([[0.3], [0.4]])
-    rows = MarginalLikelihood(model).rows(theta)
+    rows = marginal.rows(theta)
     of_copies = np.array([model.log_prob(np.broadcast_to(copy, (64, 4, 4)), rows) for copy in likelihood.copies])
     expected = logsumexp(of_copies.mean(axis=0).reshape(2, 32), axis=1) - np.log(32)
     np.testing.assert_allclose(likelihood(theta), expected)
@@ -110,7 +138,7 @@ def test_rows_have_the_order_of_the_model(model):
 def test_a_peaked_likelihood_is_said_to_be_rough():
     model = GaussianModel(NAMES, np.diag([0.15, 0.005, 0.12]) ** 2)
     model.nuisance = ("A_SN1",)
-    posterior = infer(model, model.maps_at([0.1, 0.0, -0.2]))
+    posterior = infer(model, model.maps_at([0.1, 0.0, -0.2]), calibration=Calibration(nuisance_draws="prior"))
     assert posterior.diagnostics["nuisance_ess"][0] < 3.0
     assert "map 0: the draws of the nuisance parameters count as only" in posterior.notes[0]
 

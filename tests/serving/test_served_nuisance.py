@@ -18,6 +18,7 @@ NUISANCE = ("A_SN1", "A_AGN1")
 # The nuisance comes first and last, so that an order that is mixed up shows.
 PARAMETERS = ParameterSpace.from_names(["A_SN1", "Omega_m", "sigma_8", "A_AGN1"])
 CALIBRATION = {"tempering": 0.05, "widening": 0.0, "num_symmetries": 2, "parameters": ("Omega_m", "sigma_8")}
+CALIBRATION |= {"nuisance_draws": "adapted"}
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,8 @@ def loaded(path):
 
 def test_log_prob_is_integrated_over_the_nuisance(model, loaded, maps, theta):
     found = loaded.signatures["log_prob"](hi_map=tf.constant(maps), theta=tf.constant(theta))
-    expected = [MapLikelihood(model, hi_map, 0)(theta[i : i + 1])[0] for i, hi_map in enumerate(maps)]
+    quick = MarginalLikelihood(model, nuisance_draws="prior")
+    expected = [MapLikelihood(quick, hi_map, 0)(theta[i : i + 1])[0] for i, hi_map in enumerate(maps)]
     np.testing.assert_allclose(found["log_prob"], expected, rtol=1e-5)
     assert found["inside_prior"].numpy().all()
     # Not what any single draw says.
@@ -77,12 +79,28 @@ def test_samples_have_the_nuisance_of_their_row(model, loaded, theta):
     np.testing.assert_allclose(np.log10(found["hi_map"]), np.log10(expected), rtol=1e-5)
 
 
-def test_the_posterior_is_that_of_infer(model, loaded, maps):
+@pytest.mark.parametrize("kind", ["adapted", "prior"])
+def test_the_posterior_is_that_of_infer(model, loaded, maps, kind, tmp_path):
+    calibration = Calibration(**{**CALIBRATION, "nuisance_draws": kind})
+    if kind == "prior":
+        loaded = tf.saved_model.load(str(export_model(model, tmp_path / "m", calibration=calibration)))
     found = loaded.signatures["posterior"](hi_map=tf.constant(maps), theta_grid=tf.zeros([4, 0, 2]))
-    expected = infer(model, maps, calibration=Calibration(**CALIBRATION))
+    expected = infer(model, maps, calibration=calibration)
     assert found["log_prob"].shape == (4, 81)
     assert np.abs((found["posterior_mean"] - expected.mean) / expected.sd).max() < 0.02
     np.testing.assert_allclose(found["posterior_sd"], expected.sd, rtol=0.02)
+
+
+def test_a_map_does_not_see_the_others(loaded, maps):
+    spoilt = maps.copy()
+    spoilt[1:3] = np.nan
+    of_all, of_some = (
+        loaded.signatures["posterior"](hi_map=tf.constant(hi_maps), theta_grid=tf.zeros([4, 0, 2]))
+        for hi_maps in (maps, spoilt)
+    )
+    for name in ("log_prob", "posterior_mean", "posterior_sd"):
+        np.testing.assert_allclose(of_some[name][::3], of_all[name][::3], rtol=1e-4)
+        assert np.isnan(of_some[name][1:3]).all()
 
 
 def test_typicality_is_that_of_the_package(model, loaded, maps):
@@ -114,5 +132,7 @@ def test_it_can_be_served_at_all_its_parameters(model, maps, tmp_path):
 
 def test_a_grid_may_have_fewer_points_by_the_number_of_draws(loaded, maps):
     grid = np.broadcast_to(np.float32([0.3, 0.8]), (3, 16384, 2))
-    with pytest.raises(tf.errors.InvalidArgumentError, match="at most 32768 points in all rows"):
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match="at most 32768 points in all rows of theta_grid, with 40 more for"
+    ):
         loaded.signatures["posterior"](hi_map=tf.constant(maps[:3]), theta_grid=tf.constant(grid))
