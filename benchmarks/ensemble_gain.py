@@ -1,7 +1,7 @@
 """What several flows bring to posteriors, beside several copies of the map: the mean of their log-likelihoods.
 
     python -m benchmarks.ensemble_gain RUN [RUN ...] --maps F --params F --keep DIR
-                                      [--count 60] [--draws 16] [--symmetries 2]
+                                      [--count 60] [--draws 16] [--nuisance-draws prior] [--symmetries 2]
 
 Flows: the runs that are named, or all of an ensemble if one run is. Test maps, each of another simulation. The likelihoods of
 each flow are computed once, at 8 x 8 points of the prior with each draw of the nuisance parameters, and kept in DIR. A row is the
@@ -21,7 +21,7 @@ from higlow_tf.evaluation.spreading import spread_over_simulations
 from higlow_tf.inference import ensemble_of, num_flows_of, theta_lattice_over_prior
 from higlow_tf.inference.cache import AnswerCache
 from higlow_tf.inference.likelihood import MapLikelihood
-from higlow_tf.inference.marginal_likelihood import MarginalLikelihood
+from higlow_tf.inference.marginal_likelihood import NUISANCE_DRAWS, MarginalLikelihood
 from higlow_tf.inference.prior_grid import PriorGrid
 from higlow_tf.runs import open_run
 
@@ -40,7 +40,7 @@ def main(arguments=None):
     models = [run.model for run in runs]
     if len(models) == 1:
         models = list(getattr(ensemble_of(models[0], num_flows_of(models[0])), "flows", models))
-    marginal = MarginalLikelihood(models[0], num_draws=options.draws)
+    marginal = _marginal(models[0], options)
     points = theta_lattice_over_prior(marginal.parameters, _POINTS_PER_AXIS)
     names = [run.path.name for run in runs] if len(runs) > 1 else [f"flow_{n + 1}" for n in range(len(models))]
     tables = [_likelihoods(model, test, points, options) for model in models]
@@ -68,7 +68,7 @@ def main(arguments=None):
 
 def _likelihoods(model, test, points, options):
     """Log-likelihoods of a flow, `[N, T, G, J]`; those of a map are kept."""
-    marginal = MarginalLikelihood(model, num_draws=options.draws)
+    marginal = _marginal(model, options)
     cache = AnswerCache(options.keep, model)
     settings = [marginal.to_config(), _POINTS_PER_AXIS, options.symmetries]
     table = []
@@ -81,6 +81,10 @@ def _likelihoods(model, test, points, options):
         print(f"map {row + 1} of {test.num_maps}", end="\r", flush=True)
     print()
     return np.stack(table)
+
+
+def _marginal(model, options):
+    return MarginalLikelihood(model, num_draws=options.draws, nuisance_draws=options.nuisance_draws)
 
 
 def _scores(of_draws, points, truth, marginal):
@@ -113,6 +117,7 @@ def _parser():
     parser.add_argument("--keep", type=Path, required=True, metavar="DIR", help="folder for the likelihoods")
     parser.add_argument("--count", type=int, default=60, help="maps, each of another simulation")
     parser.add_argument("--draws", type=int, default=16)
+    parser.add_argument("--nuisance-draws", choices=NUISANCE_DRAWS, default="adapted", help="where the draws come from")
     parser.add_argument("--symmetries", type=int, default=2)
     return parser
 

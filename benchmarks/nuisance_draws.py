@@ -2,9 +2,9 @@
 
     python benchmarks/nuisance_draws.py RUN --maps F --params F [--count 30] [--draws 32] [--symmetries 2]
 
-Test maps, each of another simulation. Their likelihoods are computed once, with all draws (Sobol points: any first ones of
-them are a set of their own). For each number of draws the tempering is the best one for these maps, which favours all numbers
-alike: the table compares them, and is no measure of the run.
+Test maps, each of another simulation. Their likelihoods are computed once, with all draws of the prior (Sobol points: any first
+ones of them are a set of their own), and once with as many draws that are adapted to each map. For each row the tempering is the
+best one for these maps, which favours all rows alike: the table compares them, and is no measure of the run.
 """
 
 import argparse
@@ -38,21 +38,30 @@ def main(arguments=None):
     run = open_run(options.run)
     test = run.data("test", maps=[options.maps], params=options.params)
     test = test.select(spread_over_simulations(test.simulation, options.count))
-    marginal = MarginalLikelihood(run.model, num_draws=options.draws)
+    marginal, of_draws = _likelihoods(run.model, test, options, "prior")
+    points = theta_lattice_over_prior(marginal.parameters, _POINTS_PER_AXIS)
+    truth = test.with_parameters(marginal.parameters).theta
+    names = " | RMSE ".join(marginal.parameters.names)
+    print(f"| draws | tempering | gain raw, nats | gain tempered, nats | raw 68 % regions hold | RMSE {names} |")
+    print("|" + "---|" * (5 + len(marginal.parameters)))
+    number = 1
+    while number <= marginal.num_draws:
+        print(_row(f"{number} of the prior", of_draws[..., :number], points, truth, marginal), flush=True)
+        number *= 2
+    marginal, of_draws = _likelihoods(run.model, test, options, "adapted")
+    print(_row(f"{marginal.num_draws} adapted", of_draws, points, truth, marginal))
+
+
+def _likelihoods(model, test, options, nuisance_draws):
+    """The pair (`MarginalLikelihood`, log-likelihoods of its draws `[N, G, J]`)."""
+    marginal = MarginalLikelihood(model, num_draws=options.draws, nuisance_draws=nuisance_draws)
     points = theta_lattice_over_prior(marginal.parameters, _POINTS_PER_AXIS)
     of_draws = []
     for row, hi_map in enumerate(np.asarray(test.maps)):
-        likelihood = MapLikelihood(marginal, hi_map, row, options.symmetries)
-        of_draws.append(likelihood.of_draws(points))
+        of_draws.append(MapLikelihood(marginal, hi_map, row, options.symmetries).of_draws(points))
         print(f"map {row + 1} of {test.num_maps}", end="\r", flush=True)
     print()
-    truth = test.with_parameters(marginal.parameters).theta
-    print("| draws | tempering | information gain, nats | RMSE " + " | RMSE ".join(marginal.parameters.names) + " |")
-    print("|" + "---|" * (3 + len(marginal.parameters)))
-    number = 1
-    while number <= marginal.num_draws:
-        print(_row(np.array(of_draws)[..., :number], points, truth, marginal), flush=True)
-        number *= 2
+    return marginal, np.array(of_draws)
 
 
 def best_tempering(grid, truth):
@@ -66,15 +75,16 @@ def best_tempering(grid, truth):
     return np.exp(best), gains(best)
 
 
-def _row(of_draws, points, truth, marginal):
+def _row(name, of_draws, points, truth, marginal):
     grid = PriorGrid(marginal.average(of_draws), points, marginal.parameters)
     none = np.zeros(len(marginal.parameters))
     best, gain = best_tempering(grid, truth)
     rmse = np.sqrt(np.mean((np.exp(grid.log_mass(best, none)) @ grid.points - truth) ** 2, axis=0))
+    raw, is_inside = grid.log_density_ratio(1.0, none, truth), grid.hpd_level(grid.log_mass(1.0, none), truth) <= 0.68
     cells = [
-        of_draws.shape[-1],
+        name,
         f"{best:.2f}",
-        f"{gain.mean():.2f} ± {gain.std(ddof=1) / len(gain) ** 0.5:.2f}",
+        *(f"{values.mean():.2f} ± {values.std(ddof=1) / len(values) ** 0.5:.2f}" for values in (raw, gain, is_inside)),
         *(f"{value:.4f}" for value in rmse),
     ]
     return "| " + " | ".join(map(str, cells)) + " |"

@@ -80,14 +80,23 @@ class MapLikelihood:
         rows, log_weights = self._rows(np.asarray(theta, dtype=np.float64))
         return self._of_rows(rows).reshape(len(self.copies), len(theta), -1) + log_weights
 
+    @property
+    def nuisance_moments(self):
+        """Where the nuisance parameters of the map are: what its `NuisanceProposal` was fitted to; `()` without one."""
+        if self._moments is None:
+            proposal = self._marginal.proposal
+            self._moments = () if proposal is None else proposal.fit(lambda theta: self._mean_of_rows(theta[0])[None])
+        return self._moments
+
+    def _mean_of_rows(self, rows):
+        return self._of_rows(np.asarray(rows)).mean(axis=0)
+
     def _rows(self, theta):
         """Each theta `[G, P]` with each draw of the nuisance, `[G * J, P + Q]`, and ln w, `[G, J]` or zero."""
         proposal = self._marginal.proposal
         if proposal is None or not len(theta):
             return self._marginal.rows(theta), 0.0
-        if self._moments is None:
-            self._moments = proposal.fit(lambda theta: self._of_rows(theta[0].numpy()).mean(axis=0)[None])
-        rows, log_weights = proposal.draws(*self._moments, theta[None])
+        rows, log_weights = proposal.draws(*self.nuisance_moments, theta[None])
         return rows.numpy().reshape(-1, rows.shape[-1]), log_weights[0].numpy()
 
     def _of_rows(self, rows):

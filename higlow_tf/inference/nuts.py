@@ -94,7 +94,10 @@ class NutsSampler:
         centre, covariance = fitted_gaussian(target, seed, rng)
         factor = np.linalg.cholesky(covariance)
         maps = np.stack([likelihood.copies for likelihood in target.likelihoods])
-        problem = (tf.constant(maps), *(tf.constant(x, tf.float64) for x in (target.weight, centre, factor)))
+        moments = [
+            np.concatenate(part) for part in zip(*(of.nuisance_moments for of in target.likelihoods), strict=True)
+        ]
+        problem = (tf.constant(maps), *(tf.constant(x, tf.float64) for x in (target.weight, centre, factor, *moments)))
         state = tf.constant(rng.standard_normal((options.num_chains, len(centre))))
         state, step_size = self._warm_up(problem, state, _segment_seed(seed, 0))
         parts, done, num_warmup = [], 0, options.num_warmup
@@ -123,7 +126,7 @@ class NutsSampler:
 
     def _log_density(self, problem, white):
         """Whitened logits `[C, P]` -> log-density `[C]`, TensorFlow."""
-        maps, weight, centre, factor = problem
+        maps, weight, centre, factor, *moments = problem
         prior = self._prior
         v = centre + tf.linalg.matmul(white, factor, transpose_b=True)
         normalized = prior.low + (prior.high - prior.low) * tf.sigmoid(v)
@@ -131,22 +134,27 @@ class NutsSampler:
         num_maps, num_copies, *map_shape = maps.shape
         num_chains = white.shape[0]
         copies = tf.reshape(maps, [-1, *map_shape])
-        theta_rows = self._rows(theta)
-        num_rows, num_draws = theta_rows.shape[0], self._marginal.num_draws
-        rows = tf.repeat(copies, num_rows, axis=0), tf.tile(theta_rows, [num_maps * num_copies, 1])
-        by_copy = tf.reshape(self._call_model(*rows), [num_maps, num_copies, num_chains, num_draws])
-        by_map = tf.reduce_logsumexp(tf.reduce_mean(by_copy, axis=1), axis=-1)
+        theta_rows, log_weights = self._rows(theta, num_maps, moments)
+        num_rows, num_draws = theta_rows.shape[1], self._marginal.num_draws
+        of_copies = tf.reshape(tf.repeat(theta_rows, num_copies, axis=0), [-1, theta_rows.shape[-1]])
+        by_copy = self._call_model(tf.repeat(copies, num_rows, axis=0), of_copies)
+        by_copy = tf.reshape(by_copy, [num_maps, num_copies, num_chains, num_draws])
+        by_map = tf.reduce_logsumexp(tf.reduce_mean(by_copy, axis=1) + log_weights, axis=-1)
         log_likelihood = tf.reduce_sum(by_map, axis=0)
         jacobian = tf.reduce_sum(tf.math.log_sigmoid(v) + tf.math.log_sigmoid(-v), axis=-1)
         log_prior = _differentiable(lambda: prior.log_density(normalized, theta), "prior")
         log_density = weight * log_likelihood + log_prior + jacobian
         return tf.where(tf.math.is_nan(log_density), tf.constant(-np.inf, tf.float64), log_density)
 
-    def _rows(self, theta):
-        """Each theta `[C, P]` with each nuisance draw, in the order of the model: `[C * J, P + Q]`, as in NumPy."""
+    def _rows(self, theta, num_maps, moments):
+        """Each theta `[C, P]` with each nuisance draw of M maps, `[M, C * J, P + Q]`, and ln w, as `MapLikelihood` has them."""
+        if moments:
+            rows, log_weights = self._marginal.proposal.draws(*moments, tf.tile(theta[None], [num_maps, 1, 1]))
+            return tf.reshape(rows, [num_maps, -1, rows.shape[-1]]), log_weights
         draws = tf.constant(self._marginal.draws)
         pairs = tf.repeat(theta, self._marginal.num_draws, axis=0), tf.tile(draws, [theta.shape[0], 1])
-        return tf.gather(tf.concat(pairs, axis=1), self._marginal.order, axis=1)
+        rows = tf.gather(tf.concat(pairs, axis=1), self._marginal.order, axis=1)
+        return tf.tile(rows[None], [num_maps, 1, 1]), tf.zeros([], tf.float64)
 
     def _call_model(self, maps, theta):
         return tf.cast(_differentiable(lambda: self._marginal.model.log_prob(maps, theta), "model"), tf.float64)
@@ -204,8 +212,9 @@ class NutsSampler:
         """Refuses, while tracing, a likelihood or prior through which no gradient comes back."""
         with tf.GradientTape() as tape:
             tape.watch(state)
-            theta = self._rows(denormalize(self._prior.parameters, state[:1]))
-            log_density = self._call_model(problem[0][0, :1], theta[:1])
+            moments = [part[:1] for part in problem[4:]]
+            theta, _ = self._rows(denormalize(self._prior.parameters, state[:1]), 1, moments)
+            log_density = self._call_model(problem[0][0, :1], theta[0, :1])
         if tape.gradient(log_density, state) is None:
             raise InputError(
                 "method: expected a log_prob that TensorFlow can differentiate by theta for 'nuts', or another method. "

@@ -88,13 +88,14 @@ def test_without_nuisance_all_parameters_are_inferred(model):
     np.testing.assert_array_equal(infer(model, maps).log_posterior, posterior.log_posterior)
 
 
+@pytest.mark.parametrize("kind", ["adapted", "prior"])
 @pytest.mark.parametrize("method", ["importance", "nuts"])
-def test_samplers_integrate_as_the_grid_does(method):
+def test_samplers_integrate_as_the_grid_does(method, kind):
     names = (ParameterSpec("a", "a", 0.0, 1.0), ParameterSpec("n", "n", 0.0, 2.0), ParameterSpec("b", "b", -1.0, 1.0))
     model = TensorFlowGaussianModel(names, COVARIANCE)
-    maps = model.maps_at([0.1, 0.0, -0.2])
+    maps = model.maps_at([0.1, 0.0, -0.2], [-0.2, 0.2, 0.1])
     options = {"num_draws": 1000} if method == "importance" else {"num_draws": 500, "jit_compile": False}
-    how = {"nuisance": ("n",), "num_nuisance_draws": 16}
+    how = {"nuisance": ("n",), "num_nuisance_draws": 16, "calibration": Calibration(nuisance_draws=kind)}
     grid, draws = infer(model, maps, **how), infer(model, maps, method=method, **how, **options)
     assert draws.parameters.names == ("a", "b")
     np.testing.assert_allclose((draws.mean - grid.mean) / grid.sd, 0.0, atol=0.2)

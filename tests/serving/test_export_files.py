@@ -40,7 +40,12 @@ def test_card_says_what_the_model_was_made_from(served):
     }  # fmt: skip
     assert card["units"]["hi_map"] == "M_sun / h"
     assert card["metrics"] == {"rmse": {"value": 0.05, "error": 0.01, "floor": None, "n_simulations": 1}}
-    assert card["calibration"] == {"tempering": 0.02, "widening": [0.05, 0.0], "num_symmetries": 2}
+    assert card["calibration"] == {
+        "tempering": 0.02,
+        "widening": [0.05, 0.0],
+        "num_symmetries": 2,
+        "nuisance_draws": "prior",
+    }
     assert card["num_trainable_weights"] == sum(variable.numpy().size for variable in served.model.trainable_variables)
     assert "tensorflow-probability" in card["versions"]
     limits = " ".join(card["must_not_be_used_for"])
