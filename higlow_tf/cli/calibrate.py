@@ -54,7 +54,7 @@ def calibrate(
 
     Without --ensemble, all flows of the run count; `infer` and `export` then take as many.
 
-    A map takes about a second of a CPU core, times the flows, and with nuisance parameters 32 times as long:
+    A map takes about a second of a CPU core, times the flows, and with nuisance parameters some fifty times as long:
     --maps-per-simulation 2 is a quick look.
 
     Example: higlow calibrate RUN --maps MAPS.npy --params PARAMS.txt

@@ -87,7 +87,7 @@ def _run_chain(size, out, minutes, seed):
     step(f"train for {minutes:g} minutes")
     length = {"epochs": size.epochs, "max_minutes": minutes}
     settings = {"model.num_levels": size.num_levels, "training.seed": seed}
-    # Four nuisance parameters more would be learned badly in minutes, and each point of a posterior takes 32 draws.
+    # Four nuisance parameters more would be learned badly in minutes, and a posterior takes fifty times as long.
     config = new_config(preset=size.preset, maps=maps, params=params, nuisance="none", settings=settings, **length)
     run = train_with_progress(config, out / "run")
     model = run.model

@@ -60,7 +60,7 @@ def infer(
 
     Without --ensemble, as many flows count as the calibration was fitted with. Ctrl-C leaves finished posteriors beside the
     output, and the same command continues with the others. A map takes about a
-    second of a CPU core, and with nuisance parameters 32 times as long.
+    second of a CPU core, and with nuisance parameters some fifty times as long.
 
     Example: higlow infer RUN --maps MAPS.npy --rows 0:10 --out posterior.h5 --figure posterior.png
     """

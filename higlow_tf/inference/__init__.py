@@ -5,6 +5,7 @@ from higlow_tf.inference.calibration_fit import CalibrationFit, fit_calibration
 from higlow_tf.inference.ensemble import FlowEnsemble, ensemble_of, num_flows_of
 from higlow_tf.inference.infer import infer
 from higlow_tf.inference.marginal_likelihood import MarginalLikelihood, parameters_of_interest
+from higlow_tf.inference.nuisance_proposal import NuisanceProposal
 from higlow_tf.inference.posterior import Posterior, load_posterior
 from higlow_tf.inference.prior_grid import PriorGrid
 from higlow_tf.inference.priors import Prior
@@ -23,6 +24,7 @@ __all__ = [
     "CalibrationFit",
     "FlowEnsemble",
     "MarginalLikelihood",
+    "NuisanceProposal",
     "Posterior",
     "Prior",
     "PriorGrid",

@@ -76,8 +76,9 @@ def infer(
         num_flows: Flows of the model's ensemble over which the log-likelihood is averaged, too (`FlowEnsemble`); None for the
             calibration's, or 1 without one. The time grows with it.
         nuisance: Names of the parameters to integrate over; None for those of the model, `()` for a posterior of all parameters.
-        num_nuisance_draws: Draws of the nuisance parameters, the same for all maps. The time grows with it. The diagnostic
-            `nuisance_ess` says how many of them count at the posterior mean; where they are few, the integral is rough.
+        num_nuisance_draws: Draws of the nuisance parameters at each theta. The time grows with it. The diagnostic `nuisance_ess`
+            says how many of them count at the posterior mean; where they are few, the integral is rough. Where they are drawn
+            is what the calibration was fitted with (`nuisance_draws`), and "adapted" without one.
         allow_extrapolation: Whether the prior may reach beyond that of training.
         seed: Seed of draws; together with the maps themselves, so that errors differ from map to map.
         cache_dir: Folder that keeps every finished posterior, so that a call that was interrupted goes on; or None. See
