@@ -8,6 +8,8 @@ from higlow_tf.errors import InputError
 from higlow_tf.evaluation import CalibrationOptions, calibrate, judge_calibration
 from higlow_tf.evaluation.answers import ModelAnswers
 from higlow_tf.evaluation.posterior_scores import score_posteriors
+from higlow_tf.inference import Calibration
+from higlow_tf.inference.nuisance_proposal import NUM_FIT_EVALUATIONS
 
 NAMES, OF_INTEREST = ("Omega_m", "A_SN1", "sigma_8"), ("Omega_m", "sigma_8")
 SPACE = ParameterSpace.from_names(NAMES)
@@ -54,6 +56,7 @@ def calibrated():
 def test_the_repair_is_that_of_the_parameters_of_interest(calibrated):
     _, fit, judgement = calibrated
     assert fit.calibration.parameters == OF_INTEREST
+    assert fit.calibration.nuisance_draws == "adapted"
     assert fit.typicality.parameters.names == OF_INTEREST
     # The likelihood is exact.
     assert abs(fit.calibration.tempering - 1.0) < 4.0 * fit.calibration_fit.tempering_error < 1.2
@@ -63,6 +66,14 @@ def test_the_repair_is_that_of_the_parameters_of_interest(calibrated):
     # A calibrated posterior: 68 +- 6 %.
     assert abs(judgement.metrics["raw_coverage_68"].value - 0.68) < 0.18
     assert judgement.metrics["raw_pull2"].value == pytest.approx(1.0, abs=0.5)
+
+
+@pytest.mark.parametrize(("kind", "num_more"), [("prior", 0), ("adapted", NUM_FIT_EVALUATIONS)])
+def test_the_draws_are_those_of_the_calibration(kind, num_more):
+    model, options = FirstPixels(), CalibrationOptions(num_symmetries=1)
+    judge_calibration(model, maps_of(5, 3), Calibration(nuisance_draws=kind), options)
+    # Likelihoods as wide as these need no more points.
+    assert model.num_rows == 5 * (64 * 32 + num_more)
 
 
 def test_posteriors_are_scored_by_the_parameters_of_interest(calibrated):

@@ -55,6 +55,14 @@ def test_config_round_trip():
     assert Calibration.from_config(json.loads(json.dumps(Calibration().to_config()))) == Calibration()
 
 
+def test_files_from_before_the_draws_were_adapted_keep_those_of_the_prior():
+    config = Calibration(0.4).to_config()
+    assert config.pop("nuisance_draws") == "adapted"
+    assert Calibration.from_config(config).nuisance_draws == "prior"
+    with pytest.raises(InputError, match="nuisance_draws: expected one of adapted, prior. Received: 'none'"):
+        Calibration(nuisance_draws="none")
+
+
 def test_effective_number():
     calibration = Calibration(map_correlation=0.5)
     assert calibration.effective_number(1) == 1.0
