@@ -108,7 +108,8 @@ class NuisanceProposal:
 
     def to_config(self):
         """What tells two proposals apart, beside the spaces, as JSON-compatible values."""
-        return [_NUM_FIRST, _NUM_LATER, _NUM_LATER_ROUNDS, _FEWEST_ESS, _LARGEST_POWER, _PRIOR_SHARE, _WIDER, _SEED]
+        of_fit = [_NUM_FIRST, _NUM_LATER, _NUM_LATER_ROUNDS, _FEWEST_ESS, _LARGEST_POWER, _LEAST_VARIANCE]
+        return [*of_fit, _PRIOR_SHARE, _DEGREES_OF_FREEDOM, _WIDER, _FARTHEST_CENTRE, _LARGEST_LOGIT, _SEED]
 
     def _tempered_mass(self, log_likelihood, v, log_weights):
         """Masses `[B, S]` of draws v `[B, S, D]` with weights prior / proposal, under the tempered likelihood."""
