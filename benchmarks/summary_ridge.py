@@ -13,8 +13,9 @@ With --test-maps the test simulations are those of another file. Any that has th
 validation simulation is left out, because the two may also share their initial conditions; of a variant of the same
 simulations so remains the test split.
 
---against compares with the posterior means of a run on the same test maps (all of them: `higlow calibrate` writes the
-file), pairwise: negative differences are those of a run that is better than the regression.
+--against compares with the posterior means of a run on the same test maps (`higlow calibrate` writes the file; with its
+--maps-per-simulation the regression is that of these maps, too), pairwise: negative differences are those of a run that is better
+than the regression.
 
 --out writes an .npz: `parameters` [P]; for each test map `truth`, `mean` and `sd` [N, P], `simulation` and `map_index`
 [N] as counted in the test file. `sd` is the error of a map on the validation simulations, the same for all.
@@ -30,6 +31,7 @@ from scipy.stats import skew
 from higlow_tf.data import ZeroFloor, load_cmd
 from higlow_tf.diagnostics import log10_field, parameter_scores, power_spectrum
 from higlow_tf.errors import InputError
+from higlow_tf.evaluation.spreading import spread_rows
 from higlow_tf.files import check_new, whole_path
 
 __all__ = [
@@ -173,6 +175,17 @@ class Predictions:
         mean /= np.bincount(position)[:, None]
         return Predictions(self.parameters, self.truth[first], mean, self.sd[first], indices, self.map_index[first])
 
+    def spread(self, num_maps):
+        """Those of so many maps in all, equally many of each simulation, as `higlow calibrate` chooses them."""
+        each = max(num_maps // len(np.unique(self.simulation)), 1)
+        rows = [
+            found[spread_rows(len(found), each)]
+            for found in (np.flatnonzero(self.simulation == index) for index in np.unique(self.simulation))
+        ]
+        rows = np.sort(np.concatenate(rows))
+        arrays = self.truth, self.mean, self.sd, self.simulation, self.map_index
+        return Predictions(self.parameters, *(array[rows] for array in arrays))
+
     def save(self, path, overwrite=False):
         """Writes the .npz, whole or not at all."""
         with whole_path(path, overwrite) as part, open(part, "wb") as file:
@@ -225,6 +238,7 @@ def compare_with(predictions, path, num_bootstrap=2000, seed=0):
     """
     rng = np.random.default_rng(seed)
     with np.load(path, allow_pickle=False) as run:
+        predictions = predictions.spread(len(run["truth"]))
         for prefix, ours in (("", predictions), ("joint_", predictions.by_simulation())):
             truth, mean = run[f"{prefix}truth"], run[f"{prefix}mean"]
             if truth.shape != ours.truth.shape or not np.allclose(truth, ours.truth):
