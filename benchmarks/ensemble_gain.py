@@ -1,13 +1,14 @@
 """What several flows bring to posteriors, beside several copies of the map: the mean of their log-likelihoods.
 
     python -m benchmarks.ensemble_gain RUN [RUN ...] --maps F --params F --keep DIR
-                                      [--count 60] [--draws 16] [--nuisance-draws prior] [--symmetries 2]
+                                      [--part train] [--count 60] [--draws 16] [--nuisance-draws prior] [--symmetries 2]
 
-Flows: the runs that are named, or all of an ensemble if one run is. Test maps, each of another simulation. The likelihoods of
-each flow are computed once, at 8 x 8 points of the prior with each draw of the nuisance parameters, and kept in DIR. A row is the
-mean over all choices of so many flows: the information gain raw, and with the tempering that is best for these maps (which
-favours all rows alike: the table compares them, and is no measure of a run); the coverage of raw 68 % regions; and the
-tempered gain less that of the first row, map by map.
+Flows: the runs that are named, or all of an ensemble if one run is. Test maps of the first run, each of another simulation; with
+--part train those of training, which says whether a flow is over-fitted. The likelihoods of each flow are computed once, at 8 x 8
+points of the prior with each draw of the nuisance parameters, and kept in DIR. A row is the mean over all choices of so many
+flows: the information gain raw, and with the tempering that is best for these maps (which favours all rows alike: the table
+compares them, and is no measure of a run); the coverage of raw 68 % regions; and the tempered gain less that of the first row,
+map by map.
 """
 
 import argparse
@@ -35,7 +36,7 @@ def main(arguments=None):
     """Prints a row for each number of flows and copies."""
     options = _parser().parse_args(arguments)
     runs = [open_run(path) for path in options.runs]
-    test = runs[0].data("test", maps=[options.maps], params=options.params)
+    test = runs[0].data(options.part, maps=[options.maps], params=options.params)
     test = test.select(spread_over_simulations(test.simulation, options.count))
     models = [run.model for run in runs]
     if len(models) == 1:
@@ -115,6 +116,7 @@ def _parser():
     parser.add_argument("--maps", required=True)
     parser.add_argument("--params", required=True)
     parser.add_argument("--keep", type=Path, required=True, metavar="DIR", help="folder for the likelihoods")
+    parser.add_argument("--part", choices=("test", "train"), default="test", help="simulations of the split")
     parser.add_argument("--count", type=int, default=60, help="maps, each of another simulation")
     parser.add_argument("--draws", type=int, default=16)
     parser.add_argument("--nuisance-draws", choices=NUISANCE_DRAWS, default="adapted", help="where the draws come from")
