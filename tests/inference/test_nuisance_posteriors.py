@@ -45,7 +45,7 @@ def test_the_marginal_posterior_is_that_of_the_gaussian(model, num_draws, kind):
         mean, sd = exact(model, hi_map)
         np.testing.assert_allclose((posterior.mean[row] - mean) / sd, 0.0, atol=TOLERANCE_SD[num_draws])
         np.testing.assert_allclose(posterior.sd[row] / sd, 1.0, atol=TOLERANCE_SD[num_draws])
-    # A likelihood of a nuisance parameter at fixed others: of the prior sd / its width * sqrt(4 pi) of the draws count.
+    # At fixed others, sd / prior width * sqrt(4 pi) of the draws of the prior count; of those that are adapted most do.
     conditional = 1.0 / np.sqrt(model.precision[1, 1])
     expected = num_draws * conditional * np.sqrt(np.pi)
     ess = posterior.diagnostics["nuisance_ess"]
