@@ -1,6 +1,5 @@
 """Publishes a run: a small folder with the model in both forms, its card, and answers to check a copy against."""
 
-import json
 import os
 import shutil
 from pathlib import Path, PurePath
@@ -16,8 +15,7 @@ from higlow_tf.models.companions import member_folder
 from higlow_tf.runs import RunConfig, RunDirectory, maps_for_testing
 from higlow_tf.runs.config import write_run_config
 from higlow_tf.serving.export import export_model
-from higlow_tf.serving.model_card import CARD_FILE
-from higlow_tf.serving.readme import make_readme
+from higlow_tf.serving.published_card import write_published_card
 from higlow_tf.serving.reference import REFERENCE_FORMAT_VERSION, reference_answers
 
 __all__ = ["publish_model"]
@@ -28,7 +26,7 @@ _PUBLISHED = ("run", "1", "examples.npz", "reference.json", "README.md")
 _NUM_EXAMPLES = (3, 4)
 
 
-def publish_model(run, out_dir, examples, metrics, *, overwrite=False):
+def publish_model(run, out_dir, examples, metrics, *, changes=(), rivals=None, overwrite=False):
     """Writes what a newcomer needs to try a model, and nothing of the machine that trained it.
 
     Files:
@@ -37,7 +35,7 @@ def publish_model(run, out_dir, examples, metrics, *, overwrite=False):
         1/: the SavedModel of `export_model`.
         examples.npz: hi_maps `[N, H, W]`, theta `[N, P]`, simulation `[N]`, parameters (names), units.
         reference.json: `reference_answers` on the examples, with the calibration.
-        README.md: the card.
+        README.md: the card, made from the one for machines in `1/`.
         The folder appears whole or not at all.
 
     Args:
@@ -45,6 +43,7 @@ def publish_model(run, out_dir, examples, metrics, *, overwrite=False):
         out_dir: New folder; its name is the model's.
         examples: `HIMapDataset` of three or four maps that the model was not trained on; of its parameters of interest at least.
         metrics: For the cards: name -> `Metric`, or dict with value, error, floor and n_simulations.
+        changes, rivals: For the cards: what changed, and what other methods reach; see `write_published_card`.
         overwrite: Whether an existing folder may be replaced.
 
     Returns:
@@ -78,8 +77,7 @@ def publish_model(run, out_dir, examples, metrics, *, overwrite=False):
         hi_maps, theta = _write_examples(examples, parameters_of_interest(model), part / "examples.npz")
         answers = reference_answers(model, hi_maps, theta)
         write_json({"format_version": REFERENCE_FORMAT_VERSION, **answers}, part / "reference.json")
-        card = json.loads((part / "1" / CARD_FILE).read_text(encoding="utf-8"))
-        (part / "README.md").write_text(make_readme(card), encoding="utf-8")
+        write_published_card(part, "1", changes, rivals)
     return out_dir
 
 

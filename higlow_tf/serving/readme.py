@@ -10,11 +10,23 @@ _METRICS = {
     "r2_{parameter}": "{parameter}: R2 of the posterior mean",
     "coverage_68": "truths inside 68 % regions (0.68 if calibrated)",
     "pull2": "mean squared pull (1 if calibrated)",
+    "information_gain_nats": "what one map tells: log of posterior over prior density at the truth, nats",
     "power_log10_mean_ratio_worst_deviation": "P(k) of log10 maps, mean: worst bin, abs(generated / simulated - 1)",
     "power_log10_sd_ratio_worst_deviation": "P(k) of log10 maps, scatter: worst bin, abs(generated / simulated - 1)",
     "power_overdensity_mean_ratio_worst_deviation": "P(k) of the overdensity, mean: worst bin, the same",
+    "classifier_auc": "a linear classifier of 91 features ranks a generated and a simulated map rightly (0.5 if it cannot)",
+    "classifier_trees_auc": "boosted trees, the same",
+    "classifier_maps_auc": "a convolutional network on maps, the same",
     "nonfinite_samples": "generated maps with pixels that are not finite",
     "unusable_samples": "generated maps with pixels that are not finite and positive",
+}
+
+# Of other methods, beside the same of this model.
+_OF_RIVALS = {
+    "information_gain_nats": "gain, nats",
+    "rmse_{parameter}": "RMSE {parameter}",
+    "coverage_68": "in 68 % regions",
+    "pull2": "pull²",
 }
 
 _PAGE = """# {name}
@@ -59,7 +71,7 @@ against each other. The rest is in `1/assets.extra/model_card.json`.
 
 Posteriors have the calibration {calibration} applied.
 
-## It must not be used for
+{more}## It must not be used for
 
 {limits}
 """
@@ -95,8 +107,42 @@ def make_readme(card):
         suite=data["suite"],
         metrics="\n".join(_metric_rows(card)),
         calibration="; ".join(f"{name} {_numbers(value)}" for name, value in card["calibration"].items()),
+        more="".join(f"{section}\n\n" for section in (*_changes(card), *_rivals(card))),
         limits="\n".join(f"- {limit}" for limit in card["must_not_be_used_for"]),
     )
+
+
+def _changes(card):
+    if card.get("changes"):
+        yield "## What changed\n\n" + "\n".join(f"- {change}" for change in card["changes"])
+
+
+def _rivals(card):
+    """Other methods beside this model: posteriors of one map."""
+    if not card.get("rivals"):
+        return
+    names = [parameter["name"] for parameter in card["parameters"]]
+    columns = {
+        key.format(parameter=name): text.format(parameter=name)
+        for key, text in _OF_RIVALS.items()
+        for name in (names if "{parameter}" in key else names[:1])
+    }
+    lines = [
+        "## Beside other methods",
+        "",
+        "Posteriors of one map, each with its own repair, on maps of the same test simulations (`python -m benchmarks.rivals`). "
+        "± is the standard error over simulations.",
+        "",
+        f"| | {' | '.join(columns.values())} |",
+        "|---" * (1 + len(columns)) + "|",
+    ]
+    for title, metrics in {"this model": card["metrics"] or {}, **card["rivals"]}.items():
+        lines.append(f"| {title} | {' | '.join(_with_error(metrics.get(key)) for key in columns)} |")
+    yield "\n".join(lines)
+
+
+def _with_error(metric):
+    return "-" if metric is None else f"{_number(metric['value'])} ± {_number(metric['error'])}"
 
 
 def _priors(parameters):

@@ -77,6 +77,40 @@ def test_a_published_run_is_complete_and_names_no_folder(run, tmp_path):
         "| truths inside 68 % regions (0.68 if calibrated) | 0.625 | 0.03 | - | 2 |" in (out / "README.md").read_text()
     )
     assert len(json.loads((out / "reference.json").read_text())["log_prob"]) == 3
+    assert (card["changes"], card["rivals"]) == ([], {})
+    assert "## What changed" not in (out / "README.md").read_text()
+    assert "## Beside other methods" not in (out / "README.md").read_text()
+
+
+def test_the_cards_say_what_changed_and_what_rivals_reach(run, tmp_path):
+    changes = ["It knows six parameters.", " Its maps have end layers. "]
+    rivals = {"ridge": {"coverage_68": {"value": 0.571, "error": 0.04}, "pull2": {"value": 1.64, "error": None}}}
+    out = publish_model(run, tmp_path / "small", maps_of(3, seed=1), METRICS, changes=changes, rivals=rivals)
+    card = json.loads((out / "1" / "assets.extra" / "model_card.json").read_text())
+    assert card["changes"] == ["It knows six parameters.", "Its maps have end layers."]
+    assert card["rivals"] == rivals
+    assert card["metrics"] == METRICS
+    readme = (out / "README.md").read_text()
+    assert "## What changed\n\n- It knows six parameters.\n- Its maps have end layers.\n\n## Beside" in readme
+    assert "| | gain, nats | RMSE Omega_m | RMSE sigma_8 | in 68 % regions | pull² |\n" in readme
+    assert "| this model | - | - | - | 0.625 ± 0.03 | - |\n| ridge | - | - | - | 0.571 ± 0.04 | 1.64 ± - |\n" in readme
+    assert readme.index("## Beside other methods") < readme.index("## It must not be used for")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"changes": "It knows six parameters."}, "changes: expected a list of sentences"),
+        ({"changes": [" "]}, "changes: expected a list of sentences"),
+        ({"rivals": {"ridge": {"pull2": 1.6}}}, "rivals: expected value and error of pull2 of 'ridge'"),
+        ({"rivals": {"ridge": {"pull2": {"value": 1.6}}}}, "rivals: expected value and error of pull2"),
+        ({"rivals": {"ridge": {"pull2": {"value": float("nan"), "error": 0.1}}}}, "rivals: expected.*finite"),
+    ],
+)
+def test_a_wrong_addition_to_the_card_publishes_nothing(run, tmp_path, wrong, message):
+    with pytest.raises(InputError, match=message):
+        publish_model(run, tmp_path / "small", maps_of(3, seed=1), METRICS, **wrong)
+    assert not (tmp_path / "small").exists()
 
 
 @pytest.mark.parametrize(
