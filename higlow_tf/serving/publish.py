@@ -15,7 +15,7 @@ from higlow_tf.models.companions import member_folder
 from higlow_tf.runs import RunConfig, RunDirectory, maps_for_testing
 from higlow_tf.runs.config import write_run_config
 from higlow_tf.serving.export import export_model
-from higlow_tf.serving.published_card import write_published_card
+from higlow_tf.serving.published_card import check_additions, write_published_card
 from higlow_tf.serving.reference import REFERENCE_FORMAT_VERSION, reference_answers
 
 __all__ = ["publish_model"]
@@ -60,6 +60,7 @@ def publish_model(run, out_dir, examples, metrics, *, changes=(), rivals=None, o
     low, high = _NUM_EXAMPLES
     if not low <= examples.num_maps <= high:
         raise InputError(f"examples: expected {low} to {high} maps. Received: {examples.num_maps}.")
+    check_additions(changes, rivals)
     model = load_model(run)
     if model.map_transform != "log10":
         raise InputError(

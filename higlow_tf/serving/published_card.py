@@ -9,7 +9,7 @@ from higlow_tf.files import whole_path, write_json
 from higlow_tf.serving.model_card import CARD_FILE
 from higlow_tf.serving.readme import make_readme
 
-__all__ = ["write_published_card"]
+__all__ = ["check_additions", "write_published_card"]
 
 
 def write_published_card(folder, version, changes=(), rivals=None):
@@ -25,28 +25,25 @@ def write_published_card(folder, version, changes=(), rivals=None):
     Raises:
         InputError: If the sentences are no list of text, or value and error of a rival's metric are not finite numbers or None.
     """
+    check_additions(changes, rivals)
     path = folder / version / CARD_FILE
     card = json.loads(path.read_text(encoding="utf-8"))
-    card |= {"changes": _checked_changes(changes), "rivals": _checked_rivals(rivals or {})}
+    card |= {"changes": [change.strip() for change in changes], "rivals": rivals or {}}
     write_json(card, path)
     with whole_path(folder / "README.md") as part:
         part.write_text(make_readme(card), encoding="utf-8")
 
 
-def _checked_changes(changes):
+def check_additions(changes, rivals):
+    """Refuses what `write_published_card` cannot write."""
     if isinstance(changes, str) or not all(isinstance(change, str) and change.strip() for change in changes):
         raise InputError(f"changes: expected a list of sentences. Received: {changes!r}.")
-    return [change.strip() for change in changes]
-
-
-def _checked_rivals(rivals):
-    for title, metrics in rivals.items():
+    for title, metrics in (rivals or {}).items():
         for name, metric in metrics.items():
             if not _is_metric(metric):
                 raise InputError(
                     f"rivals: expected value and error of {name} of {title!r}, finite or None. Received: {metric!r}."
                 )
-    return {title: {name: dict(metric) for name, metric in metrics.items()} for title, metrics in rivals.items()}
 
 
 def _is_metric(metric):

@@ -1,6 +1,7 @@
 """A published run: complete, small, without the paths of the machine; or nothing at all."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from higlow_tf.models import ConditionalGlow, load_model
 from higlow_tf.runs import RunConfig, RunDirectory
 from higlow_tf.runs.split_record import make_split_record
 from higlow_tf.serving.publish import publish_model
+from higlow_tf.serving.published_card import write_published_card
 
 METRICS = {"coverage_68": {"value": 0.625, "error": 0.03, "floor": None, "n_simulations": 2}}
 CALIBRATION = {"tempering": 0.5, "widening": [0.0, 0.0], "label": "3 maps", "num_simulations": 1}
@@ -59,8 +61,15 @@ def run(training_data, tmp_path_factory):
     return run.path
 
 
-def test_a_published_run_is_complete_and_names_no_folder(run, tmp_path):
-    out = publish_model(run, tmp_path / "models" / "small", maps_of(3, seed=1), METRICS)
+@pytest.fixture(scope="module")
+def published(run, tmp_path_factory):
+    out = tmp_path_factory.mktemp("models") / "small"
+    assert publish_model(run, out, maps_of(3, seed=1), METRICS) == out
+    return out
+
+
+def test_a_published_run_is_complete_and_names_no_folder(published):
+    out = published
     assert sorted(path.name for path in out.iterdir()) == ["1", "README.md", "examples.npz", "reference.json", "run"]
     assert not (out / "run" / "checkpoints").exists()
     for path in out.rglob("*"):
@@ -82,10 +91,11 @@ def test_a_published_run_is_complete_and_names_no_folder(run, tmp_path):
     assert "## Beside other methods" not in (out / "README.md").read_text()
 
 
-def test_the_cards_say_what_changed_and_what_rivals_reach(run, tmp_path):
+def test_the_cards_say_what_changed_and_what_rivals_reach(published, tmp_path):
     changes = ["It knows six parameters.", " Its maps have end layers. "]
     rivals = {"ridge": {"coverage_68": {"value": 0.571, "error": 0.04}, "pull2": {"value": 1.64, "error": None}}}
-    out = publish_model(run, tmp_path / "small", maps_of(3, seed=1), METRICS, changes=changes, rivals=rivals)
+    out = shutil.copytree(published, tmp_path / "small")
+    write_published_card(out, "1", changes, rivals)
     card = json.loads((out / "1" / "assets.extra" / "model_card.json").read_text())
     assert card["changes"] == ["It knows six parameters.", "Its maps have end layers."]
     assert card["rivals"] == rivals
