@@ -11,7 +11,7 @@ from uncompiled import no_compilation
 from higlow_tf.cli.app import app
 from higlow_tf.data.lognormal import write_lognormal
 
-__all__ = ["higlow", "no_compilation", "suite"]
+__all__ = ["files", "higlow", "no_compilation", "suite"]
 
 # What quiets the libraries is said in the environment and must not reach the tests of other packages.
 ENVIRONMENT = ("TF_CPP_MIN_LOG_LEVEL", "GRPC_VERBOSITY")
@@ -30,6 +30,13 @@ def higlow():
         return SimpleNamespace(exit_code=result.exit_code, stdout=stdout, stderr=stderr)
 
     return call
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """40 simulations x 2 lognormal maps of 16 x 16 pixels: four simulations to validate, eight to test."""
+    folder = tmp_path_factory.mktemp("suite")
+    return write_lognormal(folder, simulations=40, map_size=16, maps_per_simulation=2, seed=0)
 
 
 @pytest.fixture(scope="session")

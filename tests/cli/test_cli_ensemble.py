@@ -4,17 +4,9 @@ import json
 
 import pytest
 
-from higlow_tf.data.lognormal import write_lognormal
 from higlow_tf.inference import load_posterior
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    """40 simulations x 2 lognormal maps of 16 x 16 pixels: four simulations to validate, eight to test."""
-    folder = tmp_path_factory.mktemp("suite")
-    return write_lognormal(folder, simulations=40, map_size=16, maps_per_simulation=2, seed=0)
 
 
 @pytest.fixture(scope="module")

@@ -15,13 +15,6 @@ SMALL = ("--epochs", "1", "--batch-size", "16")
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    """40 simulations x 2 lognormal maps of 16 x 16 pixels: four simulations to validate, eight to test."""
-    folder = tmp_path_factory.mktemp("suite")
-    return write_lognormal(folder, simulations=40, map_size=16, maps_per_simulation=2, seed=0)
-
-
-@pytest.fixture(scope="module")
 def stages(higlow, files, tmp_path_factory):
     """Runs of both stages, and what the second call printed."""
     first, second = (tmp_path_factory.mktemp("runs") / name for name in ("density", "posterior"))
