@@ -20,6 +20,12 @@ from higlow_tf.text_files import read_json
 
 __all__ = []
 
+
+def of_one_map(metrics):
+    """Those of repaired posteriors of single maps."""
+    return {name: metric for name, metric in metrics.items() if not name.startswith(("raw_", "joint_"))}
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run")
@@ -33,7 +39,7 @@ if __name__ == "__main__":
     }  # the last file counts
     changes = options.changes.read_text(encoding="utf-8").splitlines() if options.changes else ()
     rows = read_json(options.rivals, "the rivals of a comparison")["rivals"] if options.rivals else {}
-    rivals = {row["title"]: row["metrics"] for row in rows.values() if not row["is_ours"]}
+    rivals = {row["title"]: of_one_map(row["metrics"]) for row in rows.values() if not row["is_ours"]}
     with tempfile.TemporaryDirectory() as folder:
         # higlow simulate --suite SUITE --simulations 4 --seed 2211: one map of each, at parameters all over the prior.
         model = load_model(options.run)

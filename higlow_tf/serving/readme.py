@@ -142,7 +142,9 @@ def _rivals(card):
 
 
 def _with_error(metric):
-    return "-" if metric is None else f"{_number(metric['value'])} ± {_number(metric['error'])}"
+    if metric is None or metric["value"] is None:
+        return "-"
+    return f"{metric['value']:.3g}" + ("" if metric["error"] is None else f" ± {metric['error']:.2g}")
 
 
 def _priors(parameters):

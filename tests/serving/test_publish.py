@@ -103,7 +103,7 @@ def test_the_cards_say_what_changed_and_what_rivals_reach(published, tmp_path):
     readme = (out / "README.md").read_text()
     assert "## What changed\n\n- It knows six parameters.\n- Its maps have end layers.\n\n## Beside" in readme
     assert "| | gain, nats | RMSE Omega_m | RMSE sigma_8 | in 68 % regions | pull² |\n" in readme
-    assert "| this model | - | - | - | 0.625 ± 0.03 | - |\n| ridge | - | - | - | 0.571 ± 0.04 | 1.64 ± - |\n" in readme
+    assert "| this model | - | - | - | 0.625 ± 0.03 | - |\n| ridge | - | - | - | 0.571 ± 0.04 | 1.64 |\n" in readme
     assert readme.index("## Beside other methods") < readme.index("## It must not be used for")
 
 
