@@ -6,14 +6,14 @@ import h5py
 import numpy as np
 import pytest
 import yaml
+from smallest_model import SETTINGS
 
 from higlow_tf.errors import InputError, InputWarning
 from higlow_tf.models import load_model
 from higlow_tf.runs import load_data_like, load_maps_like, maps_for_testing
 
 NUM_SIMULATIONS, NUM_MAPS = 12, 4
-SMALLEST = [f"model.{name}=1" for name in ("num_levels", "num_steps_per_level", "width")]
-SHORT = ("--preset", "tiny", "--epochs", "1", "--batch-size", "16", *(w for s in SMALLEST for w in ("--set", s)))
+SHORT = ("--preset", "tiny", "--epochs", "1", "--batch-size", "16", *SETTINGS)
 NAMES = ("Omega_m", "sigma_8", "A_SN1", "A_AGN1", "A_SN2", "A_AGN2")
 
 

@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pytest
 import tensorflow as tf
+from smallest_model import SETTINGS
 
 from higlow_tf.errors import InputError
 from higlow_tf.evaluation import evaluate_model
@@ -14,8 +15,6 @@ from higlow_tf.models import load_model
 from higlow_tf.runs import open_run
 from higlow_tf.serving.publish import publish_model
 
-SMALLEST = {f"model.{name}": 1 for name in ("num_levels", "num_steps_per_level", "width")}
-SETTINGS = [word for name, value in SMALLEST.items() for word in ("--set", f"{name}={value}")]
 IDENTITY = ("--set", "model.map_transform=identity")
 SHORT = ("--epochs", 1, "--batch-size", 16)
 PRIORS = "data.parameters=[{name: amplitude, low: 0.5, high: 2}, {name: mean, low: -1, high: 1}]"

@@ -8,6 +8,7 @@ from dataclasses import replace
 import h5py
 import numpy as np
 import pytest
+from smallest_model import SETTINGS, SMALLEST
 
 from higlow_tf.errors import InputError, InputWarning
 from higlow_tf.evaluation import EvaluationOptions, evaluate_model
@@ -19,8 +20,6 @@ from higlow_tf.runs import open_run, read_run_config, train
 
 NAMES = ("A_SN1", "Omega_m", "sigma_8", "A_AGN1")
 ORDER = ["Omega_m", "sigma_8", "A_SN1", "A_AGN1"]
-SMALLEST = {f"model.{name}": 1 for name in ("num_levels", "num_steps_per_level", "width")}
-SETTINGS = [word for name, value in SMALLEST.items() for word in ("--set", f"{name}={value}")]
 SHORT = ("--epochs", 1, "--batch-size", 16)
 FEW = EvaluationOptions(num_cosmologies=2, maps_per_cosmology=4, num_posteriors=2)
 
@@ -163,6 +162,7 @@ def evaluated(run, model):
         return evaluate_model(model, open_run(run).data("test"), FEW), asked
 
 
+@pytest.mark.slow
 def test_a_report_card_draws_the_nuisance_and_judges_the_density_at_the_truth(evaluated, run, model, tmp_path):
     evaluation, (of_test_maps, of_cosmologies) = evaluated
     test = open_run(run).data("test")
@@ -183,6 +183,7 @@ def test_a_report_card_draws_the_nuisance_and_judges_the_density_at_the_truth(ev
     assert not np.isin(of_cosmologies[:, 2], of_test_maps[:, 2]).any()
 
 
+@pytest.mark.slow
 def test_the_density_of_a_model_without_nuisance_is_at_its_parameters(evaluated):
     note = verdict_rows(replace(evaluated[0], nuisance=()))[1].note
     assert "lower is better" in note

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from smallest_model import SETTINGS
 
 from higlow_tf.data.lognormal import write_lognormal
 from higlow_tf.data.map_hash import map_hash
@@ -19,7 +20,7 @@ def stages(higlow, files, tmp_path_factory):
     """Runs of both stages, and what the second call printed."""
     first, second = (tmp_path_factory.mktemp("runs") / name for name in ("density", "posterior"))
     maps, params = files
-    result = higlow("train", "--preset", "tiny", "--maps", maps, "--params", params, "--out", first, *SMALL)
+    result = higlow("train", "--preset", "tiny", "--maps", maps, "--params", params, "--out", first, *SMALL, *SETTINGS)
     assert result.exit_code == 0, result.stderr
     return first, second, higlow("train", "--stage", "posterior", "--from", first, "--out", second, *SMALL)
 

@@ -6,11 +6,12 @@ import shutil
 import h5py
 import numpy as np
 import pytest
+from smallest_model import SETTINGS
 
 from higlow_tf.cli.train_progress import TrainProgress
 from higlow_tf.models import load_model, sample_files
 
-SMALL = ("--epochs", "2", "--batch-size", "8")
+SMALL = ("--epochs", "2", "--batch-size", "8", *SETTINGS)
 
 
 @pytest.fixture(scope="module")

@@ -88,8 +88,15 @@ def test_without_nuisance_all_parameters_are_inferred(model):
     np.testing.assert_array_equal(infer(model, maps).log_posterior, posterior.log_posterior)
 
 
-@pytest.mark.parametrize("kind", ["adapted", "prior"])
-@pytest.mark.parametrize("method", ["importance", "nuts"])
+@pytest.mark.parametrize(
+    ("method", "kind"),
+    [
+        ("importance", "adapted"),
+        ("importance", "prior"),
+        ("nuts", "prior"),
+        pytest.param("nuts", "adapted", marks=pytest.mark.slow),
+    ],
+)
 def test_samplers_integrate_as_the_grid_does(method, kind):
     names = (ParameterSpec("a", "a", 0.0, 1.0), ParameterSpec("n", "n", 0.0, 2.0), ParameterSpec("b", "b", -1.0, 1.0))
     model = TensorFlowGaussianModel(names, COVARIANCE)

@@ -24,7 +24,7 @@ FILES = (
 )  # fmt: skip
 KEPT = ("content_hash", "simulations", "map_hashes", "zero_floor")
 NUM_COPIES = 60
-SETTINGS = {"model.width": 4, "model.map_size": 8, "training.jit_compile": False}
+SETTINGS = {"model.num_levels": 1, "model.width": 4, "model.map_size": 8, "training.jit_compile": False}
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ SMALL = {
     "epochs": 2,
     "batch_size": 16,
     "end_layers": False,
-    "settings": {"model.width": 4, "model.map_size": 8, "training.jit_compile": False},
+    "settings": {"model.num_levels": 1, "model.width": 4, "model.map_size": 8, "training.jit_compile": False},
 }
 
 

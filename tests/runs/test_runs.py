@@ -38,11 +38,11 @@ def files(tmp_path_factory):
     return {"maps": str(maps_file), "params": str(params_file)}
 
 
-def make_config(files, **training):
+def make_config(files, *, num_levels=1, **training):
     return RunConfig(
         data={**files, "split_fractions": (0.6, 0.2, 0.2)},
         preset="tiny",
-        model={"width": 4, "map_size": 8},
+        model={"num_levels": num_levels, "width": 4, "map_size": 8},
         training={**RECIPE, **training},
     )
 
@@ -121,7 +121,7 @@ def child(config, run, *, pause=0.0, resume=False, kill_after=None):
 @pytest.fixture(scope="module")
 def deterministic(files, tmp_path_factory):
     """A deterministic run that nothing interrupted: its configuration and its folder."""
-    config = make_config(files, deterministic=True, average_momentum=0.9)
+    config = make_config(files, num_levels=2, deterministic=True, average_momentum=0.9)
     run = tmp_path_factory.mktemp("deterministic") / "run"
     child(config, run)
     return config, run

@@ -17,7 +17,7 @@ SMALL = {
     "epochs": 2,
     "end_layers": False,
     "batch_size": 16,
-    "settings": {"model.width": 4, "model.map_size": 8, "training.jit_compile": False},
+    "settings": {"model.num_levels": 1, "model.width": 4, "model.map_size": 8, "training.jit_compile": False},
 }
 
 
