@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import tensorflow as tf
 from scipy.stats import multivariate_normal, norm
 
 from benchmarks.rivals.__main__ import main
-from benchmarks.rivals.judging import Verdict, judge, log_posteriors_of_copies
+from benchmarks.rivals.judging import judge, log_posteriors_of_copies
 from benchmarks.rivals.mixture_network import mixture_log_density, mixture_network
 from benchmarks.rivals.problem import Problem
 from benchmarks.rivals.rows import open_rows, read_rows, write_row
@@ -57,10 +58,10 @@ def test_the_judge_knows_an_exact_posterior(problem, exact):
     pixels, truth = np.log10(problem.test.maps[:, 0, :2]), SPACE.normalize(problem.test.theta)
     evidence = norm.cdf(1.0, pixels, SD) - norm.cdf(-1.0, pixels, SD)
     gain = np.sum(norm.logpdf(truth, pixels, SD) - np.log(evidence / 2.0), axis=1)
-    metrics = exact.judgement.metrics
+    metrics = exact.metrics
     assert metrics["raw_information_gain_nats"].value == pytest.approx(gain.mean(), abs=0.01)
-    assert abs(exact.judgement.calibration.tempering - 1.0) < 0.3
-    assert exact.gain.mean() == pytest.approx(gain.mean(), abs=0.1)
+    assert abs(exact.calibration.tempering - 1.0) < 0.3
+    assert exact.sets[""].gain.mean() == pytest.approx(gain.mean(), abs=0.1)
     # 120 maps of 60 simulations: 68 +- 5 %.
     assert abs(metrics["raw_coverage_68"].value - 0.68) < 0.2
     assert metrics["joint_coverage_68"].n_simulations == 60
@@ -68,10 +69,10 @@ def test_the_judge_knows_an_exact_posterior(problem, exact):
 
 def test_the_judge_sees_and_repairs_one_that_is_too_sure(problem, exact):
     sure = judge(rival(SD / 3.0), problem)
-    assert sure.judgement.metrics["raw_coverage_68"].value < 0.4
-    assert sure.judgement.calibration.tempering < 0.3
+    assert sure.metrics["raw_coverage_68"].value < 0.4
+    assert sure.calibration.tempering < 0.3
     # With the right tempering it is the exact one.
-    assert sure.gain.mean() == pytest.approx(exact.gain.mean(), abs=0.1)
+    assert sure.sets[""].gain.mean() == pytest.approx(exact.sets[""].gain.mean(), abs=0.1)
 
 
 @pytest.mark.parametrize("num_parameters", [1, 2, 3])
@@ -102,7 +103,8 @@ def test_the_network_knows_no_origin_up_to_its_strides():
 
 def test_one_table_of_all_rows(problem, exact, tmp_path):
     open_rows(tmp_path, problem)
-    worse = Verdict(exact.judgement, exact.gain - 0.5)
+    single = exact.sets[""]
+    worse = replace(exact, sets=exact.sets | {"": replace(single, gain=single.gain - 0.5)})
     write_row(tmp_path, "ours_flow", "flow", {"cpu_seconds": None, "wall_minutes": 3.0, "num_weights": 9}, exact, True)
     facts = {"cpu_seconds": 60.0, "num_weights": 1234, "epochs": 8, "best_epoch": 5}
     write_row(tmp_path, "network_1min", "network, 1 minutes", facts, worse)

@@ -68,9 +68,9 @@ def compare(options):
             continue
         _say(f"{name}: begins")
         likelihoods, facts = make()
-        verdict = judge(likelihoods, problem, options.seed)
-        write_row(options.out, name, title, facts, verdict, is_ours)
-        _say(f"{name}: gains {verdict.gain.mean():.3f} nats")
+        judgement = judge(likelihoods, problem, options.seed)
+        write_row(options.out, name, title, facts, judgement, is_ours)
+        _say(f"{name}: gains {judgement.sets[''].gain.mean():.3f} nats")
     _write(options.out, problem)
 
 

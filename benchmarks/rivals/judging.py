@@ -1,31 +1,16 @@
 """One judge for all rivals: the repair that higlow gives itself, and the scores of its report."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from higlow_tf.evaluation.judgement import Judgement, judge_posteriors
-from higlow_tf.inference import PriorGrid, fit_calibration, theta_lattice_over_prior
+from higlow_tf.evaluation.judgement import judge_posteriors
+from higlow_tf.inference import fit_calibration, theta_lattice_over_prior
 from higlow_tf.inference.symmetry import symmetric_copies
 
-__all__ = ["Verdict", "judge", "log_posteriors_of_copies"]
+__all__ = ["judge", "log_posteriors_of_copies"]
 
 # Points an axis at which a rival gives its log posterior, by number of parameters: splines interpolate between them.
 _POINTS = {1: 65, 2: 33, 3: 17}
 _MAPS_AT_ONCE = 64
-
-
-@dataclass(frozen=True, eq=False)
-class Verdict:
-    """What a rival is worth.
-
-    Attributes:
-        judgement: `Judgement`: raw and repaired posteriors, of single maps and of all maps of a simulation.
-        gain: Log of repaired posterior over prior density at the truth of each test map, nats, `[N]`.
-    """
-
-    judgement: Judgement
-    gain: np.ndarray
 
 
 def judge(likelihoods, problem, seed=0):
@@ -39,7 +24,7 @@ def judge(likelihoods, problem, seed=0):
         seed: Seed of the bootstrap.
 
     Returns:
-        `Verdict`.
+        `Judgement`: raw and repaired posteriors, of single maps and of all maps of a simulation.
     """
     validation, test = problem.validation, problem.test
 
@@ -57,10 +42,7 @@ def judge(likelihoods, problem, seed=0):
 
     calibration = fitted(*likelihoods(validation, fitted))
     theta_grid, log_likelihoods = likelihoods(test, lambda *_: calibration)
-    judgement = judge_posteriors(theta_grid, log_likelihoods, test, calibration, seed=seed)
-    grid = PriorGrid(log_likelihoods[:, 0], theta_grid, test.parameters)
-    widening = calibration.widening_of(len(test.parameters))
-    return Verdict(judgement, grid.log_density_ratio(calibration.tempering, widening, test.theta))
+    return judge_posteriors(theta_grid, log_likelihoods, test, calibration, seed=seed)
 
 
 def log_posteriors_of_copies(log_density, dataset, num_symmetries):

@@ -42,7 +42,7 @@ def has_row(out, name):
     return (out / _FOLDER / f"{name}.json").exists()
 
 
-def write_row(out, name, title, facts, verdict, is_ours=False):
+def write_row(out, name, title, facts, judgement, is_ours=False):
     """Writes what was found of a rival: numbers as JSON, and the gain of each test map as .npz.
 
     Args:
@@ -50,12 +50,11 @@ def write_row(out, name, title, facts, verdict, is_ours=False):
         name: Of the row.
         title: In words.
         facts: Of the training.
-        verdict: `Verdict`.
+        judgement: `Judgement`.
         is_ours: Whether others are compared with it.
     """
-    judgement = verdict.judgement
     with whole_path(out / _FOLDER / f"{name}.npz") as part, open(part, "wb") as file:
-        np.savez(file, gain=verdict.gain, simulation=judgement.simulation, **_moments(judgement))
+        np.savez(file, simulation=judgement.simulation, **_of_each_map(judgement))
     row = {
         "title": title,
         "is_ours": is_ours,
@@ -87,9 +86,9 @@ def _arrays(out, name):
         return dict(file)
 
 
-def _moments(judgement):
+def _of_each_map(judgement):
     single = judgement.sets[""]
-    return {"mean": single.mean, "sd": single.sd, "truth": single.truth}
+    return {"mean": single.mean, "sd": single.sd, "truth": single.truth, "gain": single.gain}
 
 
 def _finite(metric):

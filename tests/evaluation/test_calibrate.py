@@ -84,7 +84,7 @@ def test_posteriors_are_scored_by_the_parameters_of_interest(calibrated):
     assert not any("A_SN1" in name for name in scores.metrics)
 
 
-def test_maps_of_a_simulation_are_also_judged_together():
+def test_maps_of_a_simulation_are_also_judged_together(tmp_path):
     """Their noise is independent: three of them have posteriors that are narrower by the root of three, and calibrated."""
     options = CalibrationOptions(points_per_axis=6, num_symmetries=1)
     fit, judgement = calibrate(FirstPixels(), maps_of(24, 5, 3), maps_of(30, 6, 3), options)
@@ -92,11 +92,22 @@ def test_maps_of_a_simulation_are_also_judged_together():
     joint = judgement.sets["joint_"]
     assert joint.title == "3 maps together, calibrated"
     assert joint.mean.shape == (30, 2)
+    for name, posteriors in judgement.sets.items():
+        # Between the centres of cells, and at the nearest one.
+        assert np.mean(posteriors.gain) == pytest.approx(
+            judgement.metrics[f"{name}information_gain_nats"].value, abs=0.02
+        )
     assert np.median(joint.sd / judgement.sets[""].sd[::3]) == pytest.approx(3**-0.5, abs=0.15)
     # 30 simulations: 68 +- 9 %, and a mean squared pull with an error of 0.18.
     assert abs(judgement.metrics["joint_coverage_68"].value - 0.68) < 0.25
     assert judgement.metrics["joint_pull2"].value == pytest.approx(1.0, abs=0.6)
     assert any("all maps of a simulation" in row[0] for row in judgement.rows(fit.calibration_fit))
+    judgement.save(tmp_path / "posteriors.npz")
+    with np.load(tmp_path / "posteriors.npz") as stored:
+        assert set(stored) == {"simulation"} | {
+            f"{n}{k}" for n in judgement.sets for k in ("mean", "sd", "truth", "gain")
+        }
+        np.testing.assert_array_equal(stored["joint_gain"], joint.gain)
 
 
 def test_another_calibration_is_refused(calibrated):
