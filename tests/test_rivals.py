@@ -61,7 +61,7 @@ def test_the_judge_knows_an_exact_posterior(problem, exact):
     metrics = exact.metrics
     assert metrics["raw_information_gain_nats"].value == pytest.approx(gain.mean(), abs=0.01)
     assert abs(exact.calibration.tempering - 1.0) < 0.3
-    assert exact.sets[""].gain.mean() == pytest.approx(gain.mean(), abs=0.1)
+    assert exact.sets[""].scores.gain.mean() == pytest.approx(gain.mean(), abs=0.1)
     # 120 maps of 60 simulations: 68 +- 5 %.
     assert abs(metrics["raw_coverage_68"].value - 0.68) < 0.2
     assert metrics["joint_coverage_68"].n_simulations == 60
@@ -72,7 +72,7 @@ def test_the_judge_sees_and_repairs_one_that_is_too_sure(problem, exact):
     assert sure.metrics["raw_coverage_68"].value < 0.4
     assert sure.calibration.tempering < 0.3
     # With the right tempering it is the exact one.
-    assert sure.sets[""].gain.mean() == pytest.approx(exact.sets[""].gain.mean(), abs=0.1)
+    assert sure.sets[""].scores.gain.mean() == pytest.approx(exact.sets[""].scores.gain.mean(), abs=0.1)
 
 
 @pytest.mark.parametrize("num_parameters", [1, 2, 3])
@@ -104,7 +104,9 @@ def test_the_network_knows_no_origin_up_to_its_strides():
 def test_one_table_of_all_rows(problem, exact, tmp_path):
     open_rows(tmp_path, problem)
     single = exact.sets[""]
-    worse = replace(exact, sets=exact.sets | {"": replace(single, gain=single.gain - 0.5)})
+    worse = replace(
+        exact, sets=exact.sets | {"": replace(single, scores=replace(single.scores, gain=single.scores.gain - 0.5))}
+    )
     write_row(tmp_path, "ours_flow", "flow", {"cpu_seconds": None, "wall_minutes": 3.0, "num_weights": 9}, exact, True)
     facts = {"cpu_seconds": 60.0, "num_weights": 1234, "epochs": 8, "best_epoch": 5}
     write_row(tmp_path, "network_1min", "network, 1 minutes", facts, worse)

@@ -70,7 +70,7 @@ def compare(options):
         likelihoods, facts = make()
         judgement = judge(likelihoods, problem, options.seed)
         write_row(options.out, name, title, facts, judgement, is_ours)
-        _say(f"{name}: gains {judgement.sets[''].gain.mean():.3f} nats")
+        _say(f"{name}: gains {judgement.metrics['information_gain_nats'].value:.3f} nats")
     _write(options.out, problem)
 
 

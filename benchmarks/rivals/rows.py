@@ -88,7 +88,7 @@ def _arrays(out, name):
 
 def _of_each_map(judgement):
     single = judgement.sets[""]
-    return {"mean": single.mean, "sd": single.sd, "truth": single.truth, "gain": single.gain}
+    return {"mean": single.mean, "sd": single.sd, "truth": single.truth, "gain": single.scores.gain}
 
 
 def _finite(metric):

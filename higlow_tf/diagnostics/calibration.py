@@ -62,7 +62,9 @@ class CalibrationScores:
         ranks: Distribution of the ranks of the truth in each marginal, by parameter name.
         tarp: Distribution of the TARP ranks, see `tarp_ranks`.
         tarp_68: Share of TARP ranks between 0.16 and 0.84; 0.68 if calibrated, below if over-confident.
-        information_gain: Mean log of posterior over prior density at the truth, nats; None without a prior density.
+        gain: Log of posterior over prior density at the truth of each row, nats, `[N]`; None without a prior density. Two models
+            on the same maps can be compared in pairs.
+        information_gain: Its mean.
         num_rows: Number of posteriors.
     """
 
@@ -73,6 +75,7 @@ class CalibrationScores:
     ranks: dict[str, RankECDF]
     tarp: RankECDF
     tarp_68: Metric
+    gain: np.ndarray | None
     information_gain: Metric | None
     num_rows: int
 
@@ -179,10 +182,12 @@ def calibration_scores(
     band_mass = 1 - (1 - _VERDICT_LEVEL) / num_parameters
     ranks = marginal_ranks(theta_points, log_mass, truth)
     tarp = tarp_ranks(theta_points, log_mass, truth, box=box, seed=seed)
-    gain = None
+    gain = information_gain = None
     if log_prior_density is not None:
         prior = np.broadcast_to(np.asarray(log_prior_density, np.float64), num_rows)
-        gain = paired_difference(posterior.log_density_at_truth(), prior, simulation, **options)
+        log_density = posterior.log_density_at_truth()
+        gain = log_density - prior
+        information_gain = paired_difference(log_density, prior, simulation, **options)
     return CalibrationScores(
         parameters=parameters,
         coverage=coverage_curve(hpd_level, simulation, **options),
@@ -195,7 +200,8 @@ def calibration_scores(
         tarp=rank_ecdf(tarp, simulation, seed=seed),
         # Ranks inside the central 68 %: their distance from 0.5 is the level of a two-sided region.
         tarp_68=coverage(2 * np.abs(tarp - 0.5), simulation, 0.68, **options),
-        information_gain=gain,
+        gain=gain,
+        information_gain=information_gain,
         num_rows=num_rows,
     )
 

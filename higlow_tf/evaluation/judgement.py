@@ -26,8 +26,6 @@ class PosteriorSet:
         title: What it is, in words.
         mean, sd: `[N, P]`.
         truth: `[N, P]`.
-        gain: Log of posterior over prior density at the truth, nats, `[N]`: its mean is the information gain, and those of two
-            models on the same maps can be compared in pairs.
         scores: `CalibrationScores`.
         verdict: `CalibrationVerdict`.
     """
@@ -37,7 +35,6 @@ class PosteriorSet:
     mean: np.ndarray
     sd: np.ndarray
     truth: np.ndarray
-    gain: np.ndarray
     scores: CalibrationScores
     verdict: CalibrationVerdict
 
@@ -70,9 +67,9 @@ class Judgement:
     def save(self, path):
         """Writes mean, sd, truth and gain of every set, and the simulation of each map, as .npz; whole or not at all."""
         arrays = {
-            f"{name}{key}": getattr(posteriors, key)
-            for name, posteriors in self.sets.items()
-            for key in ("mean", "sd", "truth", "gain")
+            f"{name}{key}": value
+            for name, one in self.sets.items()
+            for key, value in {"mean": one.mean, "sd": one.sd, "truth": one.truth, "gain": one.scores.gain}.items()
         }
         with whole_path(path) as part, open(part, "wb") as file:
             np.savez(file, simulation=self.simulation, **arrays)
@@ -158,8 +155,7 @@ def _measure(name, title, grid, calibration, truth, simulation, seed):
     mass = np.exp(log_masses)
     mean = mass @ grid.points
     sd = np.sqrt(np.maximum(mass @ grid.points**2 - mean**2, 0.0))
-    gain = grid.log_density_ratio(calibration.tempering, calibration.widening_of(len(parameters)), truth)
-    return PosteriorSet(name, title, mean, sd, truth, gain, scores, calibration_verdict(scores))
+    return PosteriorSet(name, title, mean, sd, truth, scores, calibration_verdict(scores))
 
 
 def _verdict_row(label, posteriors):

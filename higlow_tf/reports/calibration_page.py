@@ -22,7 +22,7 @@ def write_calibration(judgement, out, *, model, label, name="model", fit=None, f
 
     Files:
         report.html: the page; its pictures also as PNG and PDF.
-        posteriors.npz: mean, sd, truth and gain of all posteriors, see `PosteriorSet`.
+        posteriors.npz: mean, sd, truth and gain (`CalibrationScores.gain`) of all posteriors.
         metrics.json: all numbers. It is written last: if it is there, everything is there.
 
     Args:
