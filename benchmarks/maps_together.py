@@ -4,11 +4,12 @@
 
 `higlow calibrate --maps-per-simulation 15` fits the repair on all validation simulations and judges it on all test simulations:
 with nuisance parameters, hours. This takes the repair that is stored, and some of the test simulations, evenly spread. DIR keeps
-the likelihoods of each map, so that an interrupted call goes on.
+the likelihoods of each map, so that an interrupted call goes on, and gets posteriors.npz: mean, sd, truth and gain of each map.
 """
 
 import argparse
 import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -28,12 +29,13 @@ def main(arguments=None):
     parser.add_argument("run")
     parser.add_argument("--maps", required=True)
     parser.add_argument("--params", required=True)
-    parser.add_argument("--keep", required=True, help="folder of the likelihoods")
+    parser.add_argument("--keep", required=True, help="folder of the likelihoods and of posteriors.npz")
     parser.add_argument("--simulations", type=int, default=15)
     parser.add_argument("--maps-per-simulation", type=int, default=15)
     options = parser.parse_args(arguments)
     try:
         judgement = judge(options)
+        judgement.save(Path(options.keep) / "posteriors.npz")
     except InputError as error:
         print(error, file=sys.stderr)
         return _INPUT_ERROR

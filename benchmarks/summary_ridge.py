@@ -31,7 +31,7 @@ from scipy.stats import skew
 from higlow_tf.data import ZeroFloor, load_cmd
 from higlow_tf.diagnostics import log10_field, parameter_scores, power_spectrum
 from higlow_tf.errors import InputError
-from higlow_tf.evaluation.spreading import spread_rows
+from higlow_tf.evaluation.spreading import spread_in_each
 from higlow_tf.files import check_new, whole_path
 
 __all__ = [
@@ -177,12 +177,7 @@ class Predictions:
 
     def spread(self, num_maps):
         """Those of so many maps in all, equally many of each simulation, as `higlow calibrate` chooses them."""
-        each = max(num_maps // len(np.unique(self.simulation)), 1)
-        rows = [
-            found[spread_rows(len(found), each)]
-            for found in (np.flatnonzero(self.simulation == index) for index in np.unique(self.simulation))
-        ]
-        rows = np.sort(np.concatenate(rows))
+        rows = spread_in_each(self.simulation, max(num_maps // len(np.unique(self.simulation)), 1))
         arrays = self.truth, self.mean, self.sd, self.simulation, self.map_index
         return Predictions(self.parameters, *(array[rows] for array in arrays))
 

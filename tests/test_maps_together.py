@@ -46,6 +46,10 @@ def test_the_table_has_single_maps_and_all_maps_of_a_simulation(model, tmp_path,
     num_rows, model.num_rows = model.num_rows, 0
     assert maps_together.main(asked) == 0
     assert model.num_rows < 0.01 * num_rows
+    with np.load(tmp_path / "kept" / "posteriors.npz") as kept:
+        assert kept["gain"].shape == kept["simulation"].shape == (15,)
+        printed = next(line for line in lines if line.startswith("| information_gain_nats |"))
+        assert f"{kept['gain'].mean():.3g} " in printed.split("|")[2]
 
 
 def test_a_run_without_calibration_is_refused(model, tmp_path, capsys):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["spread_maps", "spread_over_simulations", "spread_points", "spread_rows"]
+__all__ = ["spread_in_each", "spread_maps", "spread_over_simulations", "spread_points", "spread_rows"]
 
 
 def spread_rows(num_rows, num_wanted):
@@ -25,13 +25,17 @@ def spread_over_simulations(simulation, num_wanted):
 
 def spread_maps(dataset, maps_per_simulation):
     """A dataset with at most so many maps of each simulation, evenly spread over them; None for all."""
-    if maps_per_simulation is None:
-        return dataset
-    rows = [
-        found[spread_rows(len(found), maps_per_simulation)]
-        for found in (np.flatnonzero(dataset.simulation == index) for index in dataset.simulation_indices)
-    ]
-    return dataset.select(np.sort(np.concatenate(rows)))
+    return (
+        dataset
+        if maps_per_simulation is None
+        else dataset.select(spread_in_each(dataset.simulation, maps_per_simulation))
+    )
+
+
+def spread_in_each(simulation, maps_per_simulation):
+    """Indices of at most so many rows of each simulation, evenly spread over them, in order."""
+    of_each = (np.flatnonzero(simulation == index) for index in np.unique(simulation))
+    return np.sort(np.concatenate([rows[spread_rows(len(rows), maps_per_simulation)] for rows in of_each]))
 
 
 def spread_points(points, num_wanted):
