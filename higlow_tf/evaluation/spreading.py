@@ -25,11 +25,9 @@ def spread_over_simulations(simulation, num_wanted):
 
 def spread_maps(dataset, maps_per_simulation):
     """A dataset with at most so many maps of each simulation, evenly spread over them; None for all."""
-    return (
-        dataset
-        if maps_per_simulation is None
-        else dataset.select(spread_in_each(dataset.simulation, maps_per_simulation))
-    )
+    if maps_per_simulation is None:
+        return dataset
+    return dataset.select(spread_in_each(dataset.simulation, maps_per_simulation))
 
 
 def spread_in_each(simulation, maps_per_simulation):
